@@ -1,0 +1,44 @@
+"""Fast density estimation: kernel sums, nearest neighbours, mixtures and distances between distributions.
+
+Importing the package loads NumPy and nothing heavier; each name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from fastdens._version import __version__
+from fastdens.threads import threads
+
+_HOMES = {
+    "fastdens.engines.em": ["e_step", "em_step"],
+    "fastdens.engines.kernel_sums": ["kernel_sum"],
+    "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
+    "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
+    "fastdens.divergences.discrete": ["total_variation"],
+    "fastdens.bandwidth": ["bandwidth"],
+    "fastdens.models.gaussian": ["Gaussian"],
+    "fastdens.models.histogram": ["Histogram", "bin_edges"],
+    "fastdens.models.kernel_density": ["KernelDensity"],
+    "fastdens.models.mixture": ["GaussianMixture"],
+    "fastdens.models.neighbors_density": ["KNeighborsDensity"],
+    "fastdens.tasks.persistence": ["load", "save"],
+    "fastdens.versions": ["show_versions"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_SUBMODULES = ("datasets", "plot", "reference")
+
+__all__ = ["__version__", "threads", *sorted(_HOME_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    if name in _SUBMODULES:
+        return import_module(f"fastdens.{name}")
+    raise AttributeError(f"module 'fastdens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBMODULES])

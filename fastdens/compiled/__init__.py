@@ -1,0 +1,1 @@
+"""Compiled loops, one module per topic, called by the engines only; see ARCHITECTURE.md."""

@@ -1,0 +1,71 @@
+"""The queue of fixed blocks that the threads of one call share."""
+
+cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+cdef extern from "blocks.h" nogil:
+    long long fd_fetch_increment(long long *counter)
+    long long fd_atomic_load(long long *value)
+    void fd_atomic_store(long long *value, long long to)
+    double fd_seconds()
+
+cdef double SIGNAL_INTERVAL = 0.05  # seconds between two looks for Ctrl-C
+
+
+cdef class BlockQueue:
+    """Hands out the numbers 0 ... n_blocks - 1, each once, to any number of threads.
+
+    The thread that made the queue also looks for signals between its blocks, so that a Ctrl-C
+    stops all threads after the block each is in. Work must be cut into blocks of well under 0.1 s,
+    or ask must_stop() inside them.
+    """
+
+    def __init__(self, long long n_blocks):
+        self.n_blocks = n_blocks
+        self.counter = 0
+        self.stopped = 0
+        self.caller = PyThread_get_thread_ident()
+        self.next_check = 0.0
+        self.interruption = None
+
+    cdef long long next(self) noexcept nogil:
+        """The next block for this thread, or -1 when there is none or the work was stopped."""
+        cdef long long block
+        if PyThread_get_thread_ident() == self.caller:
+            self.answer_signals()
+        if fd_atomic_load(&self.stopped):
+            return -1
+        block = fd_fetch_increment(&self.counter)
+        return block if block < self.n_blocks else -1
+
+    cdef bint must_stop(self) noexcept nogil:
+        """Whether to leave the block in hand: for loops inside a block that may run longer than 0.1 s."""
+        if PyThread_get_thread_ident() == self.caller:
+            self.answer_signals()
+        return fd_atomic_load(&self.stopped) != 0
+
+    cdef void answer_signals(self) noexcept nogil:
+        cdef double now = fd_seconds()
+        if self.next_check == 0.0:
+            self.next_check = now + SIGNAL_INTERVAL
+        elif now > self.next_check:
+            self.next_check = now + SIGNAL_INTERVAL
+            with gil:
+                try:
+                    PyErr_CheckSignals()
+                except BaseException as interruption:
+                    self.interruption = interruption
+                    fd_atomic_store(&self.stopped, 1)
+
+    def stop(self):
+        """Let every thread finish the block it is in and take no other."""
+        fd_atomic_store(&self.stopped, 1)
+
+    def raise_interruption(self):
+        """Raise what a signal handler raised during the work, if anything."""
+        if self.interruption is not None:
+            interruption, self.interruption = self.interruption, None
+            raise interruption

@@ -1,0 +1,7 @@
+/* Inside a file that is included once per precision: real is double, vr is vd, VR(add) is vd_add, ... */
+#define real double
+#define vr vd
+#define VR(operation) vd_##operation
+#define VR_LANES VD_LANES
+#define VR_MAGIC VD_MAGIC
+#define FD_REAL_NAME(f) FD_NAME(f##_double)

@@ -1,0 +1,7 @@
+/* Forgets one precision, so that the file can be included for the next. */
+#undef real
+#undef vr
+#undef VR
+#undef VR_LANES
+#undef VR_MAGIC
+#undef FD_REAL_NAME

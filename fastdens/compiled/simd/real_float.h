@@ -1,0 +1,7 @@
+/* Inside a file that is included once per precision: real is float, vr is vf, VR(add) is vf_add, ... */
+#define real float
+#define vr vf
+#define VR(operation) vf_##operation
+#define VR_LANES VF_LANES
+#define VR_MAGIC VF_MAGIC
+#define FD_REAL_NAME(f) FD_NAME(f##_float)

@@ -1,0 +1,48 @@
+/* The vector layer on AVX2 and FMA; vector_base.h says what each macro means. */
+#define vd __m256d
+#define vd_mask __m256d
+#define VD_LANES 4
+#define vd_load(p) _mm256_loadu_pd(p)
+#define vd_store(p, a) _mm256_storeu_pd(p, a)
+#define vd_set1(x) _mm256_set1_pd(x)
+#define vd_zero() _mm256_setzero_pd()
+#define vd_add(a, b) _mm256_add_pd(a, b)
+#define vd_sub(a, b) _mm256_sub_pd(a, b)
+#define vd_mul(a, b) _mm256_mul_pd(a, b)
+#define vd_div(a, b) _mm256_div_pd(a, b)
+#define vd_fma(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define vd_fnma(a, b, c) _mm256_fnmadd_pd(a, b, c)
+#define vd_max(a, b) _mm256_max_pd(a, b)
+#define vd_min(a, b) _mm256_min_pd(a, b)
+#define vd_sqrt(a) _mm256_sqrt_pd(a)
+#define vd_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
+#define vd_lt(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
+#define vd_select(m, a, b) _mm256_blendv_pd(b, a, m)
+#define vd_keep(m, a) _mm256_and_pd(m, a)
+#define vd_mask_bits(m) ((unsigned)_mm256_movemask_pd(m))
+#define vd_scale_exponent(p, r) \
+    _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), _mm256_slli_epi64(_mm256_castpd_si256(r), 52)))
+
+#define vf __m256
+#define vf_mask __m256
+#define VF_LANES 8
+#define vf_load(p) _mm256_loadu_ps(p)
+#define vf_store(p, a) _mm256_storeu_ps(p, a)
+#define vf_set1(x) _mm256_set1_ps(x)
+#define vf_zero() _mm256_setzero_ps()
+#define vf_add(a, b) _mm256_add_ps(a, b)
+#define vf_sub(a, b) _mm256_sub_ps(a, b)
+#define vf_mul(a, b) _mm256_mul_ps(a, b)
+#define vf_div(a, b) _mm256_div_ps(a, b)
+#define vf_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define vf_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
+#define vf_max(a, b) _mm256_max_ps(a, b)
+#define vf_min(a, b) _mm256_min_ps(a, b)
+#define vf_sqrt(a) _mm256_sqrt_ps(a)
+#define vf_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
+#define vf_lt(a, b) _mm256_cmp_ps(a, b, _CMP_LT_OQ)
+#define vf_select(m, a, b) _mm256_blendv_ps(b, a, m)
+#define vf_keep(m, a) _mm256_and_ps(m, a)
+#define vf_mask_bits(m) ((unsigned)_mm256_movemask_ps(m))
+#define vf_scale_exponent(p, r) \
+    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(r), 23)))

@@ -1,0 +1,48 @@
+/* The vector layer on AVX-512 (F, DQ, VL, BW); vector_base.h says what each macro means. */
+#define vd __m512d
+#define vd_mask __mmask8
+#define VD_LANES 8
+#define vd_load(p) _mm512_loadu_pd(p)
+#define vd_store(p, a) _mm512_storeu_pd(p, a)
+#define vd_set1(x) _mm512_set1_pd(x)
+#define vd_zero() _mm512_setzero_pd()
+#define vd_add(a, b) _mm512_add_pd(a, b)
+#define vd_sub(a, b) _mm512_sub_pd(a, b)
+#define vd_mul(a, b) _mm512_mul_pd(a, b)
+#define vd_div(a, b) _mm512_div_pd(a, b)
+#define vd_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define vd_fnma(a, b, c) _mm512_fnmadd_pd(a, b, c)
+#define vd_max(a, b) _mm512_max_pd(a, b)
+#define vd_min(a, b) _mm512_min_pd(a, b)
+#define vd_sqrt(a) _mm512_sqrt_pd(a)
+#define vd_abs(a) _mm512_abs_pd(a)
+#define vd_lt(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
+#define vd_select(m, a, b) _mm512_mask_blend_pd(m, b, a)
+#define vd_keep(m, a) _mm512_maskz_mov_pd(m, a)
+#define vd_mask_bits(m) ((unsigned)(m))
+#define vd_scale_exponent(p, r) \
+    _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(p), _mm512_slli_epi64(_mm512_castpd_si512(r), 52)))
+
+#define vf __m512
+#define vf_mask __mmask16
+#define VF_LANES 16
+#define vf_load(p) _mm512_loadu_ps(p)
+#define vf_store(p, a) _mm512_storeu_ps(p, a)
+#define vf_set1(x) _mm512_set1_ps(x)
+#define vf_zero() _mm512_setzero_ps()
+#define vf_add(a, b) _mm512_add_ps(a, b)
+#define vf_sub(a, b) _mm512_sub_ps(a, b)
+#define vf_mul(a, b) _mm512_mul_ps(a, b)
+#define vf_div(a, b) _mm512_div_ps(a, b)
+#define vf_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define vf_fnma(a, b, c) _mm512_fnmadd_ps(a, b, c)
+#define vf_max(a, b) _mm512_max_ps(a, b)
+#define vf_min(a, b) _mm512_min_ps(a, b)
+#define vf_sqrt(a) _mm512_sqrt_ps(a)
+#define vf_abs(a) _mm512_abs_ps(a)
+#define vf_lt(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
+#define vf_select(m, a, b) _mm512_mask_blend_ps(m, b, a)
+#define vf_keep(m, a) _mm512_maskz_mov_ps(m, a)
+#define vf_mask_bits(m) ((unsigned)(m))
+#define vf_scale_exponent(p, r) \
+    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(r), 23)))

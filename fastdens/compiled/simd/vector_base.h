@@ -1,0 +1,82 @@
+/* The vector layer in plain C, for any compiler: vd holds VD_LANES doubles, vf holds VF_LANES floats (here one).
+ *
+ * Every vector_NAME.h defines the same macros, for both types (read vf for vd):
+ *   vd_load(p) vd_store(p, a)         unaligned
+ *   vd_set1(x) vd_zero()
+ *   vd_add vd_sub vd_mul vd_div vd_max vd_min (a, b)    vd_sqrt vd_abs (a)
+ *   vd_fma(a, b, c) = a b + c         vd_fnma(a, b, c) = c - a b   (may round twice where there is no fused form)
+ *   vd_lt(a, b)                       a vd_mask, true where a < b
+ *   vd_select(m, a, b)                a where m, else b
+ *   vd_keep(m, a)                     a where m, else 0
+ *   vd_mask_bits(m)                   bit i set where lane i is true
+ *   vd_scale_exponent(p, r)           p 2^k, where r = k + VD_MAGIC carries the integer k in its low bits
+ */
+#ifndef FD_VECTOR_COMMON
+#define FD_VECTOR_COMMON
+
+#define VD_MAGIC 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to an integer, kept in the low bits */
+#define VF_MAGIC 12582912.0f        /* 1.5 * 2^23 */
+
+static inline double fd_scale_exponent_double(double p, double r) {
+    uint64_t a, k;
+    memcpy(&a, &p, 8);
+    memcpy(&k, &r, 8);
+    a += k << 52;
+    memcpy(&p, &a, 8);
+    return p;
+}
+static inline float fd_scale_exponent_float(float p, float r) {
+    uint32_t a, k;
+    memcpy(&a, &p, 4);
+    memcpy(&k, &r, 4);
+    a += k << 23;
+    memcpy(&p, &a, 4);
+    return p;
+}
+#endif
+
+#define vd double
+#define vd_mask int
+#define VD_LANES 1
+#define vd_load(p) (*(p))
+#define vd_store(p, a) (*(p) = (a))
+#define vd_set1(x) (double)(x)
+#define vd_zero() (double)0
+#define vd_add(a, b) ((a) + (b))
+#define vd_sub(a, b) ((a) - (b))
+#define vd_mul(a, b) ((a) * (b))
+#define vd_div(a, b) ((a) / (b))
+#define vd_fma(a, b, c) ((a) * (b) + (c))
+#define vd_fnma(a, b, c) ((c) - (a) * (b))
+#define vd_max(a, b) ((a) > (b) ? (a) : (b))
+#define vd_min(a, b) ((a) < (b) ? (a) : (b))
+#define vd_sqrt(a) sqrt(a)
+#define vd_abs(a) fabs(a)
+#define vd_lt(a, b) ((a) < (b))
+#define vd_select(m, a, b) ((m) ? (a) : (b))
+#define vd_keep(m, a) ((m) ? (a) : (double)0)
+#define vd_mask_bits(m) ((unsigned)(m))
+#define vd_scale_exponent(p, r) fd_scale_exponent_double(p, r)
+
+#define vf float
+#define vf_mask int
+#define VF_LANES 1
+#define vf_load(p) (*(p))
+#define vf_store(p, a) (*(p) = (a))
+#define vf_set1(x) (float)(x)
+#define vf_zero() (float)0
+#define vf_add(a, b) ((a) + (b))
+#define vf_sub(a, b) ((a) - (b))
+#define vf_mul(a, b) ((a) * (b))
+#define vf_div(a, b) ((a) / (b))
+#define vf_fma(a, b, c) ((a) * (b) + (c))
+#define vf_fnma(a, b, c) ((c) - (a) * (b))
+#define vf_max(a, b) ((a) > (b) ? (a) : (b))
+#define vf_min(a, b) ((a) < (b) ? (a) : (b))
+#define vf_sqrt(a) sqrtf(a)
+#define vf_abs(a) fabsf(a)
+#define vf_lt(a, b) ((a) < (b))
+#define vf_select(m, a, b) ((m) ? (a) : (b))
+#define vf_keep(m, a) ((m) ? (a) : (float)0)
+#define vf_mask_bits(m) ((unsigned)(m))
+#define vf_scale_exponent(p, r) fd_scale_exponent_float(p, r)

@@ -1,0 +1,59 @@
+/* The vector layer on NEON (aarch64); vector_base.h says what each macro means. */
+#ifndef FD_VECTOR_NEON
+#define FD_VECTOR_NEON
+static inline unsigned fd_mask_bits_neon_double(uint64x2_t m) {
+    return (unsigned)(vgetq_lane_u64(m, 0) & 1) | (unsigned)(vgetq_lane_u64(m, 1) & 2);
+}
+static inline unsigned fd_mask_bits_neon_float(uint32x4_t m) {
+    const uint32_t place[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(m, vld1q_u32(place)));
+}
+#endif
+
+#define vd float64x2_t
+#define vd_mask uint64x2_t
+#define VD_LANES 2
+#define vd_load(p) vld1q_f64(p)
+#define vd_store(p, a) vst1q_f64(p, a)
+#define vd_set1(x) vdupq_n_f64(x)
+#define vd_zero() vdupq_n_f64(0)
+#define vd_add(a, b) vaddq_f64(a, b)
+#define vd_sub(a, b) vsubq_f64(a, b)
+#define vd_mul(a, b) vmulq_f64(a, b)
+#define vd_div(a, b) vdivq_f64(a, b)
+#define vd_fma(a, b, c) vfmaq_f64(c, a, b)
+#define vd_fnma(a, b, c) vfmsq_f64(c, a, b)
+#define vd_max(a, b) vmaxq_f64(a, b)
+#define vd_min(a, b) vminq_f64(a, b)
+#define vd_sqrt(a) vsqrtq_f64(a)
+#define vd_abs(a) vabsq_f64(a)
+#define vd_lt(a, b) vcltq_f64(a, b)
+#define vd_select(m, a, b) vbslq_f64(m, a, b)
+#define vd_keep(m, a) vreinterpretq_f64_u64(vandq_u64(m, vreinterpretq_u64_f64(a)))
+#define vd_mask_bits(m) fd_mask_bits_neon_double(m)
+#define vd_scale_exponent(p, r) \
+    vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), vshlq_n_u64(vreinterpretq_u64_f64(r), 52)))
+
+#define vf float32x4_t
+#define vf_mask uint32x4_t
+#define VF_LANES 4
+#define vf_load(p) vld1q_f32(p)
+#define vf_store(p, a) vst1q_f32(p, a)
+#define vf_set1(x) vdupq_n_f32(x)
+#define vf_zero() vdupq_n_f32(0)
+#define vf_add(a, b) vaddq_f32(a, b)
+#define vf_sub(a, b) vsubq_f32(a, b)
+#define vf_mul(a, b) vmulq_f32(a, b)
+#define vf_div(a, b) vdivq_f32(a, b)
+#define vf_fma(a, b, c) vfmaq_f32(c, a, b)
+#define vf_fnma(a, b, c) vfmsq_f32(c, a, b)
+#define vf_max(a, b) vmaxq_f32(a, b)
+#define vf_min(a, b) vminq_f32(a, b)
+#define vf_sqrt(a) vsqrtq_f32(a)
+#define vf_abs(a) vabsq_f32(a)
+#define vf_lt(a, b) vcltq_f32(a, b)
+#define vf_select(m, a, b) vbslq_f32(m, a, b)
+#define vf_keep(m, a) vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(a)))
+#define vf_mask_bits(m) fd_mask_bits_neon_float(m)
+#define vf_scale_exponent(p, r) \
+    vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), vshlq_n_u32(vreinterpretq_u32_f32(r), 23)))

@@ -1,0 +1,1 @@
+"""Density models, one file each, all fulfilling the contract in contract.py."""

@@ -1,0 +1,193 @@
+"""Every check of what a user passes in: each message names the argument, the rule and the value received.
+
+The checks return clean arrays: C-contiguous, float64 (float32 kept where asked for), finite. Inputs are never changed.
+The wording of the data checks is the one that scikit-learn's estimator checks look for.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from fastdens.compiled.checks import find_non_finite
+
+_FLOAT64 = np.dtype(np.float64)
+_FLOAT32 = np.dtype(np.float32)
+
+
+def _to_float_array(X: Any, name: str) -> np.ndarray:
+    """`X` as a native float64 or float32 array of any shape."""
+    if type(X).__module__.startswith("scipy.sparse"):
+        raise TypeError(f"Sparse data was passed for {name}, but dense data is required. Use '{name}.toarray()'.")
+    if type(X).__module__.startswith("dask"):
+        raise TypeError(f"{name} is a dask collection; compute it first, or map the model over its blocks.")
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers, got ragged rows ({error})") from None
+    if array.dtype == _FLOAT64 or array.dtype == _FLOAT32:
+        return array
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
+    if array.dtype.kind in "mM":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.dtype.kind in "SU":
+        raise ValueError(f"{name} must hold real numbers, got strings (dtype {array.dtype})")
+    target = _FLOAT32 if array.dtype.kind == "f" and array.dtype.itemsize == 4 else _FLOAT64
+    try:
+        return array.astype(target)
+    except ValueError as error:
+        raise ValueError(f"{name} must hold real numbers: {error}") from None
+
+
+def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_samples: int = 1) -> np.ndarray:
+    """A matrix of samples as a C-contiguous, finite float array of shape (n_samples, n_features)."""
+    array = X if type(X) is np.ndarray and X.dtype == _FLOAT64 else _to_float_array(X, name)
+    if array.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {'scalar' if array.ndim == 0 else f'{array.ndim}D'} array instead for {name}. "
+            f"Reshape your data using {name}.reshape(-1, 1) if it has a single feature or {name}.reshape(1, -1) "
+            "if it is a single sample."
+        )
+    n_samples, n_features = array.shape
+    if n_features == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={array.shape}) for {name} while a minimum of 1 is required."
+        )
+    if n_samples < min_samples:
+        raise ValueError(
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) for {name} while a minimum of {min_samples} "
+            "is required."
+        )
+    if array.dtype == _FLOAT32 and not keep_float32:
+        array = array.astype(_FLOAT64)
+    array = np.ascontiguousarray(array)
+    bad = find_non_finite(array)
+    if bad >= 0:
+        row, column = divmod(bad, n_features)
+        raise ValueError(
+            f"Input {name} contains NaN or infinity: every value must be finite, got {array[row, column]} "
+            f"in row {row}, column {column}."
+        )
+    return array
+
+
+def check_queries(Q: Any, n_features: int, name: str = "Q", *, keep_float32: bool = False) -> np.ndarray:
+    """Query points as `check_data`, with the given number of features; no rows at all are allowed."""
+    array = check_data(Q, name, keep_float32=keep_float32, min_samples=0)
+    if array.shape[1] != n_features:
+        raise ValueError(f"{name} must have {n_features} features like the data, got {array.shape[1]}")
+    return array
+
+
+def check_sample_weight(weights: Any, n_samples: int, name: str = "sample_weight") -> np.ndarray | None:
+    """Weights as float64 of shape (n_samples,): finite, not negative, not all zero; None stays None (all equal)."""
+    if weights is None:
+        return None
+    array = _to_float_array(weights, name).astype(_FLOAT64, copy=False)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a 1D array or None, got {array.ndim}D of shape {array.shape}")
+    if array.shape[0] != n_samples:
+        raise ValueError(f"{name}.shape == {array.shape}, expected {(n_samples,)}!")
+    array = np.ascontiguousarray(array)
+    bad = find_non_finite(array[None, :])
+    if bad >= 0:
+        raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
+    if array.size and array.min() < 0:
+        bad = int(np.argmin(array))
+        raise ValueError(f"{name} must not be negative, got {array[bad]} at index {bad}")
+    if not array.any():
+        raise ValueError(f"{name}: sample weights must contain at least one non-zero number, got all zero")
+    return array
+
+
+def drop_zero_weights(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows that carry weight, with weights rescaled by a power of two so that none of their sums overflows.
+
+    A row of weight zero is the same as no row; a power of two changes no digit.
+    """
+    if weights is None:
+        return X, None
+    present = weights > 0
+    if not present.all():
+        X, weights = X[present], weights[present]
+    return X, np.ldexp(weights, -math.frexp(float(weights.max()))[1])
+
+
+def check_option(value: Any, name: str, allowed: Iterable[str]) -> str:
+    """One word of a list of options."""
+    options = list(allowed)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def check_integer(value: Any, name: str, minimum: int, maximum: int | None = None) -> int:
+    """A whole number within bounds (both included)."""
+    rule = f"{name} must be an integer of at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{rule}, got {value!r}")
+    if value < minimum or (maximum is not None and value > maximum):
+        raise ValueError(f"{rule}, got {value!r}")
+    return int(value)
+
+
+def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
+    """A finite real number, greater than `above` or not less than `at_least`."""
+    bound = f" greater than {above:g}" if above is not None else f" of at least {at_least:g}" if at_least is not None else ""
+    rule = f"{name} must be a finite number{bound}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{rule}, got {value!r}")
+    number = float(value)
+    if not math.isfinite(number) or (above is not None and number <= above) or (at_least is not None and number < at_least):
+        raise ValueError(f"{rule}, got {value!r}")
+    return number
+
+
+def check_length(length: int, name: str, expected: int, of: str) -> None:
+    """That an argument has one entry per `of`."""
+    if length != expected:
+        raise ValueError(f"{name} must have one entry per {of} ({expected}), got {length}")
+
+
+def check_random_state(random_state: Any) -> np.random.Generator:
+    """A source of random numbers from an int, a Generator, a RandomState or None (fresh entropy).
+
+    The global NumPy generator is never used, so no call changes it.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.Generator(random_state._bit_generator)  # shares, and advances, the caller's stream
+    if random_state is None:
+        return np.random.default_rng()
+    if isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool | np.bool_):
+        if random_state < 0:
+            raise ValueError(f"random_state must be an integer of at least 0, got {random_state!r}")
+        return np.random.default_rng(int(random_state))
+    raise TypeError(f"random_state must be None, an integer, a Generator or a RandomState, got {random_state!r}")
+
+
+def feature_names(X: Any) -> np.ndarray | None:
+    """Column names of a data frame (pandas, polars, ...) as an object array; None where there are none."""
+    if type(X) is np.ndarray:
+        return None
+    columns = getattr(X, "columns", None)
+    if columns is None or isinstance(X, np.ndarray) or not isinstance(columns, Collection | np.ndarray):
+        return None
+    names = np.asarray(list(columns), dtype=object)
+    n_strings = sum(isinstance(name, str) for name in names.ravel())
+    if names.ndim != 1 or names.size == 0 or n_strings == 0:
+        return None
+    if n_strings != names.size:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, "
+            f"got {sorted({type(name).__name__ for name in names})} in X.columns"
+        )
+    return names

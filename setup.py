@@ -1,0 +1,77 @@
+"""The compiled modules; everything else about the project is in pyproject.toml.
+
+Environment switches, all off by default, for the checks in `.ci/run`:
+FASTDENS_BOUNDSCHECK=1   index checks in every Cython loop (slow)
+FASTDENS_SANITIZE=1      address and undefined-behaviour sanitizers
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+COMPILED = Path("fastdens/compiled")
+HEADERS = sorted(str(path) for pattern in ("*.h", "*.inc") for path in (COMPILED / "simd").glob(pattern))
+
+
+def switched_on(name):
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+BOUNDSCHECK = switched_on("FASTDENS_BOUNDSCHECK")
+SANITIZE = switched_on("FASTDENS_SANITIZE")
+
+
+class BuildWithFlags(build_ext):
+    """Adds the flags of the compiler at hand; never -ffast-math or -march=native, which leak into or break user processes."""
+
+    def build_extensions(self):
+        if self.compiler.compiler_type == "msvc":
+            compile_flags, link_flags = ["/O2", "/std:c11"], []
+        else:
+            compile_flags = ["-O3", "-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+            link_flags = []
+            if SANITIZE:
+                compile_flags += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+                link_flags += ["-fsanitize=address,undefined"]
+        for extension in self.extensions:
+            # A sum of float differences is enumerated and re-evaluated bit by bit: no contraction there.
+            exact = extension.name.endswith(".subsets") and self.compiler.compiler_type != "msvc"
+            extension.extra_compile_args = [*compile_flags, *(["-ffp-contract=off"] if exact else [])]
+            extension.extra_link_args = link_flags
+        super().build_extensions()
+
+
+def extension(source):
+    """The module NAME.pyx, with its tiles simd/NAME.c where it has some."""
+    tiles = COMPILED / "simd" / f"{source.stem}.c"
+    return Extension(
+        f"fastdens.compiled.{source.stem}",
+        [source.as_posix(), *([tiles.as_posix()] if tiles.exists() else [])],
+        depends=HEADERS,
+        include_dirs=[(COMPILED / "simd").as_posix()],
+    )
+
+
+setup(
+    cmdclass={"build_ext": BuildWithFlags},
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
+    ext_modules=cythonize(
+        # The last one holds Cython's own helpers once for all modules; its source is generated.
+        [extension(source) for source in sorted(COMPILED.glob("*.pyx"))] + [extension(COMPILED / "_cyutility.c")],
+        nthreads=os.cpu_count() or 1,
+        build_dir="build/cython",
+        shared_utility_qualified_name="fastdens.compiled._cyutility",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": BOUNDSCHECK,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": BOUNDSCHECK,
+            "freethreading_compatible": True,
+            "autotestdict": False,
+        },
+    ),
+)
