@@ -15,7 +15,7 @@ _HOMES = {
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],
-    "fastdens.bandwidth": ["bandwidth"],
+    "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.gaussian": ["Gaussian"],
     "fastdens.models.histogram": ["Histogram", "bin_edges"],
     "fastdens.models.kernel_density": ["KernelDensity"],
