@@ -19,7 +19,7 @@ def available():
 def _chosen_at_import():
     wanted = os.environ.get("FASTDENS_ISA", "")
     if not wanted:
-        return available()[-1]
+        return max(available(), key=LEVELS.get)
     if wanted not in available():
         raise ImportError(
             f"FASTDENS_ISA must be one of {', '.join(available())} on this processor ({platform.machine()}), "
