@@ -140,12 +140,22 @@ def check_integer(value: Any, name: str, minimum: int, maximum: int | None = Non
 
 def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
     """A finite real number, greater than `above` or not less than `at_least`."""
-    bound = f" greater than {above:g}" if above is not None else f" of at least {at_least:g}" if at_least is not None else ""
+    bound = (
+        f" greater than {above:g}"
+        if above is not None
+        else f" of at least {at_least:g}"
+        if at_least is not None
+        else ""
+    )
     rule = f"{name} must be a finite number{bound}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{rule}, got {value!r}")
     number = float(value)
-    if not math.isfinite(number) or (above is not None and number <= above) or (at_least is not None and number < at_least):
+    if (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (at_least is not None and number < at_least)
+    ):
         raise ValueError(f"{rule}, got {value!r}")
     return number
 
