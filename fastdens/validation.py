@@ -44,6 +44,11 @@ def _to_float_array(X: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold real numbers: {error}") from None
 
 
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """`array` itself where compiled code can read it as it lies in memory, else a copy."""
+    return np.ascontiguousarray(array) if array.flags.aligned else np.array(array, order="C")
+
+
 def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_samples: int = 1) -> np.ndarray:
     """A matrix of samples as a C-contiguous, finite float array of shape (n_samples, n_features)."""
     array = X if type(X) is np.ndarray and X.dtype == _FLOAT64 else _to_float_array(X, name)
@@ -65,7 +70,7 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
-    array = np.ascontiguousarray(array)
+    array = _contiguous(array)
     bad = find_non_finite(array)
     if bad >= 0:
         row, column = divmod(bad, n_features)
@@ -93,7 +98,7 @@ def check_sample_weight(weights: Any, n_samples: int, name: str = "sample_weight
         raise ValueError(f"{name} must be a 1D array or None, got {array.ndim}D of shape {array.shape}")
     if array.shape[0] != n_samples:
         raise ValueError(f"{name}.shape == {array.shape}, expected {(n_samples,)}!")
-    array = np.ascontiguousarray(array)
+    array = _contiguous(array)
     bad = find_non_finite(array[None, :])
     if bad >= 0:
         raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
