@@ -20,11 +20,7 @@ def available():
 def _chosen_at_import():
     wanted = os.environ.get("FASTDENS_ISA", "")
     if not wanted:
-<<<<<<< HEAD
         return max(available(), key=LEVELS.get)
-=======
-        return available().pop()
->>>>>>> main
     if wanted not in available():
         raise ImportError(
             f"FASTDENS_ISA must be one of {', '.join(available())} on this processor ({platform.machine()}), "
