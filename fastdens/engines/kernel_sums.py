@@ -34,7 +34,7 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 # (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
-_FLOAT32 = np.dtype(np.float32)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") -> float | np.ndarray:
@@ -164,7 +164,9 @@ class KernelSum:
             bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), self.factor, points)
         else:
             points = np.empty((d, padded))
-            bad = compiled.pack_points(rows.astype(np.float64, copy=False), self.factor, points)
+            if rows.dtype == _FLOAT32:
+                rows = rows.astype(np.float64)
+            bad = compiled.pack_points(rows, self.factor, points)
         if bad >= 0:
             validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
             raise ValueError(
@@ -178,10 +180,10 @@ class KernelSum:
             with np.errstate(over="ignore"):
                 rows = rows * self.factor
             np.clip(rows, -np.finfo(float).max, np.finfo(float).max, out=rows)
-        return rows.astype(self.points.dtype, copy=False)
+        return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
 
     def evaluate(
-        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int = 1
+        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
     ) -> np.ndarray:
         """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
 
@@ -208,7 +210,7 @@ class KernelSum:
         if self.values is not None:
             return result
         result = result[:, 0]
-        if self.smallest_sum > 0 and m and (result[0] if m == 1 else result.min()) < self.smallest_sum:
+        if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
             small = np.flatnonzero(result < self.smallest_sum)
             logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
             if log:
@@ -222,7 +224,7 @@ class KernelSum:
                 return np.log(result)
         return result
 
-    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int) -> np.ndarray:
+    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         """ln of sums that double precision cannot hold, relative to the largest term."""
         m, n_padded = len(queries), self.points.shape[1]
         queries = np.ascontiguousarray(queries, dtype=np.float64)
@@ -312,7 +314,8 @@ def kernel_sum(
     True
     """
     keeps_float32 = values is None
-    if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2 or not X.flags.c_contiguous or not X.size:
+    # Packing finds values that are not finite by itself, so plain data need no pass of their own.
+    if type(X) is not np.ndarray or X.dtype != _FLOAT64 or X.ndim != 2 or not X.flags.c_contiguous or not X.size:
         X = validation.check_data(X, "X", keep_float32=keeps_float32)
     if Q is None:
         Q = X
@@ -328,6 +331,8 @@ def kernel_sum(
         validation.check_number(rtol, "rtol", at_least=0)
     if atol != 0:
         validation.check_number(atol, "atol", at_least=0)
+    if n_threads is not None:
+        n_threads = check_n_threads(n_threads)
     bandwidth = check_bandwidth(bandwidth, X.shape[1])
     if weights is not None:
         weights = validation.check_sample_weight(weights, len(X), "weights")
@@ -339,7 +344,7 @@ def kernel_sum(
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
     prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-    result = prepared.evaluate(Q, log=log, n_threads=check_n_threads(n_threads))
+    result = prepared.evaluate(Q, log=log, n_threads=n_threads)
     if X.dtype == _FLOAT32:
         return result.astype(np.float32)
     return result[:, 0] if flat else result
