@@ -68,12 +68,12 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
     n_samples, n_features = array.shape
     if n_features == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={array.shape}) for {name} while a minimum of 1 is required."
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}."
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) for {name} while a minimum of {min_samples} "
-            "is required."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
+            f"for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
