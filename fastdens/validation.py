@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.compiled.checks import find_non_finite
+from fastdens.compiled.checks import find_non_finite, find_non_finite_float
 
 _FLOAT64 = np.dtype(np.float64)
 _FLOAT32 = np.dtype(np.float32)
@@ -71,7 +71,7 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
     array = _contiguous(array)
-    bad = find_non_finite(array)
+    bad = find_non_finite(array) if array.dtype == _FLOAT64 else find_non_finite_float(array)
     if bad >= 0:
         row, column = divmod(bad, n_features)
         raise ValueError(
