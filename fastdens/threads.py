@@ -43,7 +43,7 @@ def _allowed_processors() -> int:
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
-    return max(1, min(allowed, math.ceil(_cgroup_processors())))
+    return max(1, math.ceil(min(allowed, _cgroup_processors())))
 
 
 def default_threads() -> int:
