@@ -123,6 +123,39 @@ def drop_zero_weights(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.nda
     return X, np.ldexp(weights, -math.frexp(float(weights.max()))[1])
 
 
+def check_probabilities(p: Any, name: str) -> np.ndarray:
+    """A discrete law as float64 of shape (n_outcomes,): finite, not negative, summing to 1.
+
+    The sum may miss 1 by 1e-9 (1e-5 for float32 values); the values themselves are returned as given.
+    """
+    array = _to_float_array(p, name)
+    tolerance = 1e-5 if array.dtype == _FLOAT32 else 1e-9
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a 1D array of probabilities, got {array.ndim}D of shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must hold at least one probability, got an empty array")
+    array = np.ascontiguousarray(array, dtype=_FLOAT64)
+    bad = find_non_finite(array[None, :])
+    if bad >= 0:
+        raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
+    if array.min() < 0:
+        bad = int(np.argmin(array))
+        raise ValueError(f"{name} must not be negative, got {array[bad]} at index {bad}")
+    with np.errstate(over="ignore"):
+        total = float(array.sum())
+    if abs(total - 1) > tolerance:
+        raise ValueError(f"{name} must sum to 1 (within {tolerance:g}), got a sum of {total!r}")
+    return array
+
+
+def check_pair_of_probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Two discrete laws, p and q, on the same outcomes."""
+    p, q = check_probabilities(p, "p"), check_probabilities(q, "q")
+    if len(p) != len(q):
+        raise ValueError(f"p and q must have the same number of outcomes, got {len(p)} and {len(q)}")
+    return p, q
+
+
 def check_option(value: Any, name: str, allowed: Iterable[str]) -> str:
     """One word of a list of options."""
     options = list(allowed)

@@ -4,6 +4,7 @@
  *   vd_load(p) vd_store(p, a)         unaligned
  *   vd_set1(x) vd_zero()
  *   vd_add vd_sub vd_mul vd_div vd_max vd_min (a, b)    vd_sqrt vd_abs (a)
+ *   vd_max_abs(a, b) = max(a, |b|), for a >= 0
  *   vd_fma(a, b, c) = a b + c         vd_fnma(a, b, c) = c - a b   (may round twice where there is no fused form)
  *   vd_lt(a, b)                       a vd_mask, true where a < b
  *   vd_select(m, a, b)                a where m, else b
@@ -52,6 +53,7 @@ static inline float fd_scale_exponent_float(float p, float r) {
 #define vd_min(a, b) ((a) < (b) ? (a) : (b))
 #define vd_sqrt(a) sqrt(a)
 #define vd_abs(a) fabs(a)
+#define vd_max_abs(a, b) vd_max(a, fabs(b))
 #define vd_lt(a, b) ((a) < (b))
 #define vd_select(m, a, b) ((m) ? (a) : (b))
 #define vd_keep(m, a) ((m) ? (a) : (double)0)
@@ -75,6 +77,7 @@ static inline float fd_scale_exponent_float(float p, float r) {
 #define vf_min(a, b) ((a) < (b) ? (a) : (b))
 #define vf_sqrt(a) sqrtf(a)
 #define vf_abs(a) fabsf(a)
+#define vf_max_abs(a, b) vf_max(a, fabsf(b))
 #define vf_lt(a, b) ((a) < (b))
 #define vf_select(m, a, b) ((m) ? (a) : (b))
 #define vf_keep(m, a) ((m) ? (a) : (float)0)

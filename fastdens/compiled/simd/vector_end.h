@@ -15,6 +15,7 @@
 #undef vd_min
 #undef vd_sqrt
 #undef vd_abs
+#undef vd_max_abs
 #undef vd_lt
 #undef vd_select
 #undef vd_keep
@@ -38,6 +39,7 @@
 #undef vf_min
 #undef vf_sqrt
 #undef vf_abs
+#undef vf_max_abs
 #undef vf_lt
 #undef vf_select
 #undef vf_keep
