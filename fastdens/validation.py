@@ -61,12 +61,12 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
     n_samples, n_features = array.shape
     if n_features == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={array.shape}) for {name} while a minimum of 1 is required."
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}."
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) for {name} while a minimum of {min_samples} "
-            "is required."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
+            f"for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
@@ -202,6 +202,32 @@ def check_length(length: int, name: str, expected: int, of: str) -> None:
     """That an argument has one entry per `of`."""
     if length != expected:
         raise ValueError(f"{name} must have one entry per {of} ({expected}), got {length}")
+
+
+def check_axes(axes: Any, n_features: int, name: str = "axes") -> np.ndarray:
+    """Distinct feature numbers, one or several, negative ones counted from the end; at least one."""
+    chosen = np.asarray(axes)
+    rule = f"{name} must be distinct feature numbers from {-n_features} to {n_features - 1}"
+    if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or chosen.size == 0:
+        raise (ValueError if chosen.size == 0 else TypeError)(f"{rule}, got {axes!r}")
+    chosen = np.atleast_1d(chosen).astype(np.intp)
+    if chosen.min() < -n_features or chosen.max() >= n_features:
+        raise ValueError(f"{rule}, got {axes!r}")
+    chosen = chosen % n_features
+    if len(np.unique(chosen)) < len(chosen):
+        raise ValueError(f"{rule}, got {axes!r}")
+    return chosen
+
+
+def check_between_0_and_1(values: Any, name: str, *, inside: bool = False) -> np.ndarray:
+    """Numbers in [0, 1], or with `inside` in (0, 1), of any shape, as float64."""
+    array = _to_float_array(values, name).astype(_FLOAT64, copy=False)
+    right = (array > 0) & (array < 1) if inside else (array >= 0) & (array <= 1)
+    if not right.all():
+        raise ValueError(
+            f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}"
+        )
+    return array
 
 
 def check_random_state(random_state: Any) -> np.random.Generator:
