@@ -77,10 +77,18 @@ def build_parser() -> argparse.ArgumentParser:
         "new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
     )
     report.add_argument("data", nargs="?", metavar="DATA.csv", help="table of numbers (CSV, or Parquet through pandas)")
-    report.add_argument("--output", default="fastdens-report", metavar="DIR", help="folder for the results (default: %(default)s)")
-    report.add_argument("--seed", type=_integer(0), default=0, metavar="N", help="for folds, starts and draws (default: 0)")
-    report.add_argument("--folds", type=_integer(2), default=5, metavar="N", help="folds of the cross-validation (default: 5)")
-    report.add_argument("--max-components", type=_integer(1), default=8, metavar="N", help="most components of a mixture (default: 8)")
+    report.add_argument(
+        "--output", default="fastdens-report", metavar="DIR", help="folder for the results (default: %(default)s)"
+    )
+    report.add_argument(
+        "--seed", type=_integer(0), default=0, metavar="N", help="for folds, starts and draws (default: 0)"
+    )
+    report.add_argument(
+        "--folds", type=_integer(2), default=5, metavar="N", help="folds of the cross-validation (default: 5)"
+    )
+    report.add_argument(
+        "--max-components", type=_integer(1), default=8, metavar="N", help="most components of a mixture (default: 8)"
+    )
     report.add_argument("--no-pictures", action="store_true", help="make no pictures")
     _add_data_options(report)
     report.set_defaults(run=_report)

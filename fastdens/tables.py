@@ -170,9 +170,7 @@ class _CsvReader:
 
     def __init__(self, path: Path, text: str, separator: str) -> None:
         self.path, self.text, self.separator = path, text, separator
-        self.rows = csv.reader(
-            io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
-        )
+        self.rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
 
     def fail(self, what: str, line: int | None = None, column: str | None = None) -> NoReturn:
         where = "" if line is None else f"line {line}: "
@@ -338,4 +336,3 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, weights: str | None
         parts.append(values)
     data = np.column_stack(parts[: len(chosen)])
     return Table(data, tuple(names[j] for j in chosen), parts[-1] if weight_at is not None else None, True)
-

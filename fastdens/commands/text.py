@@ -10,7 +10,9 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     widths = [max(len(row[j]) for row in rows) for j in range(len(rows[0]))]
 
     def line(row: Sequence[str]) -> str:
-        cells = (cell.rjust(width) if j in right else cell.ljust(width) for j, (cell, width) in enumerate(zip(row, widths)))
+        cells = (
+            cell.rjust(width) if j in right else cell.ljust(width) for j, (cell, width) in enumerate(zip(row, widths))
+        )
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(rows[0]), "  ".join("-" * width for width in widths), *map(line, rows[1:])])

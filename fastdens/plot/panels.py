@@ -114,7 +114,12 @@ def contours(
 
 
 def contours_over_points(
-    ax: Any, density: Density, rows: np.ndarray, weights: np.ndarray | None, rng: np.random.Generator, labels: bool = True
+    ax: Any,
+    density: Density,
+    rows: np.ndarray,
+    weights: np.ndarray | None,
+    rng: np.random.Generator,
+    labels: bool = True,
 ) -> None:
     """Highest-density regions over the data."""
     x_limits, y_limits = _limits(rows[:, 0]), _limits(rows[:, 1])

@@ -312,12 +312,12 @@ def _summary(
 ) -> dict[str, Any]:
     values = log_density[rows]
     share = np.ones(len(rows)) if weights is None else weights[rows]
-    share = share / share.sum()
+    total = share.sum()
     score = standard_error = elsewhere = math.nan
     zero = infinite = 0.0
     if not error:
         is_zero, is_infinite = values == -np.inf, values == np.inf
-        zero, infinite = float(share[is_zero].sum()), float(share[is_infinite].sum())
+        zero, infinite = float(share[is_zero].sum() / total), float(share[is_infinite].sum() / total)
         finite = ~(is_zero | is_infinite)
         if finite.any():
             elsewhere, standard_error = _weighted_mean(values[finite], share[finite])
