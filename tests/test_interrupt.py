@@ -24,8 +24,8 @@ X = random.normal(size=(1_000_000, 3))
 job = lambda: fd.kernel_sum(X, X + 1e4, bandwidth=0.1, log=True)
 again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1, log=True)
 """,
-    "kernel_sum_one_query_block": """
-X = random.normal(size=(4_000_000, 60))
+    "kernel_sum_few_queries": """
+X = random.normal(size=(400_000, 30))
 job = lambda: fd.kernel_sum(X, X[:400], bandwidth=0.1, n_threads=1)
 job = lambda once=job: [once() for _ in range(1000)]
 again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1)
