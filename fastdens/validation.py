@@ -49,8 +49,15 @@ def _contiguous(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array) if array.flags.aligned else np.array(array, order="C")
 
 
+def is_plain(X: Any) -> bool:
+    """Whether X is a matrix that compiled code takes as it is (its values may still not be finite)."""
+    return type(X) is np.ndarray and X.dtype == _FLOAT64 and X.ndim == 2 and X.flags.carray and X.size > 0
+
+
 def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_samples: int = 1) -> np.ndarray:
     """A matrix of samples as a C-contiguous, finite float array of shape (n_samples, n_features)."""
+    if is_plain(X) and len(X) >= min_samples and find_non_finite(X) < 0:
+        return X
     array = X if type(X) is np.ndarray and X.dtype == _FLOAT64 else _to_float_array(X, name)
     if array.ndim != 2:
         raise ValueError(

@@ -128,6 +128,7 @@ class KernelSum:
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
             self.scales = self.scales.astype(np.float32)
+        self.takes_plain_queries = self.whitening is None and self.factor == 1.0
         self.code = kernel.code
         per_unit = kernel.log2_exponent or 0.0
         self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
@@ -190,7 +191,7 @@ class KernelSum:
         `own[j]` is the index of the point that query j leaves out, or -1.
         """
         m = len(Q)
-        queries = self._queries(Q)
+        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
         n_padded = self.points.shape[1]
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
@@ -206,10 +207,9 @@ class KernelSum:
 
         n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
         run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
-        result = sums[0] if n_runs == 1 else sums.sum(axis=0)
         if self.values is not None:
-            return result
-        result = result[:, 0]
+            return sums.sum(axis=0)
+        result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
         if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
             small = np.flatnonzero(result < self.smallest_sum)
             logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
@@ -314,8 +314,7 @@ def kernel_sum(
     True
     """
     keeps_float32 = values is None
-    # Packing finds values that are not finite by itself, so plain data need no pass of their own.
-    if type(X) is not np.ndarray or X.dtype != _FLOAT64 or X.ndim != 2 or not X.flags.c_contiguous or not X.size:
+    if not validation.is_plain(X):  # values that are not finite are found when the points are packed
         X = validation.check_data(X, "X", keep_float32=keeps_float32)
     if Q is None:
         Q = X
