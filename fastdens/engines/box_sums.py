@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import box_sums as compiled
+from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import run_blocks
 
 # Beyond this many boxes along an axis their edges are no longer exact in double precision.
@@ -184,7 +185,8 @@ class BoxTransform:
         smallest: float,
         n_threads: int | None,
     ) -> None:
-        self.X, self.weights, self.terms, self.n_threads = X, weights, terms, n_threads
+        self.X, self.bandwidths, self.weights = X, bandwidths, weights
+        self.terms, self.n_threads = terms, n_threads
         mantissa, exponent = np.frexp(bandwidths * beta)
         # Few significant bits: then every edge c w is exact, and so is the place of a point in its box.
         self.widths = np.ldexp(np.round(mantissa * 64) / 64, exponent)
@@ -192,6 +194,7 @@ class BoxTransform:
         self.axes = [
             axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b) + 1) for b in betas
         ]
+        self.tail = max(axis.tail for axis in self.axes)
         self.range = cell_range(X, self.widths, n_threads)
 
     def covers(self, Q: np.ndarray) -> bool:
@@ -214,7 +217,7 @@ class BoxTransform:
         sources = sort_into_boxes(self.X, self.widths, boxes, self.n_threads)
         targets = sources if Q is self.X else sort_into_boxes(Q, self.widths, boxes, self.n_threads)
         sorted_weights = None if self.weights is None else self.weights[sources.order]
-        expansions, bounds = self._translate(boxes, sources, targets.keys, sorted_weights)
+        expansions, bounds, far = self._translate(boxes, sources, targets.keys, sorted_weights)
         sums, query_bounds = np.empty(len(Q)), np.empty(len(Q))
         failed = np.empty(len(targets.keys), dtype=np.uint8)
 
@@ -225,15 +228,65 @@ class BoxTransform:
             )  # fmt: skip
 
         self._in_box_blocks(work, len(targets.keys), 3.0 * len(Q) * self.terms ** (len(self.axes) - 1))
+        failing = np.flatnonzero(failed)
+        if failing.size:
+            self._sum_near(Q, boxes, sources, targets, failing, far, rtol, atol, sums, query_bounds)
         return sums, query_bounds
+
+    def _sum_near(
+        self,
+        Q: np.ndarray,
+        boxes: Boxes,
+        sources: SortedPoints,
+        targets: SortedPoints,
+        failing: np.ndarray,
+        far: np.ndarray,
+        rtol: float,
+        atol: float,
+        sums: np.ndarray,
+        query_bounds: np.ndarray,
+    ) -> None:
+        """Sum directly over the boxes around where the expansion is not good enough: only what is cut off is missed."""
+        again = np.flatnonzero(query_bounds < 0)
+        ranges = self._ranges_around(boxes, sources, targets.keys[failing])
+        kernel = KERNELS["gaussian"]
+
+        def work(queue: Any) -> None:
+            compiled.near_sums(
+                self.X, Q, 1.0 / self.bandwidths, self.weights, kernel.code, kernel.log2_exponent, 1.0, 1.0,
+                sources.order, ranges, targets.order, targets.starts, failing, sums, query_bounds, queue,
+            )  # fmt: skip
+
+        run_blocks(work, len(failing), self.n_threads)
+        box_of_query = np.empty(len(Q), dtype=np.intp)
+        box_of_query[targets.order] = np.repeat(np.arange(len(targets.keys)), np.diff(targets.starts))
+        missed = self.tail * far[box_of_query[again]] + 16 * math.sqrt(len(self.X)) * UNIT_ROUNDOFF * sums[again]
+        query_bounds[again] = np.where(missed <= rtol * (sums[again] - missed) + atol, missed, -1.0)
+
+    def _ranges_around(self, boxes: Boxes, sources: SortedPoints, keys: np.ndarray) -> np.ndarray:
+        """For each box, the runs of sorted points in the boxes within reach: one run per row of boxes."""
+        d, reach = len(self.axes), [int(axis.offsets[-1]) for axis in self.axes]
+        coordinate = keys % boxes.shape[0]
+        rows, inside = (keys - coordinate)[:, None], np.ones((len(keys), 1), dtype=bool)
+        for axis in range(1, d):
+            moved, valid = boxes.along(keys, axis, np.arange(-reach[axis], reach[axis] + 1))
+            shifts = np.where(valid, moved - keys[:, None], 0)
+            rows = (rows[:, :, None] + shifts[:, None, :]).reshape(len(keys), -1)
+            inside = (inside[:, :, None] & valid[:, None, :]).reshape(len(keys), -1)
+        first = rows + np.maximum(coordinate - reach[0], 0)[:, None]
+        last = rows + np.minimum(coordinate + reach[0], boxes.shape[0] - 1)[:, None]
+        starts = sources.starts[np.searchsorted(sources.keys, first)]
+        ends = sources.starts[np.searchsorted(sources.keys, last, side="right")]
+        ranges = np.stack([np.where(inside, starts, 0), np.where(inside, ends, 0)], axis=2)
+        return np.ascontiguousarray(ranges, dtype=np.intp)
 
     def _in_box_blocks(self, work: Any, n_boxes: int, estimated_ns: float) -> None:
         run_blocks(work, -(-n_boxes // compiled.BOXES_PER_BLOCK), self.n_threads, estimated_ns)
 
     def _translate(
         self, boxes: Boxes, sources: SortedPoints, target_keys: np.ndarray, weights: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Expansions about the target boxes, and the bound of the error in each of them."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Expansions about the target boxes, the bound of the error in each, and the weight beyond its reach."""
         d, p, row = len(self.axes), self.terms, compiled.row_length(self.terms)
         # Where partial results are needed: before the last axis, wherever the last axis takes them from, and so on.
         needed = [target_keys]
@@ -256,8 +309,8 @@ class BoxTransform:
         for axis, (transform, wanted) in enumerate(zip(self.axes, needed, strict=True)):
             neighbours = boxes.neighbours(keys, wanted, axis, transform.offsets)
             if axis < d - 1:
-                wanted = wanted[keep] if not (keep := (neighbours >= 0).any(axis=1)).all() else wanted
-                neighbours = np.ascontiguousarray(neighbours[keep])
+                reached = (neighbours >= 0).any(axis=1)
+                wanted, neighbours = wanted[reached], np.ascontiguousarray(neighbours[reached])
             expansions = self._along_axis(expansions, neighbours, transform, axis)
             factors = np.array(
                 [np.ones(len(transform.offsets))]
@@ -268,10 +321,9 @@ class BoxTransform:
             for column in range(1 + d):
                 measures[:, column] = padded[neighbours, column] @ factors[column]
             keys = wanted
-        tail = max(transform.tail for transform in self.axes)
-        rounding = 4 * UNIT_ROUNDOFF * total * tail
+        # Rounding may make the weight beyond reach look smaller than it is.
         far = np.maximum(total - measures[:, 0], 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total
-        return expansions, (measures[:, 1:].sum(axis=1) + far * tail + rounding) * (1 + 1e-9)
+        return expansions, (measures[:, 1:].sum(axis=1) + far * self.tail) * (1 + 1e-9), far
 
     def _along_axis(
         self, sources: np.ndarray, neighbours: np.ndarray, transform: AxisTransform, axis: int
