@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastdens.compiled.blocks import BlockQueue
@@ -28,8 +29,9 @@ _limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdens_th
 _pool: ThreadPoolExecutor | None = None
 
 
+@cache
 def _cgroup_processors() -> float:
-    """Processors that the control group's quota is worth; infinite where there is no quota."""
+    """Processors that the control group's quota is worth, read once; infinite where there is no quota."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as quota_file:
             quota, period = quota_file.read().split()
@@ -118,17 +120,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_blocks(
-    work: Callable[[BlockQueue], object], n_blocks: int, n_threads: int = 1, estimated_ns: float = math.inf
+    work: Callable[[BlockQueue], object], n_blocks: int, n_threads: int | None = 1, estimated_ns: float = math.inf
 ) -> None:
     """Call ``work(queue)`` on up to `n_threads` threads until the queue's `n_blocks` blocks are done.
 
     `work` is a compiled function that takes blocks from the queue with the GIL released. The calling thread takes
     part; the others are used only when `estimated_ns`, the work expected in nanoseconds on one thread, is worth it.
+    `n_threads=None` is the default number, looked up only then.
     Raises what a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C), after every thread has stopped.
     """
     queue = BlockQueue(n_blocks)
-    helpers = min(n_threads, n_blocks) - 1 if estimated_ns > WORTH_A_THREAD_NS else 0
-    if helpers <= 0:
+    helpers = 0
+    if estimated_ns > WORTH_A_THREAD_NS and n_blocks > 1:
+        helpers = min(default_threads() if n_threads is None else n_threads, n_blocks) - 1
+    if helpers == 0:
         work(queue)
         queue.raise_interruption()
         return

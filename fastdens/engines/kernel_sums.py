@@ -34,7 +34,7 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 # (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
-_FLOAT32 = np.dtype(np.float32)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") -> float | np.ndarray:
@@ -128,6 +128,7 @@ class KernelSum:
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
             self.scales = self.scales.astype(np.float32)
+        self.takes_plain_queries = self.whitening is None and self.factor == 1.0
         self.code = kernel.code
         per_unit = kernel.log2_exponent or 0.0
         self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
@@ -164,7 +165,9 @@ class KernelSum:
             bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), self.factor, points)
         else:
             points = np.empty((d, padded))
-            bad = compiled.pack_points(rows.astype(np.float64, copy=False), self.factor, points)
+            if rows.dtype == _FLOAT32:
+                rows = rows.astype(np.float64)
+            bad = compiled.pack_points(rows, self.factor, points)
         if bad >= 0:
             validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
             raise ValueError(
@@ -178,17 +181,17 @@ class KernelSum:
             with np.errstate(over="ignore"):
                 rows = rows * self.factor
             np.clip(rows, -np.finfo(float).max, np.finfo(float).max, out=rows)
-        return rows.astype(self.points.dtype, copy=False)
+        return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
 
     def evaluate(
-        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int = 1
+        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
     ) -> np.ndarray:
         """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
 
         `own[j]` is the index of the point that query j leaves out, or -1.
         """
         m = len(Q)
-        queries = self._queries(Q)
+        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
         n_padded = self.points.shape[1]
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
@@ -204,11 +207,10 @@ class KernelSum:
 
         n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
         run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
-        result = sums[0] if n_runs == 1 else sums.sum(axis=0)
         if self.values is not None:
-            return result
-        result = result[:, 0]
-        if self.smallest_sum > 0 and m and (result[0] if m == 1 else result.min()) < self.smallest_sum:
+            return sums.sum(axis=0)
+        result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
+        if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
             small = np.flatnonzero(result < self.smallest_sum)
             logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
             if log:
@@ -222,7 +224,7 @@ class KernelSum:
                 return np.log(result)
         return result
 
-    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int) -> np.ndarray:
+    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         """ln of sums that double precision cannot hold, relative to the largest term."""
         m, n_padded = len(queries), self.points.shape[1]
         queries = np.ascontiguousarray(queries, dtype=np.float64)
@@ -312,7 +314,7 @@ def kernel_sum(
     True
     """
     keeps_float32 = values is None
-    if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2 or not X.flags.c_contiguous or not X.size:
+    if not validation.is_plain(X):  # values that are not finite are found when the points are packed
         X = validation.check_data(X, "X", keep_float32=keeps_float32)
     if Q is None:
         Q = X
@@ -328,6 +330,8 @@ def kernel_sum(
         validation.check_number(rtol, "rtol", at_least=0)
     if atol != 0:
         validation.check_number(atol, "atol", at_least=0)
+    if n_threads is not None:
+        n_threads = check_n_threads(n_threads)
     bandwidth = check_bandwidth(bandwidth, X.shape[1])
     if weights is not None:
         weights = validation.check_sample_weight(weights, len(X), "weights")
@@ -339,7 +343,7 @@ def kernel_sum(
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
     prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-    result = prepared.evaluate(Q, log=log, n_threads=check_n_threads(n_threads))
+    result = prepared.evaluate(Q, log=log, n_threads=n_threads)
     if X.dtype == _FLOAT32:
         return result.astype(np.float32)
     return result[:, 0] if flat else result
