@@ -73,8 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
         "report",
         allow_abbrev=False,
         help="fit every model, compare them, draw new points, make pictures",
-        description="Fit every model to the columns of a table, compare them by the log-density of held-out points, draw "
-        "new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
+        description="Fit every model to the columns of a table, compare them by the log-density of held-out points, "
+        "draw new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
     )
     report.add_argument("data", nargs="?", metavar="DATA.csv", help="table of numbers (CSV, or Parquet through pandas)")
     report.add_argument(

@@ -87,7 +87,10 @@ def _describe_kernel(model: Any) -> str:
     bandwidth = np.asarray(model.bandwidth_, dtype=np.float64)
     if bandwidth.ndim == 2:  # a matrix, in squared units: its widths along the axes
         bandwidth = np.sqrt(np.diag(bandwidth))
-    widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    if bandwidth.size <= 3:
+        widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    else:
+        widths = f"{magnitude(bandwidth.min())} to {magnitude(bandwidth.max())}"
     return f"bandwidth {widths} ({model.bandwidth!r})"
 
 

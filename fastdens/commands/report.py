@@ -17,7 +17,7 @@ from fastdens import datasets
 from fastdens.commands import CommandError, pictures
 from fastdens.commands.candidates import Family, families
 from fastdens.commands.progress import progress
-from fastdens.commands.text import columns, count, duration, number
+from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
 from fastdens.tables import Table, read_table, write_csv
 from fastdens.tasks.scaling import draw
@@ -62,8 +62,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     n_rows, n_features = table.data.shape
     text = [
-        f"{title}: {count(n_rows)} rows, {count(n_features)} column{'s' if n_features > 1 else ''}"
-        f" ({', '.join(table.names)})",
+        wrapped(
+            f"{title}: {count(n_rows)} rows, {count(n_features)} column{'s' if n_features > 1 else ''}"
+            f" ({', '.join(table.names)})"
+        ),
         f"Held-out log-density per point (natural logarithm, larger is better), {_folds(arguments, compared)}-fold "
         f"cross-validation{'' if compared == n_rows else f' on {count(compared)} rows'}, seed {arguments.seed}, "
         f"{default_threads()} thread{'s' if default_threads() > 1 else ''}",
@@ -76,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"Models were compared on {count(compared)} rows chosen at random (kernel and neighbour sums grow with the "
             f"square of the rows), then fitted to all {count(n_rows)}."
         )
-    text += [f"- {note}" for note in notes + _explanations(rows, selection) + _warnings(caught)]
+    text += [paragraph(note) for note in notes + _explanations(rows, selection) + _warnings(caught)]
 
     new = draw(best.model, N_NEW_POINTS, arguments.seed)
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
@@ -91,10 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
         pictures.draw_all(output, best.model, best.family.name, table, labels, new)
         written += [("density.png", "its density over the data"), ("samples.png", "the new points beside the data")]
     else:
-        text.append("- No pictures: they need matplotlib (pip install matplotlib).")
+        text.append(paragraph("No pictures: they need matplotlib (pip install matplotlib)."))
     written.append(("report.txt", "this text"))
     width = max(len(str(output / name)) for name, _ in written)
-    text += ["", *(f"{str(output / name):<{width}}  {what}" for name, what in written)]
+    text += ["", *(f"{output / name!s:<{width}}  {what}" for name, what in written)]
     whole = "\n".join(text) + "\n"
     (output / "report.txt").write_text(whole, encoding="utf-8")
     print(whole, end="")
@@ -216,8 +218,8 @@ def _about_repeats(table: Table) -> list[str]:
     if not repeating:
         return []
     return [
-        f"Values repeat in {', '.join(repeating)}: a density that spikes at them scores high on held-out points without "
-        "describing anything between."
+        f"Values repeat in {', '.join(repeating)}: a density that spikes at them scores high on held-out points "
+        "without describing anything between."
     ]
 
 
@@ -226,8 +228,8 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
     notes = []
     chosen = [f"{row.family.name} {row.tried}" for row in rows if row.tried > 1]
     notes.append(
-        f"Parameters are those with the best held-out score among the candidates ({', '.join(chosen)}; all in table.csv), "
-        "which makes the scores slightly optimistic."
+        f"Parameters are those with the best held-out score among the candidates ({', '.join(chosen)}; all in "
+        "table.csv), which makes the scores slightly optimistic."
     )
     for row in rows:
         candidate = row.candidate
@@ -239,8 +241,8 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
             )
         elif candidate.zero_fraction:
             notes.append(
-                f"{row.family.name}: {candidate.zero_fraction:.2%} of the held-out points fell where it has density zero, "
-                f"so its score is -inf; on the others it averages {candidate.score_elsewhere:.3f}."
+                f"{row.family.name}: {candidate.zero_fraction:.2%} of the held-out points fell where it has density "
+                f"zero, so its score is -inf; on the others it averages {candidate.score_elsewhere:.3f}."
             )
     compared = [f"{row.family.name}: {row.times_faster[1]}" for row in rows if row.times_faster is not None]
     if compared:

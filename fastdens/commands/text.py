@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+
+WIDTH = 118
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -16,6 +19,16 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(rows[0]), "  ".join("-" * width for width in widths), *map(line, rows[1:])])
+
+
+def wrapped(sentence: str) -> str:
+    """A long line cut at words."""
+    return textwrap.fill(sentence, width=WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def paragraph(note: str) -> str:
+    """A note as an item of a list, wrapped."""
+    return textwrap.fill(note, width=WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def duration(seconds: float) -> str:

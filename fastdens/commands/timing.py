@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.tasks.scaling import ScaledDensity
+
 _SCORED_ROWS = 2_000
 _PAIRS_IN_NUMPY = 2_000_000  # pairs of a point and a query that the reference is given
 _ENOUGH_SECONDS = 0.2
@@ -37,9 +39,9 @@ def compared_with_numpy(model: Any, data: np.ndarray, weights: np.ndarray | None
 
     The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do.
     """
-    inner = getattr(model, "density_", model)
-    if inner is not model:
-        data = (data - model.location_) / model.scale_
+    inner = model
+    if isinstance(model, ScaledDensity):
+        inner, data = model.density_, (data - model.location_) / model.scale_
     comparison = _COMPARISONS.get(type(inner).__name__)
     if comparison is None:
         return None

@@ -24,9 +24,9 @@ _DRAWS = 4000  # points from which marginals of more than two columns are estima
 
 def _new_figure(width: float, height: float) -> Any:
     panels.require_matplotlib()
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    return pyplot.figure(figsize=(width, height), layout="constrained")
+    return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def plot_density(
@@ -89,7 +89,7 @@ def plot_density(
     if 2 < n_features <= MOST_PAIRS:
         if ax is not None:
             raise ValueError(f"ax must be None for {n_features} columns, which get a panel for each pair; use figure")
-        drawn = draw(model, _DRAWS, rng)
+        drawn = draw(model, _DRAWS, int(rng.integers(2**31)))
         figure = figure if figure is not None else _new_figure(2.0 * n_features + 0.6, 2.0 * n_features)
         return panels.all_pairs(figure, data, drawn, labels, weights, rng)
     if ax is None:
@@ -102,7 +102,7 @@ def plot_density(
         panels.label(ax, labels[0], labels[1])
     else:
         plane = PrincipalPlane(data, weights)
-        drawn = plane.project(draw(model, _DRAWS, rng))
+        drawn = plane.project(draw(model, _DRAWS, int(rng.integers(2**31))))
         panels.contours_over_points(ax, panels.smoothed(drawn), plane.project(data), weights, rng)
         panels.label(ax, *plane.labels)
     return ax
@@ -119,8 +119,8 @@ def plot_samples(
 ) -> Any:
     """Draw new points beside the data they should resemble.
 
-    One column: two histograms over the same bins. Two: two scatter plots with the same axes. More: the same in the plane
-    of the data's first two principal components.
+    One column: two histograms over the same bins. Two: two scatter plots with the same axes. More: the same in the
+    plane of the data's first two principal components.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ DATA, MODEL, NEW = "#5A5A5A", "#0072B2", "#D55E00"
 MASSES = (0.9, 0.7, 0.5, 0.3, 0.1)  # shares of probability inside the contour lines
 _MOST_POINTS = 4000  # points shown in a scatter plot
 _GRID = 120  # grid points per axis for contours
-_MARGIN = 0.08  # space around the data, as a share of their range
+_MARGIN = 0.1  # space around the data, as a share of their range
 
 Density = Callable[[np.ndarray], np.ndarray]
 
@@ -19,7 +19,7 @@ Density = Callable[[np.ndarray], np.ndarray]
 def require_matplotlib() -> None:
     """Raise an error that says how to get matplotlib, if it is not installed."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib as mpl  # noqa: F401
     except ImportError:
         raise ImportError("fastdens.plot needs matplotlib: pip install matplotlib") from None
 
@@ -38,7 +38,7 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
 
 
 def bin_edges(values: np.ndarray, *more: np.ndarray) -> np.ndarray:
-    """Edges of histogram bins for a picture: the width of Freedman and Diaconis, 10 to 80 bins, over all values given."""
+    """Edges of histogram bins for a picture: the width of Freedman and Diaconis, 10 to 80 bins, over all values."""
     low = min(float(part.min()) for part in (values, *more) if part.size)
     high = max(float(part.max()) for part in (values, *more) if part.size)
     if not high > low:
@@ -62,7 +62,7 @@ def scatter(ax: Any, points: np.ndarray, colour: str) -> None:
     """Points, smaller and fainter the more there are."""
     many = np.clip(np.log10(max(len(points), 1) / 100) / 1.6, 0, 1)
     ax.scatter(
-        *points.T, s=16 - 11 * many, color=colour, alpha=0.75 - 0.4 * many, linewidths=0, zorder=2, rasterized=True
+        *points.T, s=16 - 11 * many, color=colour, alpha=0.75 - 0.5 * many, linewidths=0, zorder=2, rasterized=True
     )
 
 
@@ -166,8 +166,8 @@ def all_pairs(
 def two_histograms(axes: Any, data: np.ndarray, new: np.ndarray, weights: np.ndarray | None) -> None:
     """Two histograms over the same bins."""
     edges = bin_edges(data, new)
-    axes[0].hist(data, bins=edges, weights=weights, density=True, color=DATA)
-    axes[1].hist(new, bins=edges, density=True, color=NEW)
+    axes[0].hist(data, bins=edges, weights=weights, density=True, color=DATA, alpha=0.75)
+    axes[1].hist(new, bins=edges, density=True, color=NEW, alpha=0.85)
 
 
 def two_scatters(
