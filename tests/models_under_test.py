@@ -29,6 +29,9 @@ MODELS: dict[str, Callable[[], Any]] = {
 # Models whose score_samples is not the logarithm of a density that integrates to one.
 NOT_NORMALISED = {"KNeighborsDensity"}
 
+# Models whose smoothing follows the number of rows (the effective one, where rows are weighted).
+COUNTS_ROWS = {"KernelDensity_scott"}
+
 
 def training_data(n: int = 61, d: int = 2) -> np.ndarray:
     """Two overlapping groups; a prime number of rows."""
