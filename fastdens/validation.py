@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.compiled.checks import find_non_finite
+from fastdens.compiled.checks import find_non_finite, find_non_finite_float
 
 _FLOAT64 = np.dtype(np.float64)
 _FLOAT32 = np.dtype(np.float32)
@@ -44,8 +44,20 @@ def _to_float_array(X: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold real numbers: {error}") from None
 
 
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """`array` itself where compiled code can read it as it lies in memory, else a copy."""
+    return np.ascontiguousarray(array) if array.flags.aligned else np.array(array, order="C")
+
+
+def is_plain(X: Any) -> bool:
+    """Whether X is a matrix that compiled code takes as it is (its values may still not be finite)."""
+    return type(X) is np.ndarray and X.dtype == _FLOAT64 and X.ndim == 2 and X.flags.carray and X.size > 0
+
+
 def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_samples: int = 1) -> np.ndarray:
     """A matrix of samples as a C-contiguous, finite float array of shape (n_samples, n_features)."""
+    if is_plain(X) and len(X) >= min_samples and find_non_finite(X) < 0:
+        return X
     array = X if type(X) is np.ndarray and X.dtype == _FLOAT64 else _to_float_array(X, name)
     if array.ndim != 2:
         raise ValueError(
@@ -60,13 +72,13 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
-            f"for {name}."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is "
+            f"required for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
-    array = np.ascontiguousarray(array)
-    bad = find_non_finite(array)
+    array = _contiguous(array)
+    bad = find_non_finite(array) if array.dtype == _FLOAT64 else find_non_finite_float(array)
     if bad >= 0:
         row, column = divmod(bad, n_features)
         raise ValueError(
@@ -93,7 +105,7 @@ def check_sample_weight(weights: Any, n_samples: int, name: str = "sample_weight
         raise ValueError(f"{name} must be a 1D array or None, got {array.ndim}D of shape {array.shape}")
     if array.shape[0] != n_samples:
         raise ValueError(f"{name}.shape == {array.shape}, expected {(n_samples,)}!")
-    array = np.ascontiguousarray(array)
+    array = _contiguous(array)
     bad = find_non_finite(array[None, :])
     if bad >= 0:
         raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
@@ -188,19 +200,30 @@ def check_integer(value: Any, name: str, minimum: int, maximum: int | None = Non
     rule = f"{name} must be an integer of at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{rule}, got {value!r}")
-    if value < minimum or (maximum is not None and value > maximum):
+    integer = int(value)
+    if integer < minimum or (maximum is not None and integer > maximum):
         raise ValueError(f"{rule}, got {value!r}")
-    return int(value)
+    return integer
 
 
 def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
     """A finite real number, greater than `above` or not less than `at_least`."""
-    bound = f" greater than {above:g}" if above is not None else f" of at least {at_least:g}" if at_least is not None else ""
+    bound = (
+        f" greater than {above:g}"
+        if above is not None
+        else f" of at least {at_least:g}"
+        if at_least is not None
+        else ""
+    )
     rule = f"{name} must be a finite number{bound}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{rule}, got {value!r}")
     number = float(value)
-    if not math.isfinite(number) or (above is not None and number <= above) or (at_least is not None and number < at_least):
+    if (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (at_least is not None and number < at_least)
+    ):
         raise ValueError(f"{rule}, got {value!r}")
     return number
 
@@ -249,7 +272,7 @@ def check_random_state(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return np.random.default_rng()
     if isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool | np.bool_):
-        if random_state < 0:
+        if int(random_state) < 0:
             raise ValueError(f"random_state must be an integer of at least 0, got {random_state!r}")
         return np.random.default_rng(int(random_state))
     raise TypeError(f"random_state must be None, an integer, a Generator or a RandomState, got {random_state!r}")

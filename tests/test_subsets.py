@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastdens as fd
-
 from fastdens.compiled import instruction_sets
 from fastdens.compiled.subsets import LOW_MULTIPLE
 from fastdens.engines import subsets as engine

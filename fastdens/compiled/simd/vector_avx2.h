@@ -1,4 +1,16 @@
 /* The vector layer on AVX2 and FMA; vector_base.h says what each macro means. */
+#ifndef FD_VECTOR_AVX2
+#define FD_VECTOR_AVX2
+static inline __m256d fd_sums_avx2(__m256d a, __m256d b, __m256d c, __m256d d) {
+    const __m256d ab = _mm256_hadd_pd(a, b), cd = _mm256_hadd_pd(c, d);
+    return _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
+}
+static inline double fd_sum_avx2(__m256d a) {
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+#endif
+
 #define vd __m256d
 #define vd_mask __m256d
 #define VD_LANES 4
@@ -23,6 +35,14 @@
 #define vd_mask_bits(m) ((unsigned)_mm256_movemask_pd(m))
 #define vd_scale_exponent(p, r) \
     _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), _mm256_slli_epi64(_mm256_castpd_si256(r), 52)))
+#define vd_exponent(a) \
+    _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), 52)), \
+                               _mm256_set1_pd(4503599627370496.0)), \
+                  _mm256_set1_pd(4503599627371519.0)) /* 2^52 and 2^52 + 1023 */
+#define vd_mantissa(a) \
+    _mm256_or_pd(_mm256_and_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(0xFFFFFFFFFFFFF))), _mm256_set1_pd(1.0))
+#define vd_sum(a) fd_sum_avx2(a)
+#define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx2(a, b, c, d)))
 
 #define vf __m256
 #define vf_mask __m256

@@ -22,6 +22,10 @@
 #undef vd_mask_bits
 #undef vd_scale_exponent
 #undef vd_mask
+#undef vd_exponent
+#undef vd_mantissa
+#undef vd_sum
+#undef vd_add_sums
 
 #undef vf
 #undef VF_LANES
