@@ -64,10 +64,10 @@ p = random.dirichlet(np.ones(40)); q = random.dirichlet(np.ones(40))
 job = lambda: fd.total_variation_subsets(p, q)
 again = lambda: fd.total_variation_subsets([0.5, 0.5], [0.25, 0.75])
 """,
-    "KernelDensity_lscv": """
+    "bandwidth_likelihood": """
 x = random.normal(size=(300_000, 2))
-job = lambda: fd.bandwidth(x, "lscv")
-again = lambda: fd.bandwidth(x[:100], "lscv")
+job = lambda: fd.bandwidth(x, "likelihood")
+again = lambda: fd.bandwidth(x[:100], "likelihood")
 """,
 }
 

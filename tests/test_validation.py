@@ -53,7 +53,7 @@ def test_check_data_names_the_argument(case):
 
 def test_check_data_counts_rows():
     with pytest.raises(
-        ValueError, match=r"with 1 sample\(s\) \(shape=\(1, 2\)\) for X while a minimum of 2 is required"
+        ValueError, match=r"with 1 sample\(s\) \(shape=\(1, 2\)\) while a minimum of 2 is required for X"
     ):
         validation.check_data(np.zeros((1, 2)), min_samples=2)
 

@@ -14,7 +14,9 @@ from fastdens.smoothing_kernels import KERNELS
 RULES = {"scott": scott, "silverman": silverman, "likelihood": likelihood}
 
 
-def bandwidth(X: Any, rule: str = "scott", *, kernel: str = "gaussian", sample_weight: Any = None) -> float | np.ndarray:
+def bandwidth(
+    X: Any, rule: str = "scott", *, kernel: str = "gaussian", sample_weight: Any = None
+) -> float | np.ndarray:
     r"""A bandwidth for a kernel density estimate, chosen from the data.
 
     Parameters

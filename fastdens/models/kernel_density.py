@@ -21,7 +21,8 @@ class KernelDensity(Density):
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
     the rules "scott" and "silverman" follow the spread of the data, as in their sources (scikit-learn's ignore it, so
-    that its bandwidth is right for data of standard deviation one only), and that `sample` works for every kernel.
+    that its bandwidth is right for data of standard deviation one only), that the cosine kernel integrates to one in
+    even dimensions too (scikit-learn's does not), and that `sample` works for every kernel.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ class KernelDensity(Density):
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
         prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
-        self.points_ = data.copy() if np.shares_memory(data, X) else data
+        self.points_ = data.copy()  # the caller may change theirs
         self.bandwidth_ = bandwidth
         self.kernel_ = self.kernel
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
