@@ -96,7 +96,7 @@ def test_every_fault_is_one_line_with_its_place(write, content, message):
 def test_missing_file_directory_and_unreadable_file(tmp_path, monkeypatch):
     with pytest.raises(TableError, match=r"nothing\.csv: no such file$"):
         read_table(tmp_path / "nothing.csv")
-    with pytest.raises(TableError, match="is a directory, not a file$"):
+    with pytest.raises(TableError, match=r"is a directory, not a file$"):
         read_table(tmp_path)
     path = tmp_path / "locked.csv"
     path.write_text("1\n2\n")
@@ -192,7 +192,7 @@ def test_parquet_names_the_pip_command_without_pandas(tmp_path, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_pandas)
-    with pytest.raises(TableError, match="reading Parquet needs pandas and pyarrow: pip install pandas pyarrow$"):
+    with pytest.raises(TableError, match=r"reading Parquet needs pandas and pyarrow: pip install pandas pyarrow$"):
         read_table(path)
 
 

@@ -28,7 +28,8 @@ def draw_all(folder: Path, model: Any, model_name: str, table: Table, labels: Se
     from fastdens.plot import MOST_PAIRS, plot_density, plot_samples
 
     n_features = table.data.shape[1]
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}):
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}  # whatever the user's own are
+    with mpl.rc_context(settings):
         size = (1.9 * n_features + 0.8, 1.9 * n_features) if 2 < n_features <= MOST_PAIRS else (6.4, 4.4)
         figure = Figure(figsize=size, layout="constrained")
         axes = plot_density(model, table.data, names=labels, sample_weight=table.weights, figure=figure)

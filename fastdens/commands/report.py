@@ -134,7 +134,8 @@ def _compare(table: Table, arguments: argparse.Namespace) -> tuple[DensitySelect
         chosen = np.random.default_rng(arguments.seed).choice(len(data), MOST_ROWS_COMPARED, replace=False)
         data, weights = data[chosen], None if weights is None else weights[chosen]
     n_folds = _folds(arguments, len(data))
-    all_families = families(len(data) - len(data) // n_folds, data.shape[1], arguments.max_components, arguments.seed)
+    n_rows = len(data) - math.ceil(len(data) / n_folds)
+    all_families = families(len(table.data), n_rows, data.shape[1], arguments.max_components, arguments.seed)
     candidates = {f"{family.name}({label})": model for family in all_families for label, model in family.models.items()}
     try:
         with progress("comparing models") as callback:

@@ -14,7 +14,6 @@ import numpy as np
 from fastdens import validation
 from fastdens.plot import panels
 from fastdens.plot.projection import PrincipalPlane, as_names
-from fastdens.tasks.scaling import draw
 
 __all__ = ["MOST_PAIRS", "plot_density", "plot_samples"]
 
@@ -89,7 +88,7 @@ def plot_density(
     if 2 < n_features <= MOST_PAIRS:
         if ax is not None:
             raise ValueError(f"ax must be None for {n_features} columns, which get a panel for each pair; use figure")
-        drawn = draw(model, _DRAWS, int(rng.integers(2**31)))
+        drawn = _draws(model, rng)
         figure = figure if figure is not None else _new_figure(2.0 * n_features + 0.6, 2.0 * n_features)
         return panels.all_pairs(figure, data, drawn, labels, weights, rng)
     if ax is None:
@@ -102,7 +101,7 @@ def plot_density(
         panels.label(ax, labels[0], labels[1])
     else:
         plane = PrincipalPlane(data, weights)
-        drawn = plane.project(draw(model, _DRAWS, int(rng.integers(2**31))))
+        drawn = plane.project(_draws(model, rng))
         panels.contours_over_points(ax, panels.smoothed(drawn), plane.project(data), weights, rng)
         panels.label(ax, *plane.labels)
     return ax
@@ -173,6 +172,12 @@ def plot_samples(
     axes[0].set_title(f"data ({n_data:,} points)".replace(",", " "))
     axes[1].set_title(f"new points ({len(new):,})".replace(",", " "))
     return axes
+
+
+def _draws(model: Any, rng: np.random.Generator) -> np.ndarray:
+    """Points from the model, without the labels that mixtures return beside them."""
+    drawn = model.sample(_DRAWS, random_state=int(rng.integers(2**31)))  # an integer is what every model takes
+    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
 
 
 def _density_of(model: Any) -> Any:

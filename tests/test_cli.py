@@ -1,0 +1,293 @@
+import builtins
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from subprocesses import environment
+
+from fastdens.cli import main
+from fastdens.datasets import load_lecture_numbers, load_old_faithful
+
+QUICK = ["--folds", "2", "--max-components", "2"]
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of a command."""
+    code = main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def rows_of(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def geyser_csv(path, rows=60, weights=False):
+    data = load_old_faithful().data[:rows]
+    header, columns = ["eruptions", "waiting"], data.tolist()
+    if weights:
+        header, columns = [*header, "w"], [[*row, 1 + i % 2] for i, row in enumerate(columns)]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *columns])
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory):
+    """One report on the bundled data, for several tests."""
+    output = tmp_path_factory.mktemp("report")
+    done = subprocess.run(
+        [sys.executable, "-m", "fastdens", "report", "--output", str(output), *QUICK],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return output, done
+
+
+def test_report_without_a_file_runs_on_old_faithful(bundled):
+    output, done = bundled
+    assert done.stderr == ""
+    assert done.stdout.startswith("Old Faithful (bundled): 272 rows, 2 columns (eruptions, waiting)\n")
+    for model in ("Gaussian ", "Histogram ", "KernelDensity ", "KNeighborsDensity ", "GaussianMixture "):
+        assert sum(line.startswith(model) for line in done.stdout.splitlines()) == 1
+    for word in ("parameters", "held-out score ± se", "fit", "scoring/point", "× NumPy"):
+        assert word in done.stdout
+    assert (output / "report.txt").read_text(encoding="utf-8") == done.stdout
+    assert sorted(path.name for path in output.iterdir()) == [
+        "density.png",
+        "report.txt",
+        "samples.csv",
+        "samples.png",
+        "table.csv",
+    ]
+
+
+def test_report_draws_a_thousand_points_like_the_data(bundled):
+    header, *rows = rows_of(bundled[0] / "samples.csv")
+    assert header == ["eruptions", "waiting"]
+    new, data = np.array(rows, dtype=float), load_old_faithful().data
+    assert new.shape == (1000, 2)
+    np.testing.assert_allclose(new.mean(axis=0), data.mean(axis=0), rtol=0.06)
+    np.testing.assert_allclose(new.std(axis=0), data.std(axis=0), rtol=0.15)
+
+
+def test_table_holds_every_candidate_best_first_and_the_mixture_beats_one_gaussian(bundled):
+    header, *rows = rows_of(bundled[0] / "table.csv")
+    assert header[:4] == ["model", "parameters", "held_out_score", "standard_error"]
+    table = {row[0]: dict(zip(header, row)) for row in rows}
+    scores = [float(row[2]) for row in rows]
+    finite = [score for score in scores if np.isfinite(score)]
+    assert finite == sorted(finite, reverse=True)
+    one, two = table["GaussianMixture(n_components=1)"], table["GaussianMixture(n_components=2)"]
+    assert float(two["held_out_score"]) - float(one["held_out_score"]) > 5 * float(two["standard_error"])
+    assert float(one["held_out_score"]) == pytest.approx(
+        float(table["Gaussian(full covariance)"]["held_out_score"]), abs=1e-4
+    )
+    for name, row in table.items():
+        if name.startswith("Histogram"):
+            assert row["held_out_score"] == "-inf"
+            assert 0 < float(row["zero_fraction"]) < 1
+
+
+def test_pictures_are_pictures(bundled):
+    for name in ("density.png", "samples.png"):
+        content = (bundled[0] / name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert 10_000 < len(content) < 400_000
+
+
+def test_same_seed_gives_the_same_points_for_any_number_of_threads(tmp_path, capsys):
+    path = geyser_csv(tmp_path / "geyser.csv")
+    for name, more in (("a", []), ("b", ["--threads", "1"]), ("c", ["--seed", "5"])):
+        code, _, err = run(capsys, "report", path, "--no-pictures", "--output", tmp_path / name, *QUICK, *more)
+        assert (code, err) == (0, "")
+    a, b, c = ((tmp_path / name / "samples.csv").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_one_column_without_a_header(tmp_path, capsys):
+    path = tmp_path / "numbers.csv"
+    path.write_text("\n".join(f"{x:.4f}" for x in np.random.default_rng(0).normal(size=80)))
+    code, out, err = run(capsys, "report", path, "--output", tmp_path / "out", *QUICK)
+    assert (code, err) == (0, "")
+    assert out.startswith("numbers.csv: 80 rows, 1 column (column 1)")
+    assert len(rows_of(tmp_path / "out" / "samples.csv")) == 1000  # no header, as in the input
+    assert (tmp_path / "out" / "density.png").exists()
+
+
+@pytest.mark.parametrize("outlier", [False, True])
+def test_lecture_numbers_run_through_every_model(tmp_path, capsys, outlier):
+    path = tmp_path / "lecture.csv"
+    path.write_text("number\n" + "\n".join(map(str, load_lecture_numbers(outlier).data[:, 0])))
+    code, out, err = run(capsys, "report", path, "--no-pictures", "--output", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert "Values repeat in number" in out
+    assert "inf" in out or "failed" not in out
+    new = np.array(rows_of(tmp_path / "out" / "samples.csv")[1:], dtype=float)
+    assert new.shape == (1000, 1)
+    assert abs(new.mean() - 5) < 0.5
+
+
+def test_weights_column_changes_the_fit_and_is_no_data(tmp_path, capsys):
+    path = geyser_csv(tmp_path / "weighted.csv", weights=True)
+    results = {}
+    for name, more in (("with", ["--weights", "w"]), ("without", ["--columns", "eruptions,2"])):
+        code, out, err = run(capsys, "report", path, "--no-pictures", "--output", tmp_path / name, *QUICK, *more)
+        assert (code, err) == (0, "")
+        assert "2 columns (eruptions, waiting)" in out
+        results[name] = {row[0]: row[2] for row in rows_of(tmp_path / name / "table.csv")}
+    assert results["with"].keys() == results["without"].keys()
+    name = "Gaussian(full covariance)"
+    assert results["with"][name] != results["without"][name]
+
+
+def test_large_tables_are_compared_on_a_part_and_that_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fastdens.commands.report.MOST_ROWS_COMPARED", 40)
+    path = geyser_csv(tmp_path / "geyser.csv")
+    code, out, _ = run(capsys, "report", path, "--no-pictures", "--output", tmp_path / "out", *QUICK)
+    assert code == 0
+    assert "2-fold cross-validation on 40 rows" in out
+    assert "compared on 40 rows chosen at random" in " ".join(out.split())
+    assert "then fitted to all 60" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 5])
+def test_very_few_rows_end_without_a_traceback(tmp_path, capsys, n_rows):
+    path = tmp_path / "few.csv"
+    path.write_text("x,y\n" + "\n".join(f"{i},{i * i}" for i in range(n_rows)))
+    code, out, err = run(capsys, "report", path, "--no-pictures", "--output", tmp_path / "out")
+    assert (code == 0 and out) or (code == 2 and len(err.splitlines()) == 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file"),
+        ("", "is empty"),
+        ("a,b\n", "line 1: has a header but no rows"),
+        ("a,b\n1,2\n3,x\n", "line 3: column 'b': 'x' is not a number"),
+        ("a,b\n1,2\n3,nan\n", "line 3: column 'b': a value is missing"),
+        ("a\n1\n-inf\n", "line 3: column 'a': a value is infinite"),
+        ("a,b\n1,2\n", "has one row of numbers; a density needs at least two"),
+        ("5\n", "has one row of numbers; a density needs at least two"),
+        ("a,b\n1,2\n3\n", "line 3: expected 2 cells as in the first line, got 1"),
+        ("name,city\nBob,Paris\nAnn,Oslo\n", "line 2: has no column of numbers"),
+        ("a,a\n1,2\n3,4\n", "line 1: two columns have the name 'a'"),
+        ("a;b\n1;2\n3;4\n", "cells seem to be separated by semicolons"),
+        ("a,b\n1,2\n1,3\n", "column 'a' holds nothing but 1; it has no density"),
+        (b"\x00\x01\x02\xff", "line 1: is binary, not a CSV file"),
+        (b"PK\x03\x04\xff\xfe", "line 1: byte 0xff is not UTF-8 text"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys, content, message):
+    path = tmp_path / "bad.csv"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    code, out, err = run(capsys, "report", path, "--output", tmp_path / "out")
+    assert code == 2
+    assert out == ""
+    assert err.startswith(f"fastdens report: {path}: {message}")
+    assert err.endswith("\n")
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "--folds", "1"], "argument --folds: must be a whole number of at least 2, got '1'"),
+        (["report", "--seed", "x"], "argument --seed: must be a whole number of at least 0, got 'x'"),
+        (["report", "--threads", "0"], "argument --threads: must be a whole number of at least 1, got '0'"),
+        (["report", "--separator", "ab"], r"argument --separator: must be one character, or \t for a tab, got 'ab'"),
+        (["report", "--columns", "a,,b"], "argument --columns: must be names separated by commas, got 'a,,b'"),
+        (["report", "--columns", "a"], "--columns needs a DATA.csv"),
+        (["report", "--weights", "a"], "--weights needs a DATA.csv"),
+        (["report", "--colums", "a"], "unrecognized arguments: --colums a"),
+        (["rport"], "argument COMMAND: invalid choice: 'rport'"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_wrong_command_lines_are_one_line_and_exit_code_2(capsys, arguments, message):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.startswith("fastdens")
+    assert len(err.splitlines()) == 1
+
+
+def test_directory_as_data_and_file_as_output(tmp_path, capsys):
+    code, _, err = run(capsys, "report", tmp_path)
+    assert (code, err) == (2, f"fastdens report: {tmp_path}: is a directory, not a file\n")
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    code, _, err = run(capsys, "report", "--output", blocker)
+    assert code == 2
+    assert err.startswith(f"fastdens report: --output {blocker}: cannot be made")
+    assert len(err.splitlines()) == 1
+
+
+def test_help_and_version(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert "report" in out
+    code, out, _ = run(capsys, "report", "--help")
+    assert code == 0
+    assert all(option in out for option in ("--output", "--seed", "--weights", "--no-pictures", "--max-components"))
+    assert run(capsys, "--version")[1].startswith("fastdens ")
+
+
+def test_without_matplotlib_one_line_names_the_pip_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("fastdens.commands.pictures.find_spec", lambda name: None)
+    path = geyser_csv(tmp_path / "geyser.csv")
+    code, out, err = run(capsys, "report", path, "--output", tmp_path / "out", *QUICK)
+    assert (code, err) == (0, "")
+    assert sum("pip install matplotlib" in line for line in out.splitlines()) == 1
+    assert not list((tmp_path / "out").glob("*.png"))
+
+
+def test_ctrl_c_is_one_line_and_130(capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastdens.commands.report.select_density", interrupted)
+    code, _, err = run(capsys, "report", "--no-pictures")
+    assert (code, err) == (130, "fastdens report: interrupted\n")
+
+
+def test_progress_only_on_a_terminal_and_quiet_without_tqdm(monkeypatch):
+    from fastdens.commands.progress import progress
+
+    pytest.importorskip("tqdm")
+    imported = []
+    real = builtins.__import__
+
+    def watched(name, *args, **kwargs):
+        imported.append(name)
+        if name == "tqdm":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", watched)
+    with progress("work") as update:
+        update(1, 2)
+    assert "tqdm" not in imported
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress("work") as update:
+        update(1, 2)
+    assert "tqdm" in imported
+
+
+def test_nothing_heavy_is_imported_for_a_bad_command_line():
+    code = "import sys; from fastdens.cli import main; main(['report', '--folds', '0']); print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True
+    )
+    for heavy in ("scipy", "matplotlib", "pandas", "fastdens.models.mixture"):
+        assert f"'{heavy}'" not in done.stdout
