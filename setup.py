@@ -25,7 +25,7 @@ SANITIZE = switched_on("FASTDENS_SANITIZE")
 
 
 class BuildWithFlags(build_ext):
-    """Adds the flags of the compiler at hand; never -ffast-math or -march=native, which leak into or break user processes."""
+    """Adds the compiler's flags; never -ffast-math or -march=native, which leak into or break user processes."""
 
     def build_extensions(self):
         if self.compiler.compiler_type == "msvc":

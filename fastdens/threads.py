@@ -11,7 +11,8 @@ import contextvars
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fastdens.compiled.blocks import BlockQueue
@@ -28,8 +29,9 @@ _limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdens_th
 _pool: ThreadPoolExecutor | None = None
 
 
+@cache
 def _cgroup_processors() -> float:
-    """Processors that the control group's quota is worth; infinite where there is no quota."""
+    """Processors that the control group's quota is worth, read once; infinite where there is no quota."""
     try:
         with open("/sys/fs/cgroup/cpu.max") as quota_file:
             quota, period = quota_file.read().split()
@@ -43,7 +45,7 @@ def _allowed_processors() -> int:
         allowed = len(os.sched_getaffinity(0))
     else:
         allowed = os.cpu_count() or 1
-    return max(1, min(allowed, math.ceil(_cgroup_processors())))
+    return max(1, math.ceil(min(allowed, _cgroup_processors())))
 
 
 def default_threads() -> int:
@@ -58,15 +60,16 @@ def default_threads() -> int:
     return min(allowed, MOST_THREADS)
 
 
-def check_n_threads(n_threads: int | None, name: str = "n_threads") -> int:
+def check_n_threads(n_threads: int | None, name: str = "n_threads", *, none_allowed: bool = True) -> int:
     """Resolve `n_threads` as every function takes it: a positive integer, or None for the default."""
-    if n_threads is None:
+    if n_threads is None and none_allowed:
         return default_threads()
+    rule = f"{name} must be {'None or ' if none_allowed else ''}an integer of at least 1, got {n_threads!r}"
     if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
-        raise TypeError(f"{name} must be None or an integer of at least 1, got {n_threads!r}")
+        raise TypeError(rule)
     resolved = int(n_threads.__index__())
     if resolved < 1:
-        raise ValueError(f"{name} must be None or an integer of at least 1, got {n_threads!r}")
+        raise ValueError(rule)
     return min(resolved, MOST_THREADS)
 
 
@@ -90,7 +93,7 @@ def threads(n: int) -> Iterator[None]:
     >>> with fd.threads(1):
     ...     pass  # calls here use one thread
     """
-    token = _limit.set(check_n_threads(n, "n") if n is not None else check_n_threads(0, "n"))
+    token = _limit.set(check_n_threads(n, "n", none_allowed=False))
     try:
         yield
     finally:
@@ -117,33 +120,40 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_blocks(
-    work: Callable[[BlockQueue], object], n_blocks: int, n_threads: int = 1, estimated_ns: float = math.inf
+    work: Callable[[BlockQueue], object], n_blocks: int, n_threads: int | None = 1, estimated_ns: float = math.inf
 ) -> None:
     """Call ``work(queue)`` on up to `n_threads` threads until the queue's `n_blocks` blocks are done.
 
     `work` is a compiled function that takes blocks from the queue with the GIL released. The calling thread takes
     part; the others are used only when `estimated_ns`, the work expected in nanoseconds on one thread, is worth it.
+    `n_threads=None` is the default number, looked up only then.
     Raises what a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C), after every thread has stopped.
     """
     queue = BlockQueue(n_blocks)
-    helpers = min(n_threads, n_blocks) - 1 if estimated_ns > WORTH_A_THREAD_NS else 0
-    if helpers <= 0:
+    helpers = 0
+    if estimated_ns > WORTH_A_THREAD_NS and n_blocks > 1:
+        helpers = min(default_threads() if n_threads is None else n_threads, n_blocks) - 1
+    if helpers == 0:
         work(queue)
         queue.raise_interruption()
         return
     pool = _get_pool()
-    futures = [pool.submit(work, queue) for _ in range(helpers)]
+    futures = []
     try:
+        # A RuntimeError says that no thread can be started (a limit of the system, or the interpreter is closing):
+        # the threads there are do all the blocks.
+        with suppress(RuntimeError):
+            for _ in range(helpers):
+                futures.append(pool.submit(work, queue))
         work(queue)
-    finally:
         # A helper that has not begun would find the queue empty; one that has must end before arrays are released.
-        running = [future for future in futures if not future.cancel()]
-        try:
-            for future in running:
+        for future in futures:
+            if not future.cancel():
                 future.result()
-        except BaseException:
-            queue.stop()
-            for future in running:
+    except BaseException:
+        queue.stop()
+        for future in futures:
+            if not future.cancel():
                 future.exception()
-            raise
+        raise
     queue.raise_interruption()

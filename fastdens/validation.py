@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.compiled.checks import find_non_finite
+from fastdens.compiled.checks import find_non_finite, find_non_finite_float
 
 _FLOAT64 = np.dtype(np.float64)
 _FLOAT32 = np.dtype(np.float32)
@@ -44,8 +44,20 @@ def _to_float_array(X: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold real numbers: {error}") from None
 
 
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    """`array` itself where compiled code can read it as it lies in memory, else a copy."""
+    return np.ascontiguousarray(array) if array.flags.aligned else np.array(array, order="C")
+
+
+def is_plain(X: Any) -> bool:
+    """Whether X is a matrix that compiled code takes as it is (its values may still not be finite)."""
+    return type(X) is np.ndarray and X.dtype == _FLOAT64 and X.ndim == 2 and X.flags.carray and X.size > 0
+
+
 def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_samples: int = 1) -> np.ndarray:
     """A matrix of samples as a C-contiguous, finite float array of shape (n_samples, n_features)."""
+    if is_plain(X) and len(X) >= min_samples and find_non_finite(X) < 0:
+        return X
     array = X if type(X) is np.ndarray and X.dtype == _FLOAT64 else _to_float_array(X, name)
     if array.ndim != 2:
         raise ValueError(
@@ -56,17 +68,17 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
     n_samples, n_features = array.shape
     if n_features == 0:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={array.shape}) for {name} while a minimum of 1 is required."
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required for {name}."
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) for {name} while a minimum of {min_samples} "
-            "is required."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
+            f"for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
-    array = np.ascontiguousarray(array)
-    bad = find_non_finite(array)
+    array = _contiguous(array)
+    bad = find_non_finite(array) if array.dtype == _FLOAT64 else find_non_finite_float(array)
     if bad >= 0:
         row, column = divmod(bad, n_features)
         raise ValueError(
@@ -93,7 +105,7 @@ def check_sample_weight(weights: Any, n_samples: int, name: str = "sample_weight
         raise ValueError(f"{name} must be a 1D array or None, got {array.ndim}D of shape {array.shape}")
     if array.shape[0] != n_samples:
         raise ValueError(f"{name}.shape == {array.shape}, expected {(n_samples,)}!")
-    array = np.ascontiguousarray(array)
+    array = _contiguous(array)
     bad = find_non_finite(array[None, :])
     if bad >= 0:
         raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
@@ -118,6 +130,39 @@ def drop_zero_weights(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.nda
     return X, np.ldexp(weights, -math.frexp(float(weights.max()))[1])
 
 
+def check_probabilities(p: Any, name: str) -> np.ndarray:
+    """A discrete law as float64 of shape (n_outcomes,): finite, not negative, summing to 1.
+
+    The sum may miss 1 by 1e-9 (1e-5 for float32 values); the values themselves are returned as given.
+    """
+    array = _to_float_array(p, name)
+    tolerance = 1e-5 if array.dtype == _FLOAT32 else 1e-9
+    if array.ndim != 1:
+        raise ValueError(f"{name} must be a 1D array of probabilities, got {array.ndim}D of shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must hold at least one probability, got an empty array")
+    array = np.ascontiguousarray(array, dtype=_FLOAT64)
+    bad = find_non_finite(array[None, :])
+    if bad >= 0:
+        raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
+    if array.min() < 0:
+        bad = int(np.argmin(array))
+        raise ValueError(f"{name} must not be negative, got {array[bad]} at index {bad}")
+    with np.errstate(over="ignore"):
+        total = float(array.sum())
+    if abs(total - 1) > tolerance:
+        raise ValueError(f"{name} must sum to 1 (within {tolerance:g}), got a sum of {total!r}")
+    return array
+
+
+def check_pair_of_probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Two discrete laws, p and q, on the same outcomes."""
+    p, q = check_probabilities(p, "p"), check_probabilities(q, "q")
+    if len(p) != len(q):
+        raise ValueError(f"p and q must have the same number of outcomes, got {len(p)} and {len(q)}")
+    return p, q
+
+
 def check_option(value: Any, name: str, allowed: Iterable[str]) -> str:
     """One word of a list of options."""
     options = list(allowed)
@@ -140,12 +185,22 @@ def check_integer(value: Any, name: str, minimum: int, maximum: int | None = Non
 
 def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
     """A finite real number, greater than `above` or not less than `at_least`."""
-    bound = f" greater than {above:g}" if above is not None else f" of at least {at_least:g}" if at_least is not None else ""
+    bound = (
+        f" greater than {above:g}"
+        if above is not None
+        else f" of at least {at_least:g}"
+        if at_least is not None
+        else ""
+    )
     rule = f"{name} must be a finite number{bound}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{rule}, got {value!r}")
     number = float(value)
-    if not math.isfinite(number) or (above is not None and number <= above) or (at_least is not None and number < at_least):
+    if (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (at_least is not None and number < at_least)
+    ):
         raise ValueError(f"{rule}, got {value!r}")
     return number
 
@@ -154,6 +209,32 @@ def check_length(length: int, name: str, expected: int, of: str) -> None:
     """That an argument has one entry per `of`."""
     if length != expected:
         raise ValueError(f"{name} must have one entry per {of} ({expected}), got {length}")
+
+
+def check_axes(axes: Any, n_features: int, name: str = "axes") -> np.ndarray:
+    """Distinct feature numbers, one or several, negative ones counted from the end; at least one."""
+    chosen = np.asarray(axes)
+    rule = f"{name} must be distinct feature numbers from {-n_features} to {n_features - 1}"
+    if chosen.dtype.kind not in "iu" or chosen.ndim > 1 or chosen.size == 0:
+        raise (ValueError if chosen.size == 0 else TypeError)(f"{rule}, got {axes!r}")
+    chosen = np.atleast_1d(chosen).astype(np.intp)
+    if chosen.min() < -n_features or chosen.max() >= n_features:
+        raise ValueError(f"{rule}, got {axes!r}")
+    chosen = chosen % n_features
+    if len(np.unique(chosen)) < len(chosen):
+        raise ValueError(f"{rule}, got {axes!r}")
+    return chosen
+
+
+def check_between_0_and_1(values: Any, name: str, *, inside: bool = False) -> np.ndarray:
+    """Numbers in [0, 1], or with `inside` in (0, 1), of any shape, as float64."""
+    array = _to_float_array(values, name).astype(_FLOAT64, copy=False)
+    right = (array > 0) & (array < 1) if inside else (array >= 0) & (array <= 1)
+    if not right.all():
+        raise ValueError(
+            f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}"
+        )
+    return array
 
 
 def check_random_state(random_state: Any) -> np.random.Generator:

@@ -23,13 +23,21 @@ cdef Py_ssize_t first_non_finite(const floating *x, Py_ssize_t n) noexcept nogil
     return -1
 
 
-def find_non_finite(const floating[:, ::1] X):
+def find_non_finite(const double[:, ::1] X):
     """Flat index of the first NaN or infinity in a C-contiguous matrix, or -1."""
     cdef Py_ssize_t n = X.shape[0] * X.shape[1]
     if n == 0:
         return -1
-    if n < 4096:
-        return first_non_finite(&X[0, 0], n)
+    with nogil:
+        n = first_non_finite(&X[0, 0], n)
+    return n
+
+
+def find_non_finite_float(const float[:, ::1] X):
+    """`find_non_finite` in single precision; a function of its own, as choosing by type costs half a microsecond."""
+    cdef Py_ssize_t n = X.shape[0] * X.shape[1]
+    if n == 0:
+        return -1
     with nogil:
         n = first_non_finite(&X[0, 0], n)
     return n

@@ -5,6 +5,7 @@ import platform
 
 cdef extern from "instruction_sets.h" nogil:
     int fd_processor_runs(int level)
+    const char *FD_COMPILER
 
 LEVELS = {"base": 0, "avx2": 1, "avx512": 2, "neon": 3}  # as in instruction_sets.h
 
@@ -19,7 +20,7 @@ def available():
 def _chosen_at_import():
     wanted = os.environ.get("FASTDENS_ISA", "")
     if not wanted:
-        return available().pop()
+        return max(available(), key=LEVELS.get)
     if wanted not in available():
         raise ImportError(
             f"FASTDENS_ISA must be one of {', '.join(available())} on this processor ({platform.machine()}), "
@@ -50,3 +51,8 @@ def use(name):
     for use_level in _users:
         use_level(LEVELS[name])
     _in_use = name
+
+
+def compiler():
+    """Name and version of the compiler that built the compiled modules."""
+    return FD_COMPILER.decode("ascii")

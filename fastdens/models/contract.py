@@ -185,9 +185,7 @@ class Density:
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import InputTags, Tags, TargetTags
 
-        return Tags(
-            estimator_type="density_estimator", target_tags=TargetTags(required=False), input_tags=InputTags()
-        )
+        return Tags(estimator_type="density_estimator", target_tags=TargetTags(required=False), input_tags=InputTags())
 
     def get_metadata_routing(self) -> Any:
         """Which methods ask for sample weights; called by scikit-learn's meta-estimators."""

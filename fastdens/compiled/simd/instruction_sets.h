@@ -18,6 +18,18 @@ enum fd_instruction_set { FD_BASE = 0, FD_AVX2 = 1, FD_AVX512 = 2, FD_NEON = 3, 
 #define FD_COMPILES_NEON 0
 #endif
 
+#define FD_TEXT_(x) #x
+#define FD_TEXT(x) FD_TEXT_(x)
+#if defined(__clang__)
+#define FD_COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define FD_COMPILER "gcc " __VERSION__
+#elif defined(_MSC_VER)
+#define FD_COMPILER "MSVC " FD_TEXT(_MSC_FULL_VER)
+#else
+#define FD_COMPILER "another compiler"
+#endif
+
 /* One table of tiles per instruction set; a set that this compiler cannot produce has an empty one. */
 #if FD_COMPILES_X86
 #define FD_TABLES(table) {table(base), table(avx2), table(avx512), {0}}

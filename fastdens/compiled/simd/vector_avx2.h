@@ -1,4 +1,16 @@
 /* The vector layer on AVX2 and FMA; vector_base.h says what each macro means. */
+#ifndef FD_VECTOR_AVX2
+#define FD_VECTOR_AVX2
+static inline __m256d fd_sums_avx2(__m256d a, __m256d b, __m256d c, __m256d d) {
+    const __m256d ab = _mm256_hadd_pd(a, b), cd = _mm256_hadd_pd(c, d);
+    return _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
+}
+static inline double fd_sum_avx2(__m256d a) {
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+}
+#endif
+
 #define vd __m256d
 #define vd_mask __m256d
 #define VD_LANES 4
@@ -16,12 +28,21 @@
 #define vd_min(a, b) _mm256_min_pd(a, b)
 #define vd_sqrt(a) _mm256_sqrt_pd(a)
 #define vd_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
+#define vd_max_abs(a, b) _mm256_max_pd(a, _mm256_andnot_pd(_mm256_set1_pd(-0.0), b))
 #define vd_lt(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
 #define vd_select(m, a, b) _mm256_blendv_pd(b, a, m)
 #define vd_keep(m, a) _mm256_and_pd(m, a)
 #define vd_mask_bits(m) ((unsigned)_mm256_movemask_pd(m))
 #define vd_scale_exponent(p, r) \
     _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), _mm256_slli_epi64(_mm256_castpd_si256(r), 52)))
+#define vd_exponent(a) \
+    _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), 52)), \
+                               _mm256_set1_pd(4503599627370496.0)), \
+                  _mm256_set1_pd(4503599627371519.0)) /* 2^52 and 2^52 + 1023 */
+#define vd_mantissa(a) \
+    _mm256_or_pd(_mm256_and_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(0xFFFFFFFFFFFFF))), _mm256_set1_pd(1.0))
+#define vd_sum(a) fd_sum_avx2(a)
+#define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx2(a, b, c, d)))
 
 #define vf __m256
 #define vf_mask __m256
@@ -40,6 +61,7 @@
 #define vf_min(a, b) _mm256_min_ps(a, b)
 #define vf_sqrt(a) _mm256_sqrt_ps(a)
 #define vf_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
+#define vf_max_abs(a, b) _mm256_max_ps(a, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), b))
 #define vf_lt(a, b) _mm256_cmp_ps(a, b, _CMP_LT_OQ)
 #define vf_select(m, a, b) _mm256_blendv_ps(b, a, m)
 #define vf_keep(m, a) _mm256_and_ps(m, a)

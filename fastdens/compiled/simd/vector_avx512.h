@@ -1,4 +1,16 @@
 /* The vector layer on AVX-512 (F, DQ, VL, BW); vector_base.h says what each macro means. */
+#ifndef FD_VECTOR_AVX512
+#define FD_VECTOR_AVX512
+static inline __m256d fd_halves_avx512(__m512d a) {
+    return _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1));
+}
+static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d) {
+    const __m256d ab = _mm256_hadd_pd(fd_halves_avx512(a), fd_halves_avx512(b));
+    const __m256d cd = _mm256_hadd_pd(fd_halves_avx512(c), fd_halves_avx512(d));
+    return _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
+}
+#endif
+
 #define vd __m512d
 #define vd_mask __mmask8
 #define VD_LANES 8
@@ -16,12 +28,17 @@
 #define vd_min(a, b) _mm512_min_pd(a, b)
 #define vd_sqrt(a) _mm512_sqrt_pd(a)
 #define vd_abs(a) _mm512_abs_pd(a)
+#define vd_max_abs(a, b) _mm512_range_pd(a, b, 0x0b)
 #define vd_lt(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
 #define vd_select(m, a, b) _mm512_mask_blend_pd(m, b, a)
 #define vd_keep(m, a) _mm512_maskz_mov_pd(m, a)
 #define vd_mask_bits(m) ((unsigned)(m))
 #define vd_scale_exponent(p, r) \
     _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(p), _mm512_slli_epi64(_mm512_castpd_si512(r), 52)))
+#define vd_exponent(a) _mm512_getexp_pd(a)
+#define vd_mantissa(a) _mm512_getmant_pd(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src)
+#define vd_sum(a) _mm512_reduce_add_pd(a)
+#define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx512(a, b, c, d)))
 
 #define vf __m512
 #define vf_mask __mmask16
@@ -40,6 +57,7 @@
 #define vf_min(a, b) _mm512_min_ps(a, b)
 #define vf_sqrt(a) _mm512_sqrt_ps(a)
 #define vf_abs(a) _mm512_abs_ps(a)
+#define vf_max_abs(a, b) _mm512_range_ps(a, b, 0x0b)
 #define vf_lt(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
 #define vf_select(m, a, b) _mm512_mask_blend_ps(m, b, a)
 #define vf_keep(m, a) _mm512_maskz_mov_ps(m, a)

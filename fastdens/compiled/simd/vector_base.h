@@ -4,12 +4,17 @@
  *   vd_load(p) vd_store(p, a)         unaligned
  *   vd_set1(x) vd_zero()
  *   vd_add vd_sub vd_mul vd_div vd_max vd_min (a, b)    vd_sqrt vd_abs (a)
+ *   vd_max_abs(a, b) = max(a, |b|), for a >= 0
  *   vd_fma(a, b, c) = a b + c         vd_fnma(a, b, c) = c - a b   (may round twice where there is no fused form)
  *   vd_lt(a, b)                       a vd_mask, true where a < b
  *   vd_select(m, a, b)                a where m, else b
  *   vd_keep(m, a)                     a where m, else 0
  *   vd_mask_bits(m)                   bit i set where lane i is true
  *   vd_scale_exponent(p, r)           p 2^k, where r = k + VD_MAGIC carries the integer k in its low bits
+ * and for vd alone:
+ *   vd_exponent(a) vd_mantissa(a)     e and m with a = m 2^e, 1 <= m < 2, for normal a > 0
+ *   vd_add_sums(p, a, b, c, d)        adds the sums over the lanes of a, b, c, d to p[0], p[1], p[2], p[3]
+ *   vd_sum(a)                         the sum over the lanes
  */
 #ifndef FD_VECTOR_COMMON
 #define FD_VECTOR_COMMON
@@ -33,6 +38,18 @@ static inline float fd_scale_exponent_float(float p, float r) {
     memcpy(&p, &a, 4);
     return p;
 }
+static inline double fd_exponent_base(double a) {
+    uint64_t bits;
+    memcpy(&bits, &a, 8);
+    return (double)((int)(bits >> 52) - 1023);
+}
+static inline double fd_mantissa_base(double a) {
+    uint64_t bits;
+    memcpy(&bits, &a, 8);
+    bits = (bits & 0xFFFFFFFFFFFFFu) | 0x3FF0000000000000u;
+    memcpy(&a, &bits, 8);
+    return a;
+}
 #endif
 
 #define vd double
@@ -52,11 +69,16 @@ static inline float fd_scale_exponent_float(float p, float r) {
 #define vd_min(a, b) ((a) < (b) ? (a) : (b))
 #define vd_sqrt(a) sqrt(a)
 #define vd_abs(a) fabs(a)
+#define vd_max_abs(a, b) vd_max(a, fabs(b))
 #define vd_lt(a, b) ((a) < (b))
 #define vd_select(m, a, b) ((m) ? (a) : (b))
 #define vd_keep(m, a) ((m) ? (a) : (double)0)
 #define vd_mask_bits(m) ((unsigned)(m))
 #define vd_scale_exponent(p, r) fd_scale_exponent_double(p, r)
+#define vd_exponent(a) fd_exponent_base(a)
+#define vd_mantissa(a) fd_mantissa_base(a)
+#define vd_sum(a) (a)
+#define vd_add_sums(p, a, b, c, d) ((p)[0] += (a), (p)[1] += (b), (p)[2] += (c), (p)[3] += (d))
 
 #define vf float
 #define vf_mask int
@@ -75,6 +97,7 @@ static inline float fd_scale_exponent_float(float p, float r) {
 #define vf_min(a, b) ((a) < (b) ? (a) : (b))
 #define vf_sqrt(a) sqrtf(a)
 #define vf_abs(a) fabsf(a)
+#define vf_max_abs(a, b) vf_max(a, fabsf(b))
 #define vf_lt(a, b) ((a) < (b))
 #define vf_select(m, a, b) ((m) ? (a) : (b))
 #define vf_keep(m, a) ((m) ? (a) : (float)0)

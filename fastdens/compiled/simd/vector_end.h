@@ -15,12 +15,17 @@
 #undef vd_min
 #undef vd_sqrt
 #undef vd_abs
+#undef vd_max_abs
 #undef vd_lt
 #undef vd_select
 #undef vd_keep
 #undef vd_mask_bits
 #undef vd_scale_exponent
 #undef vd_mask
+#undef vd_exponent
+#undef vd_mantissa
+#undef vd_sum
+#undef vd_add_sums
 
 #undef vf
 #undef VF_LANES
@@ -38,6 +43,7 @@
 #undef vf_min
 #undef vf_sqrt
 #undef vf_abs
+#undef vf_max_abs
 #undef vf_lt
 #undef vf_select
 #undef vf_keep

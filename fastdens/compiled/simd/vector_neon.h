@@ -8,6 +8,10 @@ static inline unsigned fd_mask_bits_neon_float(uint32x4_t m) {
     const uint32_t place[4] = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(m, vld1q_u32(place)));
 }
+static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, float64x2_t c, float64x2_t d) {
+    vst1q_f64(p, vaddq_f64(vld1q_f64(p), vpaddq_f64(a, b)));
+    vst1q_f64(p + 2, vaddq_f64(vld1q_f64(p + 2), vpaddq_f64(c, d)));
+}
 #endif
 
 #define vd float64x2_t
@@ -27,12 +31,22 @@ static inline unsigned fd_mask_bits_neon_float(uint32x4_t m) {
 #define vd_min(a, b) vminq_f64(a, b)
 #define vd_sqrt(a) vsqrtq_f64(a)
 #define vd_abs(a) vabsq_f64(a)
+#define vd_max_abs(a, b) vmaxq_f64(a, vabsq_f64(b))
 #define vd_lt(a, b) vcltq_f64(a, b)
 #define vd_select(m, a, b) vbslq_f64(m, a, b)
 #define vd_keep(m, a) vreinterpretq_f64_u64(vandq_u64(m, vreinterpretq_u64_f64(a)))
 #define vd_mask_bits(m) fd_mask_bits_neon_double(m)
 #define vd_scale_exponent(p, r) \
     vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), vshlq_n_u64(vreinterpretq_u64_f64(r), 52)))
+#define vd_exponent(a) \
+    vsubq_f64(vreinterpretq_f64_u64(vorrq_u64(vshrq_n_u64(vreinterpretq_u64_f64(a), 52), \
+                                              vreinterpretq_u64_f64(vdupq_n_f64(4503599627370496.0)))), \
+              vdupq_n_f64(4503599627371519.0)) /* 2^52 and 2^52 + 1023 */
+#define vd_mantissa(a) \
+    vreinterpretq_f64_u64(vorrq_u64(vandq_u64(vreinterpretq_u64_f64(a), vdupq_n_u64(0xFFFFFFFFFFFFF)), \
+                                    vreinterpretq_u64_f64(vdupq_n_f64(1.0))))
+#define vd_sum(a) vaddvq_f64(a)
+#define vd_add_sums(p, a, b, c, d) fd_add_sums_neon(p, a, b, c, d)
 
 #define vf float32x4_t
 #define vf_mask uint32x4_t
@@ -51,6 +65,7 @@ static inline unsigned fd_mask_bits_neon_float(uint32x4_t m) {
 #define vf_min(a, b) vminq_f32(a, b)
 #define vf_sqrt(a) vsqrtq_f32(a)
 #define vf_abs(a) vabsq_f32(a)
+#define vf_max_abs(a, b) vmaxq_f32(a, vabsq_f32(b))
 #define vf_lt(a, b) vcltq_f32(a, b)
 #define vf_select(m, a, b) vbslq_f32(m, a, b)
 #define vf_keep(m, a) vreinterpretq_f32_u32(vandq_u32(m, vreinterpretq_u32_f32(a)))

@@ -1,0 +1,117 @@
+"""Direct kernel sums: every query against every point."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import fastdens as fd
+from fastdens import smoothing_kernels
+from fastdens.reference import kernel_sums as reference
+
+from . import data, peers
+from .common import Comparison, size
+
+BANDWIDTH = 0.7
+
+
+class Sums(Comparison):
+    """Each smoothing kernel in one dimension, the Gaussian in more; one thread."""
+
+    cases = (
+        *(f"{kernel} d=1" for kernel in reference.PROFILES),
+        "gaussian d=1 float32",
+        "gaussian d=3",
+        "gaussian d=10",
+        "gaussian d=50",
+        "gaussian d=1 weights",
+        "gaussian d=1 log",
+    )
+    implementations = ("fastdens", "reference", "scipy", "scikit-learn")
+
+    def prepare(self, case, implementation):
+        kernel, dimension, *option = case.split()
+        d = int(dimension.removeprefix("d="))
+        dtype = np.float32 if option == ["float32"] else np.float64
+        X, Q = data.clusters(size(4_000, 60), d, dtype=dtype), data.queries(size(2_000, 30), d, dtype=dtype)
+        h = BANDWIDTH * d**0.5
+        weights = np.random.default_rng(3).uniform(0.5, 2, size=len(X)) if option == ["weights"] else None
+        log = option == ["log"]
+        self.tolerance = 1e-5 if dtype is np.float32 else 1e-12
+        if implementation == "fastdens":
+            return lambda: fd.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights, log=log, n_threads=1)
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights, log=log)
+        if implementation == "scipy":
+            if kernel != "gaussian":
+                raise NotImplementedError("scipy has the Gaussian kernel only")
+            stats = peers.module("scipy", "stats")
+            density = stats.gaussian_kde(X.T, weights=weights)
+            whole = len(X) if weights is None else weights.sum()
+            # Its bandwidth is a factor of the data's covariance: the squared distances are set right once here.
+            density.set_bandwidth(1.0)
+            density.covariance = np.eye(d, dtype=dtype) * h**2
+            density.cho_cov = np.eye(d, dtype=dtype) * h
+            scale = whole * (2 * np.pi * h**2) ** (d / 2)
+            if log:
+                return lambda: density.logpdf(Q.T) + np.log(scale)
+            return lambda: density(Q.T) * scale
+        module = peers.module("scikit-learn", "neighbors")
+        if kernel not in module.KernelDensity._parameter_constraints["kernel"][0].options:
+            raise NotImplementedError(f"scikit-learn has no {kernel} kernel")
+        density = module.KernelDensity(bandwidth=h, kernel=kernel, rtol=0, atol=0).fit(X, sample_weight=weights)
+        whole = len(X) if weights is None else weights.sum()
+        log_scale = np.log(whole) + log_peak(kernel, d, h)
+        if log:
+            return lambda: density.score_samples(Q) + log_scale
+        return lambda: np.exp(density.score_samples(Q) + log_scale)
+
+
+class Threads(Comparison):
+    """The same sums on one thread and on two."""
+
+    cases = ("1 thread", "2 threads")
+
+    def prepare(self, case, implementation):
+        X, Q = data.clusters(size(6_000, 60), 3), data.queries(size(3_000, 30), 3)
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=BANDWIDTH)
+        return lambda: fd.kernel_sum(X, Q, bandwidth=BANDWIDTH, n_threads=int(case[0]))
+
+
+class OneQuery(Comparison):
+    """Latency: one query, a hundred points."""
+
+    cases = ("n=100",)
+
+    def prepare(self, case, implementation):
+        X, Q = data.clusters(100, 2), data.queries(1, 2)
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=BANDWIDTH)
+        return lambda: fd.kernel_sum(X, Q, bandwidth=BANDWIDTH)
+
+
+class InstructionSets(Comparison):
+    """The same sums on each instruction set, one thread."""
+
+    cases = ("base", "avx2", "avx512", "neon")
+
+    def prepare(self, case, implementation):
+        from fastdens.compiled import instruction_sets
+
+        if case not in instruction_sets.available():
+            raise NotImplementedError(f"this processor or build has no {case}")
+        instruction_sets.use(case)
+        X, Q = data.clusters(size(4_000, 60), 1), data.queries(size(2_000, 30), 1)
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=BANDWIDTH)
+        return lambda: fd.kernel_sum(X, Q, bandwidth=BANDWIDTH, n_threads=1)
+
+    def teardown(self, case, implementation):
+        from fastdens.compiled import instruction_sets
+
+        instruction_sets.use(max(instruction_sets.available(), key=instruction_sets.LEVELS.get))
+
+
+def log_peak(kernel, d, h):
+    """ln of the integral of K(|x| / h), which peers divide by."""
+    return smoothing_kernels.KERNELS[kernel].log_normaliser(d) + d * np.log(h)

@@ -1,0 +1,75 @@
+"""Rules of thumb: optimal for normal data, scaled by a measure of spread."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from fastdens.smoothing_kernels import SmoothingKernel
+
+# IQR of the standard normal distribution.
+NORMAL_IQR = 1.3489795003921634
+
+
+def effective_size(n_samples: int, weights: np.ndarray | None) -> float:
+    """Number of equal weights that would vary as much: (sum w)^2 / sum w^2 (Kish 1965)."""
+    return float(n_samples) if weights is None else float(weights.sum()) ** 2 / float(weights @ weights)
+
+
+def standard_deviations(data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Maximum-likelihood standard deviation per feature, in two passes."""
+    scale = np.abs(data).max(axis=0)
+    scale[scale == 0] = 1.0
+    unit = data / scale  # so that no square over- or underflows
+    centred = unit - np.average(unit, axis=0, weights=weights)
+    # A second centring removes what rounding left of the mean of data far from zero.
+    centred -= np.average(centred, axis=0, weights=weights)
+    return np.sqrt(np.average(centred**2, axis=0, weights=weights)) * scale
+
+
+def quantile(x: np.ndarray, weights: np.ndarray | None, level: float) -> float:
+    """Smallest value whose share of the weight reaches `level`."""
+    order = np.argsort(x, kind="stable")
+    cumulative = np.arange(1.0, len(x) + 1) if weights is None else np.cumsum(weights[order])
+    return float(x[order[min(np.searchsorted(cumulative, level * cumulative[-1] * (1 - 1e-12)), len(x) - 1)]])
+
+
+def interquartile_ranges(data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return np.array([quantile(x, weights, 0.75) - quantile(x, weights, 0.25) for x in data.T])
+
+
+def positive_spreads(data: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    """`spreads`, with a guess and a warning for features that do not vary."""
+    size = np.abs(data).max(axis=0)
+    # What rounding alone makes of a constant feature does not count as spread.
+    constant = spreads <= 4 * np.finfo(float).eps * size
+    if not constant.any():
+        return spreads
+    others = spreads[~constant]
+    guess = others.min() if others.size else 1.0
+    warnings.warn(
+        f"feature(s) {np.flatnonzero(constant).tolist()} of X do not vary: their spread is taken as "
+        f"{'the smallest of the others' if others.size else 'a hundredth of their size'} for the bandwidth",
+        stacklevel=2,
+    )
+    spreads = spreads.copy()
+    spreads[constant] = guess if others.size else np.where(size > 0, size / 100, 1.0)[constant]
+    return spreads
+
+
+def scott(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
+    """sigma_a n^(-1/(d+4)) per feature (Scott 1992, 6.42)."""
+    n, d = effective_size(len(data), weights), data.shape[1]
+    spreads = positive_spreads(data, standard_deviations(data, weights))
+    return spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
+
+
+def silverman(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
+    """Robust spread times 0.9 n^(-1/5), or (4 / (d + 2))^(1/(d+4)) n^(-1/(d+4)) for d > 1 (Silverman 1986)."""
+    n, d = effective_size(len(data), weights), data.shape[1]
+    deviations = standard_deviations(data, weights)
+    robust = interquartile_ranges(data, weights) / NORMAL_IQR
+    spreads = positive_spreads(data, np.where(robust > 0, np.minimum(deviations, robust), deviations))
+    factor = 0.9 if d == 1 else (4 / (d + 2)) ** (1 / (d + 4))
+    return factor * spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)

@@ -1,0 +1,119 @@
+"""The command line: what the words mean, and how errors reach the user; the work is in fastdens.commands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from fastdens._version import __version__
+from fastdens.commands import CommandError
+from fastdens.tables import TableError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help lists the options)\n")
+
+
+def _integer(minimum: int):
+    def convert(word: str) -> int:
+        try:
+            value = int(word)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {minimum}, got {word!r}")
+        return value
+
+    return convert
+
+
+def _separator(word: str) -> str:
+    separator = {"\\t": "\t", "tab": "\t"}.get(word, word)
+    if len(separator) != 1 or separator in '\r\n"':
+        raise argparse.ArgumentTypeError(f"must be one character, or \\t for a tab, got {word!r}")
+    return separator
+
+
+def _words(word: str) -> list[str]:
+    words = [part.strip() for part in word.split(",")]
+    if not all(words):
+        raise argparse.ArgumentTypeError(f"must be names separated by commas, got {word!r}")
+    return words
+
+
+def _add_data_options(parser: argparse.ArgumentParser, weights: bool = True) -> None:
+    parser.add_argument(
+        "--columns", type=_words, metavar="A,B", help="columns to use, by name or by position from 1 (default: all)"
+    )
+    if weights:
+        parser.add_argument("--weights", metavar="COLUMN", help="column that holds the weight of each row")
+    parser.add_argument("--separator", type=_separator, default=",", metavar="C", help="between cells (default: ,)")
+    parser.add_argument("--threads", type=_integer(1), metavar="N", help="threads to use (default: all processors)")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from fastdens.commands.report import run
+
+    run(arguments)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(prog="fastdens", description="Density estimation from the command line.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"fastdens {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    report = commands.add_parser(
+        "report",
+        allow_abbrev=False,
+        help="fit every model, compare them, draw new points, make pictures",
+        description="Fit every model to the columns of a table, compare them by the log-density of held-out points, draw "
+        "new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
+    )
+    report.add_argument("data", nargs="?", metavar="DATA.csv", help="table of numbers (CSV, or Parquet through pandas)")
+    report.add_argument(
+        "--output", default="fastdens-report", metavar="DIR", help="folder for the results (default: %(default)s)"
+    )
+    report.add_argument(
+        "--seed", type=_integer(0), default=0, metavar="N", help="for folds, starts and draws (default: 0)"
+    )
+    report.add_argument(
+        "--folds", type=_integer(2), default=5, metavar="N", help="folds of the cross-validation (default: 5)"
+    )
+    report.add_argument(
+        "--max-components", type=_integer(1), default=8, metavar="N", help="most components of a mixture (default: 8)"
+    )
+    report.add_argument("--no-pictures", action="store_true", help="make no pictures")
+    _add_data_options(report)
+    report.set_defaults(run=_report)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, 2 for bad input (one line on standard error) or 130 for Ctrl-C."""
+    try:
+        arguments = build_parser().parse_args(argv)
+    except SystemExit as exit_:  # argparse ends --help and errors so
+        return exit_.code if isinstance(exit_.code, int) else 0
+    try:
+        from fastdens.threads import default_threads, threads
+
+        with threads(arguments.threads or default_threads()):
+            arguments.run(arguments)
+    except (TableError, CommandError) as error:
+        print(f"fastdens {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"fastdens {arguments.command}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing is wrong, and Python's last flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

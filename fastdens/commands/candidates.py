@@ -1,0 +1,100 @@
+"""The models that a report compares, family by family, and how each tells what it chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdens.commands.text import count, magnitude
+from fastdens.models.gaussian import Gaussian
+from fastdens.models.histogram import Histogram
+from fastdens.models.kernel_density import KernelDensity
+from fastdens.models.mixture import GaussianMixture
+from fastdens.models.neighbors_density import KNeighborsDensity
+from fastdens.tasks.scaling import ScaledDensity
+
+# The likelihood rule weighs every pair of points for every bandwidth it tries.
+MOST_ROWS_FOR_LIKELIHOOD = 20_000
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models of one kind.
+
+    Attributes
+    ----------
+    name : str
+        Name of the class.
+    models : dict of str to model
+        Not fitted, by the parameters that set them apart.
+    describe : callable
+        The parameters of a fitted one, in words and the units of the data.
+    """
+
+    name: str
+    models: dict[str, Any]
+    describe: Callable[[Any], str]
+
+
+def families(n_rows: int, n_features: int, max_components: int, seed: int) -> list[Family]:
+    """What to compare on a table of this size, of which `n_rows` rows are in a training fold."""
+    rules = ["scott", "silverman", *(["likelihood"] if n_rows <= MOST_ROWS_FOR_LIKELIHOOD else [])]
+    most = max(1, min(max_components, n_rows // (2 * (n_features + 1))))
+    return [
+        Family("Gaussian", {"full covariance": Gaussian()}, _describe_gaussian),
+        Family(
+            "Histogram",
+            {f"bins={rule!r}": Histogram(bins=rule) for rule in ("scott", "fd", "risk")},
+            _describe_histogram,
+        ),
+        Family(
+            "KernelDensity", {f"bandwidth={rule!r}": KernelDensity(bandwidth=rule) for rule in rules}, _describe_kernel
+        ),
+        Family(
+            "KNeighborsDensity",
+            {f"n_neighbors={k}": ScaledDensity(KNeighborsDensity(n_neighbors=k)) for k in _neighbours(n_rows)},
+            _describe_neighbours,
+        ),
+        Family(
+            "GaussianMixture",
+            {
+                f"n_components={k}": ScaledDensity(GaussianMixture(k, random_state=seed, n_init=2 if k > 1 else 1))
+                for k in range(1, most + 1)
+            },
+            _describe_mixture,
+        ),
+    ]
+
+
+def _neighbours(n_rows: int) -> list[int]:
+    """Numbers of neighbours from few to many, each about twice the last, up to a quarter of the rows."""
+    return [k for k in (5, 10, 20, 40, 80, 160) if k <= n_rows / 4] or [max(1, n_rows // 2)]
+
+
+def _describe_gaussian(model: Any) -> str:
+    return f"{model.covariance_type} covariance"
+
+
+def _describe_histogram(model: Any) -> str:
+    bins = [len(edges) - 1 for edges in model.edges_]
+    return f"{' × '.join(map(count, bins))} bins ({model.bins!r})"
+
+
+def _describe_kernel(model: Any) -> str:
+    bandwidth = np.asarray(model.bandwidth_, dtype=np.float64)
+    if bandwidth.ndim == 2:  # a matrix, in squared units: its widths along the axes
+        bandwidth = np.sqrt(np.diag(bandwidth))
+    widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    return f"bandwidth {widths} ({model.bandwidth!r})"
+
+
+def _describe_neighbours(model: Any) -> str:
+    return f"{model.density.n_neighbors} neighbours"
+
+
+def _describe_mixture(model: Any) -> str:
+    k = model.density.n_components
+    return f"{k} component{'s' if k > 1 else ''}, {model.density.covariance_type} covariance"

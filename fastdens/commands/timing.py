@@ -1,0 +1,104 @@
+"""How long scoring takes, and how much faster the compiled loops are than the same computation in plain NumPy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_SCORED_ROWS = 2_000
+_PAIRS_IN_NUMPY = 2_000_000  # pairs of a point and a query that the reference is given
+_ENOUGH_SECONDS = 0.2
+
+
+def best_time(call: Callable[[], object], repeats: int = 5) -> float:
+    """Least time of a few calls, in seconds; fewer where they are slow."""
+    best, spent = np.inf, 0.0
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        taken = time.perf_counter() - started
+        best, spent = min(best, taken), spent + taken
+        if spent > _ENOUGH_SECONDS:
+            break
+    return float(best)
+
+
+def seconds_per_point(model: Any, data: np.ndarray) -> float:
+    """Time to score one of many rows."""
+    rows = data[:_SCORED_ROWS]
+    return best_time(lambda: model.score_samples(rows)) / len(rows)
+
+
+def compared_with_numpy(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[float, str] | None:
+    """How many times faster the compiled computation is, and on what; None for models without one.
+
+    The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do.
+    """
+    inner = getattr(model, "density_", model)
+    if inner is not model:
+        data = (data - model.location_) / model.scale_
+    comparison = _COMPARISONS.get(type(inner).__name__)
+    if comparison is None:
+        return None
+    compiled, twin, size = comparison(inner, np.ascontiguousarray(data), weights)
+    compiled()  # the first call starts threads and fills caches
+    return best_time(twin) / best_time(compiled), size
+
+
+def _sizes(n_rows: int) -> tuple[int, int]:
+    n_queries = min(n_rows, 1_000)
+    return min(n_rows, _PAIRS_IN_NUMPY // n_queries), n_queries
+
+
+def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+    from fastdens.engines import kernel_sums
+    from fastdens.reference import kernel_sums as reference
+
+    n, m = _sizes(len(data))
+    arguments = {
+        "bandwidth": model.bandwidth_,
+        "kernel": model.kernel,
+        "weights": None if weights is None else weights[:n],
+        "log": True,
+    }
+    return (
+        lambda: kernel_sums.kernel_sum(data[:n], data[:m], **arguments),
+        lambda: reference.kernel_sum(data[:n], data[:m], **arguments),
+        f"kernel sums over {n} points at {m}",
+    )
+
+
+def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+    from fastdens.engines import neighbors
+    from fastdens.reference import neighbors as reference
+
+    n, m = _sizes(len(data))
+    k = min(model.n_neighbors, n)
+    return (
+        lambda: neighbors.kneighbors(data[:n], data[:m], k=k),
+        lambda: reference.kneighbors(data[:n], data[:m], k=k),
+        f"{k} nearest of {n} points to {m}",
+    )
+
+
+def _responsibilities(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+    from fastdens.engines import em
+    from fastdens.reference import em as reference
+
+    rows = data[: max(1, _PAIRS_IN_NUMPY // (len(model.weights_) * data.shape[1]))]
+    arguments = (rows, model.weights_, model.means_, model.precisions_cholesky_, model.covariance_type)
+    return (
+        lambda: em.e_step(*arguments),
+        lambda: reference.e_step(*arguments),
+        f"E step of {len(model.weights_)} components on {len(rows)} points",
+    )
+
+
+_COMPARISONS = {
+    "KernelDensity": _kernel_sums,
+    "KNeighborsDensity": _neighbours,
+    "GaussianMixture": _responsibilities,
+}

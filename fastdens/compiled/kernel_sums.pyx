@@ -1,0 +1,286 @@
+"""Direct kernel sums: every query against every point, in strips that stay in the cache.
+
+Points come packed, one row per feature, padded with infinity to a multiple of FD_STRIP_STEP; weights and values are
+padded with zeros. Work is cut into blocks of QUERIES_PER_BLOCK queries by one run of points.
+"""
+
+from libc.math cimport INFINITY
+
+from fastdens.compiled import instruction_sets
+from fastdens.compiled.blocks cimport BlockQueue
+
+cdef extern from "kernel_sums.h" nogil:
+    int FD_STRIP
+    int FD_STRIP_STEP
+    ctypedef struct fd_bandwidth:
+        double exponent
+        double inverse
+        double support
+    ctypedef struct fd_kernel_sum_steps_double:
+        void (*distances)(const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const double *, double *) noexcept nogil
+        double (**sum)(const double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
+        double (**weighted_sum)(const double *, Py_ssize_t, const fd_bandwidth *, const double *) noexcept nogil
+        void (**values)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
+        double (*dot)(const double *, const double *, Py_ssize_t) noexcept nogil
+    ctypedef struct fd_kernel_sum_steps_float:
+        void (*distances)(const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const float *, float *) noexcept nogil
+        double (**sum)(const float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
+        double (**weighted_sum)(const float *, Py_ssize_t, const fd_bandwidth *, const float *) noexcept nogil
+        void (**values)(float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
+        double (*dot)(const float *, const float *, Py_ssize_t) noexcept nogil
+    ctypedef struct fd_kernel_sum_tiles:
+        fd_kernel_sum_steps_double on_double
+        fd_kernel_sum_steps_float on_float
+        double (*log2_terms)(double *, Py_ssize_t, double, int, const double *) noexcept nogil
+        double (*sum_exp2)(const double *, Py_ssize_t, double) noexcept nogil
+    const fd_kernel_sum_tiles fd_kernel_sum_tiles_of[]
+
+ctypedef fused floating:
+    float
+    double
+
+cdef enum:
+    LONGEST_STRIP = 512  # FD_STRIP, as a constant that sizes an array
+    QUERIES_IN_BLOCK = 32
+    STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
+
+QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
+PADDING = FD_STRIP_STEP
+
+cdef const fd_kernel_sum_tiles *tiles
+
+
+def _use_level(int level):
+    global tiles
+    tiles = &fd_kernel_sum_tiles_of[level]
+
+
+instruction_sets.register(_use_level)
+
+
+cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
+    cdef Py_ssize_t length = STRIP_NUMBERS // n_features // FD_STRIP_STEP * FD_STRIP_STEP
+    return min(max(length, FD_STRIP_STEP), FD_STRIP)
+
+
+cdef Py_ssize_t pack(const floating[:, ::1] X, double factor, floating[:, ::1] packed_out) noexcept nogil:
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], padded = packed_out.shape[1], i, a
+    cdef floating scale = <floating> factor, finite = 0
+    if d == 1:
+        for i in range(n):
+            packed_out[0, i] = X[i, 0] * scale
+            finite += X[i, 0] * 0
+    else:
+        for i in range(n):
+            for a in range(d):
+                packed_out[a, i] = X[i, a] * scale
+                finite += X[i, a] * 0
+    for a in range(d):
+        for i in range(n, padded):
+            packed_out[a, i] = <floating> INFINITY
+    if finite == 0:
+        return -1
+    for i in range(n):
+        for a in range(d):
+            if not (X[i, a] * 0 == 0):
+                return i * d + a
+    return -1
+
+
+def pack_points(const double[:, ::1] X, double factor, double[:, ::1] packed_out):
+    """Write `factor` times the points, one row per feature, padded; return the flat index of a non-finite value or -1."""
+    cdef Py_ssize_t bad
+    with nogil:
+        bad = pack[double](X, factor, packed_out)
+    return bad
+
+
+def pack_points_float(const float[:, ::1] X, double factor, float[:, ::1] packed_out):
+    """`pack_points` in single precision."""
+    cdef Py_ssize_t bad
+    with nogil:
+        bad = pack[float](X, factor, packed_out)
+    return bad
+
+
+cdef void sums_in_blocks(
+    const floating[:, ::1] points,
+    const floating[:, ::1] queries,
+    int kernel,
+    const fd_bandwidth *bandwidth,
+    const floating[::1] scales,
+    const floating[::1] weights,
+    const floating[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+) noexcept nogil:
+    cdef Py_ssize_t n = points.shape[1], d = points.shape[0], m = queries.shape[0]
+    cdef Py_ssize_t n_values = sums_out.shape[2], query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
+    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length, j, v, skip
+    cdef long long block
+    cdef floating strip[LONGEST_STRIP]
+    cdef double total
+    cdef const floating *factors = &scales[0] if scales is not None else NULL
+    while True:
+        block = queue.next()
+        if block < 0:
+            return
+        first_query = (block % query_blocks) * QUERIES_IN_BLOCK
+        last_query = min(first_query + QUERIES_IN_BLOCK, m)
+        first_point = (block // query_blocks) * points_per_block
+        last_point = min(first_point + points_per_block, n)
+        for j in range(first_query, last_query):
+            for v in range(n_values):
+                sums_out[block // query_blocks, j, v] = 0.0
+        start = first_point - step
+        while start + step < last_point:
+            start += step
+            length = min(step, last_point - start)
+            if queue.must_stop():
+                return
+            for j in range(first_query, last_query):
+                if floating is double:
+                    tiles.on_double.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                else:
+                    tiles.on_float.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                if own is not None:
+                    skip = own[j] - start
+                    if 0 <= skip < length:
+                        strip[skip] = <floating> INFINITY
+                if values is not None:
+                    if floating is double:
+                        tiles.on_double.values[kernel](strip, length, bandwidth)
+                    else:
+                        tiles.on_float.values[kernel](strip, length, bandwidth)
+                    for v in range(n_values):
+                        if floating is double:
+                            total = tiles.on_double.dot(strip, &values[v, start], length)
+                        else:
+                            total = tiles.on_float.dot(strip, &values[v, start], length)
+                        sums_out[block // query_blocks, j, v] += total
+                    continue
+                if weights is not None:
+                    if floating is double:
+                        total = tiles.on_double.weighted_sum[kernel](strip, length, bandwidth, &weights[start])
+                    else:
+                        total = tiles.on_float.weighted_sum[kernel](strip, length, bandwidth, &weights[start])
+                else:
+                    if floating is double:
+                        total = tiles.on_double.sum[kernel](strip, length, bandwidth)
+                    else:
+                        total = tiles.on_float.sum[kernel](strip, length, bandwidth)
+                sums_out[block // query_blocks, j, 0] += total
+
+
+def direct_sums(
+    const double[:, ::1] points,
+    const double[:, ::1] queries,
+    int kernel,
+    double exponent,
+    double inverse,
+    double support,
+    const double[::1] scales,
+    const double[::1] weights,
+    const double[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+):
+    """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
+
+    `own[j]` is the point that query j leaves out, or -1; `exponent`, `inverse` and `support` are the fields of
+    fd_bandwidth; `scales`, `weights`, `values` and `own` may be None. Weights and values exclude each other.
+    """
+    cdef fd_bandwidth bandwidth
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    with nogil:
+        sums_in_blocks[double](
+            points, queries, kernel, &bandwidth, scales, weights, values, own, points_per_block, sums_out, queue
+        )
+
+
+def direct_sums_float(
+    const float[:, ::1] points,
+    const float[:, ::1] queries,
+    int kernel,
+    double exponent,
+    double inverse,
+    double support,
+    const float[::1] scales,
+    const float[::1] weights,
+    const float[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+):
+    """`direct_sums` in single precision, with sums in double."""
+    cdef fd_bandwidth bandwidth
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    with nogil:
+        sums_in_blocks[float](
+            points, queries, kernel, &bandwidth, scales, weights, values, own, points_per_block, sums_out, queue
+        )
+
+
+def direct_log2_sums(
+    const double[:, ::1] points,
+    const double[:, ::1] queries,
+    double exponent,
+    bint of_distance,
+    const double[::1] scales,
+    const double[::1] log2_weights,
+    const Py_ssize_t[::1] own,
+    double[::1] largest_out,
+    double[::1] sums_out,
+    BlockQueue queue,
+):
+    """The same sums where they are too small for a double: log2 of the sum is `largest_out` + log2(`sums_out`).
+
+    For the kernels whose log2 is `exponent` times the squared distance (or the distance, `of_distance`). Where no
+    point is left, `largest_out` is -inf and `sums_out` is 1.
+    """
+    cdef Py_ssize_t n = points.shape[1], d = points.shape[0], m = queries.shape[0], step = strip_length(d)
+    cdef Py_ssize_t first_query, start, length, j, skip
+    cdef long long block
+    cdef double strip[LONGEST_STRIP]
+    cdef double largest, total, strip_largest
+    cdef int phase
+    cdef const double *factors = &scales[0] if scales is not None else NULL
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            first_query = block * QUERIES_IN_BLOCK
+            for j in range(first_query, min(first_query + QUERIES_IN_BLOCK, m)):
+                largest = -INFINITY
+                total = 0.0
+                for phase in range(2):
+                    start = -step
+                    while start + step < n:
+                        start += step
+                        length = min(step, n - start)
+                        tiles.on_double.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                        if own is not None:
+                            skip = own[j] - start
+                            if 0 <= skip < length:
+                                strip[skip] = INFINITY
+                        strip_largest = tiles.log2_terms(
+                            strip, length, exponent, of_distance,
+                            &log2_weights[start] if log2_weights is not None else NULL,
+                        )
+                        if phase == 0:
+                            largest = max(largest, strip_largest)
+                        else:
+                            total += tiles.sum_exp2(strip, length, largest)
+                    if largest == -INFINITY:
+                        total = 1.0
+                        break
+                    if queue.must_stop():
+                        break
+                largest_out[j] = largest
+                sums_out[j] = total

@@ -1,0 +1,349 @@
+"""Kernel sums: from the user's points and bandwidth to compiled calls, and back.
+
+`KernelSum` prepares points, bandwidth and weights once for any number of evaluations; `kernel_sum` is the one-call form.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.compiled import kernel_sums as compiled
+from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
+from fastdens.threads import check_n_threads, run_blocks
+
+# Nanoseconds per (query, point) pair on one core, and more per feature: only decides whether threads are worth waking.
+# AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
+PAIR_NS, FEATURE_NS = 0.6, 0.15
+
+# With so few queries the points are cut into runs instead, so that threads have something to share.
+FEW_QUERIES = 256
+POINTS_PER_RUN = 1 << 15
+
+# Outside this range a power of two is taken out of data and bandwidth, so that no square over- or underflows.
+PLAIN_BANDWIDTHS = (2.0**-64, 2.0**64)
+# The same for single precision, where the computation goes on in double instead.
+PLAIN_FLOAT_BANDWIDTHS = (2.0**-20, 2.0**20)
+# Weights spread wider than this are summed in double precision.
+WIDEST_FLOAT_WEIGHTS = 2.0**20
+
+# A sum below the number of points times the largest weight times this has been touched by the clamp of 2^t
+# (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
+SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") -> float | np.ndarray:
+    """A positive number, one per feature, or a symmetric positive definite matrix in squared units."""
+    if type(bandwidth) is float and 0.0 < bandwidth < math.inf:
+        return bandwidth
+    if np.ndim(bandwidth) == 0:
+        return validation.check_number(bandwidth, name, above=0)
+    array = np.ascontiguousarray(bandwidth, dtype=np.float64)
+    if array.shape not in ((n_features,), (n_features, n_features)):
+        raise ValueError(
+            f"{name} must be a number, one number per feature (shape ({n_features},)) or a matrix of shape "
+            f"({n_features}, {n_features}), got shape {array.shape}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array.tolist()}")
+    if array.ndim == 1:
+        if not (array > 0).all():
+            raise ValueError(f"{name} must be greater than 0 for every feature, got {array.tolist()}")
+        return array
+    if not np.allclose(array, array.T, rtol=1e-10, atol=0):
+        raise ValueError(f"{name} must be a symmetric matrix, got {array.tolist()}")
+    try:
+        np.linalg.cholesky(array)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"{name} must be a positive definite matrix, got {array.tolist()}") from None
+    return array
+
+
+def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> float:
+    """ln of the volume by which the bandwidth stretches the unit cube: h^d, prod h_a or sqrt(det H)."""
+    if isinstance(bandwidth, float):
+        return n_features * math.log(bandwidth)
+    if bandwidth.ndim == 1:
+        return float(np.log(bandwidth).sum())
+    return float(np.linalg.slogdet(bandwidth)[1]) / 2
+
+
+class KernelSum:
+    """Points, bandwidth and weights prepared for sums of K over them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        C-contiguous float64 or float32; checked for finite values here.
+    kernel : SmoothingKernel
+    bandwidth : float or ndarray
+        As `check_bandwidth` returns it.
+    weights : ndarray of shape (n_points,), optional
+        Not negative, finite.
+    values : ndarray of shape (n_points, n_values), optional
+        Any finite numbers; multiplied by the weights.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        kernel: SmoothingKernel,
+        bandwidth: float | np.ndarray,
+        weights: np.ndarray | None = None,
+        values: np.ndarray | None = None,
+    ) -> None:
+        n, d = X.shape
+        self.kernel, self.n_points, self.n_features = kernel, n, d
+        self.whitening: tuple[np.ndarray, np.ndarray] | None = None
+        self.scales: np.ndarray | None = None
+        self.factor = 1.0
+        self.is_float = X.dtype == _FLOAT32 and values is None
+        if type(bandwidth) is float:
+            h = bandwidth
+            if not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
+                h, exponent = math.frexp(h)
+                self.factor = math.ldexp(1.0, -max(exponent, -1023))
+                h = bandwidth * self.factor
+            narrowest = widest = h
+        elif bandwidth.ndim == 1:  # type: ignore[union-attr]
+            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())  # type: ignore[union-attr]
+            middle = math.frexp(narrowest)[1] // 2 + math.frexp(widest)[1] // 2
+            if not PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
+                self.factor = math.ldexp(1.0, -max(middle, -1023))
+            h = 1.0
+            self.scales = 1.0 / (bandwidth * self.factor)
+        else:
+            centre = X.mean(axis=0, dtype=np.float64)
+            self.whitening = centre, np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
+            h = narrowest = widest = 1.0
+        if self.is_float:
+            self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
+                weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
+            )
+        self.points = self._pack(X)
+        if self.is_float and self.scales is not None:
+            self.scales = self.scales.astype(np.float32)
+        self.takes_plain_queries = self.whitening is None and self.factor == 1.0
+        self.code = kernel.code
+        per_unit = kernel.log2_exponent or 0.0
+        self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
+        self.inverse, self.support = 1.0 / (h * h), h * h
+        self.largest_weight = 1.0
+        self.weights = self.values = None
+        if weights is not None:
+            self.largest_weight = float(weights.max())
+        if values is not None:
+            self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
+        elif weights is not None:
+            self.weights = self._pad(weights)
+        self.smallest_sum = 0.0
+        if not kernel.is_compact and values is None:
+            self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
+
+    def _pad(self, per_point: np.ndarray) -> np.ndarray:
+        """Numbers per point, padded with zeros as the packed points are padded, in their precision."""
+        padded = np.zeros((*per_point.shape[:-1], self.points.shape[1]), dtype=self.points.dtype)
+        padded[..., : self.n_points] = per_point
+        return padded
+
+    def _whiten(self, rows: np.ndarray) -> np.ndarray:
+        centre, transform = self.whitening  # type: ignore[misc]
+        return (rows - centre) @ transform
+
+    def _pack(self, X: np.ndarray) -> np.ndarray:
+        n, d = X.shape
+        step = compiled.PADDING
+        padded = -(-n // step) * step
+        rows = X if self.whitening is None else self._whiten(X)
+        if self.is_float:
+            points = np.empty((d, padded), np.float32)
+            bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), self.factor, points)
+        else:
+            points = np.empty((d, padded))
+            if rows.dtype == _FLOAT32:
+                rows = rows.astype(np.float64)
+            bad = compiled.pack_points(rows, self.factor, points)
+        if bad >= 0:
+            validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
+            raise ValueError(
+                f"bandwidth is too small for the spread of the data: row {bad // d} of X overflows when divided by it"
+            )
+        return points
+
+    def _queries(self, Q: np.ndarray) -> np.ndarray:
+        rows = Q if self.whitening is None else self._whiten(Q)
+        if self.factor != 1.0:
+            with np.errstate(over="ignore"):
+                rows = rows * self.factor
+            np.clip(rows, -np.finfo(float).max, np.finfo(float).max, out=rows)
+        return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
+
+    def evaluate(
+        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
+    ) -> np.ndarray:
+        """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
+
+        `own[j]` is the index of the point that query j leaves out, or -1.
+        """
+        m = len(Q)
+        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
+        n_padded = self.points.shape[1]
+        per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
+        n_runs = -(-n_padded // per_run)
+        n_values = 1 if self.values is None else len(self.values)
+        sums = np.empty((n_runs, m, n_values))
+        direct = compiled.direct_sums_float if self.is_float else compiled.direct_sums
+
+        def work(queue: Any) -> None:
+            direct(
+                self.points, queries, self.code, self.exponent, self.inverse, self.support,
+                self.scales, self.weights, self.values, own, per_run, sums, queue,
+            )  # fmt: skip
+
+        n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        if self.values is not None:
+            return sums.sum(axis=0)
+        result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
+        if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
+            small = np.flatnonzero(result < self.smallest_sum)
+            logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
+            if log:
+                with np.errstate(divide="ignore"):
+                    result = np.log(result)
+                result[small] = logs
+                return result
+            result[small] = np.exp(logs)
+        if log:
+            with np.errstate(divide="ignore"):
+                return np.log(result)
+        return result
+
+    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
+        """ln of sums that double precision cannot hold, relative to the largest term."""
+        m, n_padded = len(queries), self.points.shape[1]
+        queries = np.ascontiguousarray(queries, dtype=np.float64)
+        points = self.points.astype(np.float64, copy=False)
+        scales = None if self.scales is None else self.scales.astype(np.float64, copy=False)
+        log2_weights = None
+        if self.weights is not None:
+            with np.errstate(divide="ignore"):
+                log2_weights = np.log2(self.weights.astype(np.float64, copy=False))
+        largest, sums = np.empty(m), np.empty(m)
+
+        def work(queue: Any) -> None:
+            compiled.direct_log2_sums(
+                points, queries, self.exponent, self.kernel.exponent_of_distance,
+                scales, log2_weights, own, largest, sums, queue,
+            )  # fmt: skip
+
+        n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        return (largest + np.log2(sums)) * math.log(2)
+
+
+def kernel_sum(
+    X: Any,
+    Q: Any = None,
+    *,
+    bandwidth: Any,
+    kernel: str = "gaussian",
+    weights: Any = None,
+    values: Any = None,
+    rtol: float = 0,
+    atol: float = 0,
+    log: bool = False,
+    algorithm: str = "auto",
+    n_threads: int | None = None,
+) -> np.ndarray:
+    r"""Unnormalised kernel sums, :math:`s_j = \sum_i w_i v_i K(|q_j - x_i| / h)`, with K(0) = 1.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Points.
+    Q : array-like of shape (n_queries, n_features), optional
+        Where to form the sum; the rows of X themselves where it is None (each counts itself).
+    bandwidth : float, array-like of shape (n_features,) or (n_features, n_features)
+        In the units of the data: one number, or one per feature. A matrix H is in squared units: distances are
+        :math:`\sqrt{(q - x)^T H^{-1} (q - x)}`, so a diagonal H of h² is the same as the vector h.
+    kernel : str, default="gaussian"
+        "gaussian" exp(-u²/2), "tophat" 1, "epanechnikov" 1 - u², "exponential" exp(-u), "linear" 1 - u,
+        "cosine" cos(pi u / 2), "biweight" (1 - u²)², "triweight" (1 - u²)³; all but the Gaussian and the
+        exponential are zero from u = 1 on.
+    weights : array-like of shape (n_samples,), optional
+        Not negative; one each where it is None.
+    values : array-like of shape (n_samples,) or (n_samples, n_values), optional
+        Any finite numbers v: the sums of a regression's numerator, of moments, of signed weights.
+    rtol, atol : float, default=0
+        Largest error allowed, relative and absolute. The sums are formed in full working precision (about
+        1e-15 sqrt(n_samples) relative to the sum of absolute terms), which satisfies any tolerance.
+    log : bool, default=False
+        Return natural logarithms; finite for every finite query with the Gaussian and exponential kernels.
+    algorithm : str, default="auto"
+        "auto" or "direct": every query against every point.
+    n_threads : int, optional
+        Number of threads; see `threads`. The result does not depend on it.
+
+    Returns
+    -------
+    ndarray of shape (n_queries,), or (n_queries, n_values) where `values` has two dimensions
+        float32 where X and Q are float32 (then computed in single precision and summed in double), else float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument out of its range, with its name, the rule and the value received.
+
+    Notes
+    -----
+    Time is proportional to n_samples * n_queries, memory to n_samples + n_queries. With a matrix bandwidth the data
+    are whitened first, which loses digits in proportion to their spread in bandwidths.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdens as fd
+    >>> X = np.array([[0.0], [1.0], [3.0]])
+    >>> s = fd.kernel_sum(X, [[1.0]], bandwidth=2.0)
+    >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
+    True
+    """
+    keeps_float32 = values is None
+    if not validation.is_plain(X):  # values that are not finite are found when the points are packed
+        X = validation.check_data(X, "X", keep_float32=keeps_float32)
+    if Q is None:
+        Q = X
+    else:
+        Q = validation.check_queries(Q, X.shape[1], "Q", keep_float32=keeps_float32)
+    if Q.dtype != X.dtype:
+        X, Q = X.astype(np.float64, copy=False), Q.astype(np.float64, copy=False)
+    if kernel not in KERNELS:
+        validation.check_option(kernel, "kernel", KERNELS)
+    if algorithm != "auto":
+        validation.check_option(algorithm, "algorithm", ("auto", "direct"))
+    if rtol != 0:
+        validation.check_number(rtol, "rtol", at_least=0)
+    if atol != 0:
+        validation.check_number(atol, "atol", at_least=0)
+    if n_threads is not None:
+        n_threads = check_n_threads(n_threads)
+    bandwidth = check_bandwidth(bandwidth, X.shape[1])
+    if weights is not None:
+        weights = validation.check_sample_weight(weights, len(X), "weights")
+    flat = False
+    if values is not None:
+        if log:
+            raise ValueError("log=True needs values=None: a sum of signed values may have no logarithm")
+        flat = np.ndim(values) == 1
+        values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
+        validation.check_length(len(values), "values", len(X), "row of X")
+    prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
+    result = prepared.evaluate(Q, log=log, n_threads=n_threads)
+    if X.dtype == _FLOAT32:
+        return result.astype(np.float32)
+    return result[:, 0] if flat else result

@@ -1,0 +1,265 @@
+"""Kernel density estimation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import numpy as np
+
+from fastdens import bandwidths, validation
+from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.models.contract import Density
+from fastdens.smoothing_kernels import KERNELS
+from fastdens.threads import check_n_threads
+
+ALGORITHMS = ("auto", "direct", "kd_tree", "ball_tree")
+
+
+class KernelDensity(Density):
+    r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
+
+    A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
+    the rules "scott" and "silverman" follow the spread of the data, as in their sources (scikit-learn's ignore it, so
+    that its bandwidth is right for data of standard deviation one only), that the cosine kernel integrates to one in
+    even dimensions too (scikit-learn's does not), and that `sample` works for every kernel.
+
+    Parameters
+    ----------
+    bandwidth : float, array-like or str, default=1.0
+        In the units of the data: one number h for all features, or one per feature. A matrix of shape
+        (n_features, n_features) is in squared units: the kernel is a function of
+        :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman"
+        or "likelihood".
+    algorithm : {"auto", "direct", "kd_tree", "ball_tree"}, default="auto"
+        The last two are scikit-learn's names of data structures; every choice gives the same result.
+    kernel : str, default="gaussian"
+        "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
+        `kernel_sum` for the formulas. Kernels are radial.
+    metric : {"euclidean"}, default="euclidean"
+        Distance between points.
+    atol, rtol : float, default=0
+        Largest error allowed in the density, absolute and relative. Densities are computed in full working precision,
+        which satisfies any tolerance.
+    breadth_first : bool, default=True
+        Accepted for scikit-learn's sake: the order in which it walks its tree. The result does not depend on it.
+    leaf_size : int, default=40
+        Accepted for scikit-learn's sake, as `breadth_first`.
+    metric_params : dict, default=None
+        Parameters of the metric: none for the Euclidean one.
+    n_threads : int, default=None
+        Number of threads; see `fastdens.threads`.
+
+    Attributes
+    ----------
+    bandwidth_ : float or ndarray
+        The bandwidth in use.
+    points_ : ndarray of shape (n_points, n_features)
+        The rows that carry weight.
+    weights_ : ndarray of shape (n_points,)
+        Their weights, which sum to one.
+    n_parameters_ : int
+        Numbers that the estimate keeps: the points and the bandwidth.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, where the data had string names.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdens as fd
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> kde = fd.KernelDensity(bandwidth="scott").fit(X)
+    >>> kde.score_samples([[0.0, 0.0]]).shape
+    (1,)
+    >>> kde.sample(3, random_state=0).shape
+    (3, 2)
+    """
+
+    _keeps_float32 = True
+
+    def __init__(
+        self,
+        *,
+        bandwidth: Any = 1.0,
+        algorithm: str = "auto",
+        kernel: str = "gaussian",
+        metric: str = "euclidean",
+        atol: float = 0,
+        rtol: float = 0,
+        breadth_first: bool = True,
+        leaf_size: int = 40,
+        metric_params: dict[str, Any] | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.bandwidth = bandwidth
+        self.algorithm = algorithm
+        self.kernel = kernel
+        self.metric = metric
+        self.atol = atol
+        self.rtol = rtol
+        self.breadth_first = breadth_first
+        self.leaf_size = leaf_size
+        self.metric_params = metric_params
+        self.n_threads = n_threads
+
+    def _check_params(self) -> None:
+        validation.check_option(self.algorithm, "algorithm", ALGORITHMS)
+        validation.check_option(self.kernel, "kernel", KERNELS)
+        validation.check_option(self.metric, "metric", ("euclidean",))
+        validation.check_number(self.atol, "atol", at_least=0)
+        validation.check_number(self.rtol, "rtol", at_least=0)
+        if not isinstance(self.breadth_first, bool | np.bool_):
+            raise TypeError(f"breadth_first must be True or False, got {self.breadth_first!r}")
+        validation.check_integer(self.leaf_size, "leaf_size", 1)
+        if self.metric_params:
+            raise ValueError(f"metric_params must be None for metric='euclidean', got {self.metric_params!r}")
+        if self.n_threads is not None:
+            check_n_threads(self.n_threads)
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Keep the data and choose the bandwidth.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data. float32 data are kept, and scored, in single precision.
+        y : None
+            Ignored; there for scikit-learn's pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row; the scale does not matter, a row of weight zero is absent, and at a given bandwidth
+            an integer weight is the same as that many rows.
+
+        Returns
+        -------
+        KernelDensity
+            The fitted model itself.
+        """
+        self._check_params()
+        data, weights, names = self._fit_data(X, sample_weight)
+        if isinstance(self.bandwidth, str):
+            validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
+            bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
+        else:
+            bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
+        prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
+        self.points_ = data.copy()  # the caller may change theirs
+        self.bandwidth_ = bandwidth
+        self.kernel_ = self.kernel
+        self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
+        self.n_parameters_ = data.size + np.size(bandwidth)
+        self._weights = weights
+        self._set_sums(prepared)
+        self._remember_data(data.shape[1], names)
+        return self
+
+    def _set_sums(self, prepared: KernelSum) -> None:
+        d = prepared.n_features
+        self._sums = prepared
+        self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
+        self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        state.pop("_sums", None)  # made again from the rest
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if "points_" in state:
+            self._set_sums(KernelSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, self._weights))
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density at each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithm of the density; -inf where a kernel of bounded support leaves none. float32 where the
+            data of `fit` and X are float32.
+        """
+        data = self._new_data(X)
+        sums = self._sums
+        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
+        if data.dtype != self.points_.dtype:
+            data = data.astype(np.float64, copy=False)
+            if self.points_.dtype == np.float32:
+                sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
+        log_density = sums.evaluate(data, log=True, n_threads=self.n_threads)
+        log_density -= self._log_total + self._log_volume
+        return log_density.astype(np.float32) if both_float32 else log_density
+
+    def loo_score_samples(self) -> np.ndarray:
+        """Log-density at each training row of weight under the estimate from the other rows.
+
+        Returns
+        -------
+        ndarray of shape (n_points,)
+            One value per row of `points_`; -inf where the others leave no density there.
+        """
+        self._check_fitted()
+        n = len(self.points_)
+        if n == 1:
+            return np.full(1, -np.inf)
+        log_sums = self._sums.evaluate(self.points_, log=True, own=np.arange(n), n_threads=self.n_threads)
+        weights = np.ones(n) if self._weights is None else self._weights
+        others = weights.sum() - weights
+        log_density = log_sums - np.log(others) - self._log_volume
+        return log_density.astype(self.points_.dtype, copy=False)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Total log-likelihood of the rows of X, as in scikit-learn (the other models give the mean).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+        y : None
+            Ignored; there for scikit-learn's pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        float
+            Sum of ``sample_weight * score_samples(X)``.
+        """
+        log_density = self.score_samples(X).astype(np.float64, copy=False)
+        weights = validation.check_sample_weight(sample_weight, len(log_density))
+        return float(log_density.sum() if weights is None else np.where(weights > 0, weights * log_density, 0.0).sum())
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Draw from the estimate: a row of the data at random, plus noise with the kernel's law.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of draws.
+        random_state : int, Generator, RandomState or None
+            Source of randomness.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The draws.
+        """
+        n_samples = self._new_sample_size(n_samples)
+        rng = validation.check_random_state(random_state)
+        n, d = self.points_.shape
+        if self._weights is None:
+            rows = rng.integers(0, n, n_samples)
+        else:
+            cumulative = np.cumsum(self.weights_)
+            rows = np.searchsorted(cumulative, rng.random(n_samples) * cumulative[-1], side="right")
+            rows = np.minimum(rows, n - 1)
+        noise = self._sums.kernel.sample(rng, n_samples, d)
+        if np.ndim(self.bandwidth_) == 2:
+            noise = noise @ np.linalg.cholesky(self.bandwidth_).T
+        else:
+            noise *= self.bandwidth_
+        return (self.points_[rows] + noise).astype(self.points_.dtype, copy=False)

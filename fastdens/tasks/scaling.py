@@ -1,0 +1,64 @@
+"""A density of columns in units of their own spread."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.models.contract import Density
+from fastdens.tasks.selection import fit_copy
+
+
+class ScaledDensity(Density):
+    """Any density, fitted to columns shifted to mean 0 and scaled to standard deviation 1.
+
+    For models that measure Euclidean distances over columns of different units. With
+    :math:`z_j = (x_j - m_j) / s_j` the log-density in the units of the data is
+    :math:`\\log p(x) = \\log p_z(z) - \\sum_j \\log s_j`.
+
+    Parameters
+    ----------
+    density : model
+        The density of the scaled columns; not changed.
+
+    Attributes
+    ----------
+    density_ : model
+        The fitted density of the scaled columns.
+    location_, scale_ : ndarray of shape (n_features,)
+        Weighted mean and standard deviation of each column; a constant column keeps its units (scale 1).
+    """
+
+    def __init__(self, density: Any) -> None:
+        self.density = density
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Scale the columns of X, shape (n_samples, n_features), and fit the density to them."""
+        data, weights, names = self._fit_data(X, sample_weight)
+        location = np.average(data, axis=0, weights=weights)
+        # A column whose sum rounds is constant all the same.
+        spread = np.sqrt(np.average(np.square(data - location), axis=0, weights=weights))
+        scale = np.where((np.ptp(data, axis=0) > 0) & (spread > 0), spread, 1.0)
+        self.density_ = fit_copy(self.density, (data - location) / scale, weights)
+        self.location_, self.scale_ = location, scale
+        self._remember_data(data.shape[1], names)
+        return self
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density of the rows of X, shape (n_samples, n_features), in the units of the data."""
+        data = self._new_data(X)
+        return self.density_.score_samples((data - self.location_) / self.scale_) - np.log(self.scale_).sum()
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Draws of shape (n_samples, n_features), in the units of the data."""
+        n_samples = self._new_sample_size(n_samples)
+        return self.location_ + self.scale_ * draw(self.density_, n_samples, random_state)
+
+
+def draw(model: Any, n_samples: int, random_state: Any = None) -> np.ndarray:
+    """New points from a fitted model, without the labels that mixtures return beside them."""
+    validation.check_integer(n_samples, "n_samples", 0)
+    drawn = model.sample(n_samples, random_state=random_state)
+    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)

@@ -1,0 +1,40 @@
+"""What all tests share: every instruction set of this machine, a seeded generator, and results kept in memory."""
+
+from __future__ import annotations
+
+import os
+
+# Figures are drawn into files only, whatever display the machine has.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import numpy as np
+import pytest
+
+from fastdens.compiled import instruction_sets
+
+# No example depends on the hour or on the machine's speed; a run that fails anywhere fails everywhere.
+hypothesis.settings.register_profile(
+    "fastdens",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=50,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.load_profile("fastdens")
+
+
+@pytest.fixture(params=instruction_sets.available())
+def instruction_set(request):
+    """Run the test once per instruction set; yields its name."""
+    before = instruction_sets.in_use()
+    instruction_sets.use(request.param)
+    yield request.param
+    instruction_sets.use(before)
+
+
+@pytest.fixture
+def random():
+    """A generator that starts the same in every test."""
+    return np.random.default_rng(20261123)

@@ -1,0 +1,59 @@
+"""Every model of the package, as the tests of the contract use it: one row here and a new model is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import fastdens as fd
+
+# Starting points make the mixture a function of its data alone, so that laws about data can be tested on it.
+_STARTS = np.array([[-1.0, 0.5], [1.5, -0.5]])
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "Gaussian": fd.Gaussian,
+    "Gaussian_diag": lambda: fd.Gaussian(covariance_type="diag"),
+    "Histogram": lambda: fd.Histogram(bins=4),
+    "KernelDensity_gaussian": lambda: fd.KernelDensity(bandwidth=0.6),
+    "KernelDensity_epanechnikov": lambda: fd.KernelDensity(bandwidth=1.2, kernel="epanechnikov"),
+    "KernelDensity_scott": lambda: fd.KernelDensity(bandwidth="scott"),
+    "KNeighborsDensity": lambda: fd.KNeighborsDensity(n_neighbors=4),
+    "GaussianMixture": lambda: fd.GaussianMixture(2, means_init=_STARTS, random_state=0, tol=1e-8, max_iter=1000),
+    "GaussianMixture_tied": lambda: fd.GaussianMixture(
+        2, covariance_type="tied", means_init=_STARTS, random_state=0, tol=1e-8, max_iter=1000
+    ),
+}
+
+# Models whose score_samples is not the logarithm of a density that integrates to one.
+NOT_NORMALISED = {"KNeighborsDensity"}
+
+
+def training_data(n: int = 61, d: int = 2) -> np.ndarray:
+    """Two overlapping groups; a prime number of rows."""
+    random = np.random.default_rng(42)
+    X = random.normal(size=(n, d))
+    X[: n // 2] += 1.5
+    return X
+
+
+def fitted_state(model: Any) -> dict[str, Any]:
+    """Copies of the attributes that `fit` has set."""
+    return {
+        name: value.copy() if isinstance(value, np.ndarray) else value
+        for name, value in vars(model).items()
+        if name.endswith("_") and not name.startswith("__")
+    }
+
+
+def draw(model: Any, n: int, random_state: Any) -> np.ndarray:
+    """The points of ``model.sample``; a mixture's labels are left out."""
+    points = model.sample(n, random_state=random_state) if takes_random_state(model) else model.sample(n)
+    return points[0] if isinstance(points, tuple) else points
+
+
+def takes_random_state(model: Any) -> bool:
+    import inspect
+
+    return "random_state" in inspect.signature(model.sample).parameters

@@ -1,0 +1,401 @@
+"""The contract of every model: parameters, state, weights, randomness, threads, memory and copies."""
+
+import copy
+import inspect
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from hostile_arrays import BAD_WEIGHTS, DEGENERATE
+from models_under_test import MODELS, NOT_NORMALISED, draw, fitted_state, training_data
+from subprocesses import run_python
+
+import fastdens as fd
+
+pytestmark = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
+
+
+def fitted(make, **arguments):
+    return make().fit(training_data(), **arguments)
+
+
+def assert_same_state(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_equal(a[name], b[name], err_msg=name)
+
+
+# --- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_constructor_stores_its_arguments_untouched(make):
+    cls = type(make())
+    junk = {name: object() for name in inspect.signature(cls).parameters}
+    model = cls(**junk)
+    assert all(getattr(model, name) is value for name, value in junk.items())
+    assert set(vars(model)) == set(junk)
+
+
+def test_parameters_round_trip(make):
+    model = make()
+    params = model.get_params()
+    other = type(model)().set_params(**params)
+    assert other.get_params() == params
+    with pytest.raises(ValueError, match=r"Invalid parameter 'no_such' for estimator .*Valid parameters are"):
+        model.set_params(no_such=1)
+
+
+def test_repr_shows_what_differs_from_the_default(make):
+    model = make()
+    assert repr(type(model)()) == f"{type(model).__name__}()"
+    assert eval(repr(model), {**vars(fd), "array": np.array, type(model).__name__: type(model)}).get_params().keys()
+
+
+def test_fit_returns_self_and_changes_no_parameter(make):
+    model = make()
+    before = model.get_params()
+    assert model.fit(training_data()) is model
+    assert all(model.get_params()[name] is value for name, value in before.items())
+    assert model.n_features_in_ == 2
+
+
+def test_fit_ignores_y(make):
+    X = training_data()
+    np.testing.assert_array_equal(make().fit(X, np.arange(len(X))).score_samples(X), fitted(make).score_samples(X))
+
+
+@pytest.mark.parametrize("method", ["score_samples", "score", "sample"])
+def test_an_unfitted_model_says_so(make, method):
+    arguments = (3,) if method == "sample" else (training_data(),)
+    with pytest.raises(ValueError, match=r"instance is not fitted yet. Call 'fit' with appropriate arguments"):
+        getattr(make(), method)(*arguments)
+    with pytest.raises(AttributeError):
+        getattr(make(), method)(*arguments)
+
+
+# --- inputs and state -------------------------------------------------------------------------------------------------
+
+
+def test_inputs_stay_as_they_were(make):
+    X, weights = training_data(), np.arange(61)
+    X_before, weights_before = X.copy(), weights.copy()
+    model = make().fit(X, sample_weight=weights)
+    model.score_samples(X)
+    model.score(X, sample_weight=weights)
+    np.testing.assert_array_equal(X, X_before)
+    np.testing.assert_array_equal(weights, weights_before)
+
+
+def test_a_model_does_not_change_when_its_data_do(make):
+    X, queries = training_data(), training_data(31)
+    model = make().fit(X)
+    before = model.score_samples(queries)
+    X[...] = 1e3
+    np.testing.assert_array_equal(model.score_samples(queries), before)
+
+
+@pytest.mark.parametrize("bad", [np.full((5, 2), np.nan), np.zeros((0, 2)), np.zeros(4), "text", None])
+def test_a_failed_fit_leaves_the_old_state_whole(make, bad):
+    model = fitted(make)
+    before, scores = fitted_state(model), model.score_samples(training_data())
+    with pytest.raises((ValueError, TypeError)):
+        model.fit(bad)
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fit(training_data(11, 3), sample_weight=-np.ones(11))
+    assert_same_state(fitted_state(model), before)
+    np.testing.assert_array_equal(model.score_samples(training_data()), scores)
+
+
+def test_a_fit_that_fails_on_a_parameter_leaves_the_old_state_whole(make):
+    model = fitted(make)
+    before = fitted_state(model)
+    broken = 0
+    for name, value in model.get_params().items():
+        model.set_params(**{name: object()})
+        try:
+            model.fit(training_data(31))
+        except (ValueError, TypeError):
+            broken += 1
+            assert_same_state(fitted_state(model), before)
+        else:
+            model.set_params(**{name: value}).fit(training_data())
+        model.set_params(**{name: value})
+    assert broken >= 1
+
+
+def test_a_second_fit_forgets_the_first(make):
+    pd = pytest.importorskip("pandas")
+    X = training_data(31)
+    model = make().fit(pd.DataFrame(training_data(), columns=["a", "b"]))
+    np.testing.assert_array_equal(model.fit(X).score_samples(X), make().fit(X).score_samples(X))
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_feature_names(make):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(training_data(), columns=["a", "b"])
+    model = make().fit(X)
+    assert list(model.feature_names_in_) == ["a", "b"]
+    assert model.feature_names_in_.dtype == object
+    model.score_samples(X)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but .* was fitted with feature names"):
+        model.score_samples(X.to_numpy())
+    with pytest.warns(UserWarning, match="X has feature names, but .* was fitted without feature names"):
+        fitted(make).score_samples(X)
+    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+        model.score_samples(X[["b", "a"]])
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- c\n"):
+        model.score_samples(X.rename(columns={"b": "c"}))
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_scores_are_one_number_per_row_and_no_nan(make):
+    scores = fitted(make).score_samples(np.r_[training_data(), [[1e3, -1e3], [1e150, 0.0]]])
+    assert scores.shape == (63,)
+    assert scores.dtype == np.float64
+    assert not np.isnan(scores).any()
+    assert np.isfinite(scores[:61]).all()
+    assert (scores < np.inf).all()
+
+
+def test_score_is_the_weighted_mean_or_in_kernel_density_the_total(make):
+    model, X = fitted(make), training_data(31)
+    weights = np.arange(31.0)
+    scores = model.score_samples(X)
+    total = isinstance(model, fd.KernelDensity)
+    np.testing.assert_allclose(model.score(X), scores.sum() if total else scores.mean(), rtol=1e-12)
+    assert isinstance(model.score(X), float)
+    if "sample_weight" in inspect.signature(model.score).parameters:
+        expected = (scores * weights).sum() / (1 if total else weights.sum())
+        np.testing.assert_allclose(model.score(X, sample_weight=weights), expected, rtol=1e-12)
+
+
+def test_a_row_scores_the_same_alone_and_in_any_company(make):
+    model, X = fitted(make), training_data(37)
+    together = model.score_samples(X)
+    alone = np.concatenate([model.score_samples(X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_allclose(alone, together, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(model.score_samples(X[::-1])[::-1], together, rtol=1e-12, atol=1e-12)
+
+
+def test_the_order_of_the_data_does_not_matter(make, random):
+    X, queries = training_data(), training_data(31)
+    shuffled = X[random.permutation(len(X))]
+    np.testing.assert_allclose(
+        make().fit(shuffled).score_samples(queries), make().fit(X).score_samples(queries), rtol=1e-7, atol=1e-9
+    )
+
+
+def test_the_density_integrates_to_one(make, request):
+    if request.node.callspec.id in NOT_NORMALISED:
+        pytest.skip("its score is not normalised, as documented")
+    model = fitted(make)
+    side, step = np.linspace(-9, 11, 401, retstep=True)
+    grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    smooth = "epanechnikov" not in request.node.callspec.id and "Histogram" not in request.node.callspec.id
+    assert np.exp(model.score_samples(grid)).sum() * step**2 == pytest.approx(1, abs=1e-6 if smooth else 0.05)
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_degenerate_data_give_numbers_or_one_clear_error(make, case):
+    X = DEGENERATE[case]
+    model = make()
+    if "means_init" in model.get_params() and X.shape[1] != 2:
+        model.set_params(means_init=None)
+    refusal = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a model may say that it has not converged, or add a floor
+        try:
+            scores = model.fit(X).score_samples(X)
+            points = draw(model, 5, 0)
+        except ValueError as error:
+            refusal = error
+    if refusal is not None:
+        assert type(refusal) is ValueError  # and no LinAlgError
+        assert len(str(refusal)) > 20
+        return
+    assert not np.isnan(scores).any()
+    assert (scores > -np.inf).all()
+    assert np.isfinite(points).all()
+    for name, value in fitted_state(model).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            assert not np.isnan(value).any(), name
+
+
+def test_float32_data(make):
+    X = training_data().astype(np.float32)
+    model = make().fit(X)
+    scores = model.score_samples(X)
+    assert scores.dtype == (np.float32 if model._keeps_float32 else np.float64)
+    np.testing.assert_allclose(scores, make().fit(X.astype(float)).score_samples(X.astype(float)), rtol=1e-4, atol=1e-4)
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def compare_fits(make, X, weights, X_other, weights_other=None):
+    queries = training_data(31)
+    model, other = make().fit(X, sample_weight=weights), make().fit(X_other, sample_weight=weights_other)
+    np.testing.assert_allclose(model.score_samples(queries), other.score_samples(queries), rtol=1e-6, atol=1e-8)
+
+
+def test_an_integer_weight_is_a_repeated_row(make, random):
+    X = training_data()
+    weights = random.integers(1, 5, size=len(X))
+    compare_fits(make, X, weights, np.repeat(X, weights, axis=0))
+
+
+def test_a_weight_of_zero_is_no_row(make):
+    X = training_data()
+    weights = np.ones(len(X))
+    weights[::3] = 0
+    X_with_outliers = X.copy()
+    X_with_outliers[::3] = 100.0
+    compare_fits(make, X_with_outliers, weights, X[weights > 0])
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 1e-200, 1e200])
+def test_weights_have_no_scale(make, random, factor):
+    X = training_data()
+    weights = random.uniform(0.5, 2, size=len(X))
+    compare_fits(make, X, factor * weights, X, weights)
+
+
+def test_equal_weights_are_no_weights(make):
+    X = training_data()
+    compare_fits(make, X, np.full(len(X), 0.3), X)
+
+
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_bad_weights_are_refused(make, case):
+    bad, error, text = BAD_WEIGHTS[case]
+    with pytest.raises(error, match=text) as caught:
+        make().fit(training_data(), sample_weight=bad(61))
+    assert "sample_weight" in str(caught.value)
+
+
+# --- draws ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_draws(make):
+    model = fitted(make)
+    np.testing.assert_array_equal(draw(model, 17, 5), draw(model, 17, 5))
+    np.testing.assert_array_equal(draw(model, 17, np.random.default_rng(5)), draw(model, 17, np.random.default_rng(5)))
+    assert draw(model, 17, 5).shape == (17, 2)
+    assert not np.array_equal(draw(model, 17, 5), draw(model, 17, 6))
+
+
+def test_a_generator_is_advanced(make):
+    model, generator = fitted(make), np.random.default_rng(5)
+    assert not np.array_equal(draw(model, 17, generator), draw(model, 17, generator))
+    legacy = np.random.RandomState(5)
+    assert not np.array_equal(draw(model, 17, legacy), draw(model, 17, legacy))
+
+
+def test_the_global_random_state_is_left_alone(make):
+    """Peers' bug: a sampler that uses the global NumPy generator (kalepy)."""
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    model = fitted(make)
+    model.score_samples(training_data())
+    draw(model, 9, None)
+    draw(model, 9, 3)
+    np.testing.assert_equal(np.random.get_state(legacy=False), before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize(("bad", "error"), [(-1, ValueError), (1.5, TypeError), ("3", TypeError), (None, TypeError)])
+def test_bad_sample_sizes_are_refused(make, bad, error):
+    with pytest.raises(error, match=r"n_samples"):
+        fitted(make).sample(bad)
+
+
+def test_draws_follow_the_density(make):
+    """The mean and the covariance of many draws are those of more draws, whatever the seed, and near the data's."""
+    model, X = fitted(make), training_data()
+    points = draw(model, 20_000, 0)
+    spread = X.std(axis=0)
+    assert (np.abs(points.mean(axis=0) - X.mean(axis=0)) < 0.3 * spread).all()
+    assert (points.std(axis=0) > 0.8 * spread).all()
+
+
+# --- threads, instruction sets ----------------------------------------------------------------------------------------
+
+
+def test_results_do_not_depend_on_the_number_of_threads(make):
+    X, queries = training_data(4099), training_data(2003)
+    results = []
+    for n in (1, 2, 7):
+        with fd.threads(n):
+            model = make().fit(X)
+            results.append((model.score_samples(queries), draw(model, 101, 0)))
+    for scores, points in results[1:]:
+        np.testing.assert_array_equal(scores, results[0][0])
+        np.testing.assert_array_equal(points, results[0][1])
+
+
+def test_results_are_close_on_every_instruction_set(make, instruction_set):
+    X = training_data()
+    scores = make().fit(X).score_samples(X)
+    from fastdens.compiled import instruction_sets
+
+    instruction_sets.use("base")
+    np.testing.assert_allclose(scores, make().fit(X).score_samples(X), rtol=1e-9, atol=1e-11)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["pickle", "deepcopy", "pickle5", "save"])
+def test_a_copy_is_the_same_model(make, how, tmp_path):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(training_data(), columns=["a", "b"])
+    model = make().fit(X, sample_weight=np.arange(1, 62))
+    if how == "deepcopy":
+        twin = copy.deepcopy(model)
+    elif how == "save":
+        fd.save(model, tmp_path / "model")
+        twin = fd.load(tmp_path / "model")
+    elif how == "pickle5":
+        buffers = []
+        frozen = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+        # Read-only memory, as joblib and shared memory give it.
+        twin = pickle.loads(frozen, buffers=[bytes(buffer) for buffer in buffers])
+    else:
+        twin = pickle.loads(pickle.dumps(model))
+    assert type(twin) is type(model)
+    assert twin.get_params().keys() == model.get_params().keys()
+    np.testing.assert_array_equal(twin.score_samples(X), model.score_samples(X))
+    np.testing.assert_array_equal(draw(twin, 9, 3), draw(model, 9, 3))
+    assert list(twin.feature_names_in_) == ["a", "b"]
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_memory_does_not_grow_with_points_times_queries(make, request):
+    """n x m numbers would be 3.2 GB here, n x K (where there are components) 16 MB more than is allowed."""
+    run_python(
+        f"""
+import resource, sys
+sys.path.insert(0, {str(request.path.parent)!r})
+import numpy as np
+from models_under_test import MODELS, draw, training_data
+import fastdens as fd
+X, queries = training_data(20_011), training_data(20_011)
+model = MODELS[{request.node.callspec.id!r}]()
+if "n_components" in model.get_params():
+    model.set_params(n_components=100, means_init=X[:100], max_iter=3, tol=1e30)
+warm = training_data(201)
+MODELS[{request.node.callspec.id!r}]().fit(warm).score_samples(warm)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with fd.threads(2):
+    model.fit(X)
+    model.score_samples(queries)
+    draw(model, 20_011, 0)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+assert grown < 16 * 1024 + 40 * X.nbytes // 1024, f"{{grown / 1024:.0f}} MB"
+""",
+        timeout=300,
+    )

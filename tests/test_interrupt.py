@@ -1,0 +1,116 @@
+"""Ctrl-C during a long compiled call: the call ends within a second, and everything still works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+from subprocesses import environment
+
+# Each job runs for minutes; `again` is a short call on the same objects.
+JOBS = {
+    "kernel_sum": """
+X = random.normal(size=(1_000_000, 3))
+job = lambda: fd.kernel_sum(X, bandwidth=0.1)
+again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1)
+""",
+    "kernel_sum_log": """
+X = random.normal(size=(1_000_000, 3))
+job = lambda: fd.kernel_sum(X, X + 1e4, bandwidth=0.1, log=True)
+again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1, log=True)
+""",
+    "kernel_sum_few_queries": """
+X = random.normal(size=(400_000, 30))
+job = lambda: fd.kernel_sum(X, X[:400], bandwidth=0.1, n_threads=1)
+job = lambda once=job: [once() for _ in range(1000)]
+again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1)
+""",
+    "KernelDensity": """
+X = random.normal(size=(1_000_000, 3))
+model = fd.KernelDensity(bandwidth=0.1).fit(X)
+job = lambda: model.score_samples(X)
+again = lambda: model.score_samples(X[:10])
+""",
+    "kneighbors": """
+X = random.normal(size=(1_000_000, 40))
+job = lambda: fd.kneighbors(X, k=10)
+again = lambda: fd.kneighbors(X[:100], k=3)
+""",
+    "KDTree": """
+X = random.normal(size=(1_000_000, 12))
+tree = fd.KDTree(X)
+job = lambda: tree.query(X, 10)
+again = lambda: tree.query(X[:10], 3)
+""",
+    "count_radius": """
+X = random.normal(size=(1_000_000, 3))
+tree = fd.KDTree(X)
+job = lambda: [tree.count_radius(X, 0.7) for _ in range(1000)]
+again = lambda: tree.count_radius(X[:10], 0.7)
+""",
+    "GaussianMixture": """
+X = random.normal(size=(1_000_000, 10))
+model = fd.GaussianMixture(20, tol=0, max_iter=10**6, random_state=0)
+job = lambda: model.fit(X)
+again = lambda: model.set_params(tol=1e-2, max_iter=200).fit(X[:1000])
+""",
+    "total_variation_subsets": """
+p = random.dirichlet(np.ones(40)); q = random.dirichlet(np.ones(40))
+job = lambda: fd.total_variation_subsets(p, q)
+again = lambda: fd.total_variation_subsets([0.5, 0.5], [0.25, 0.75])
+""",
+    "KernelDensity_lscv": """
+x = random.normal(size=(300_000, 2))
+job = lambda: fd.bandwidth(x, "lscv")
+again = lambda: fd.bandwidth(x[:100], "lscv")
+""",
+}
+
+PROGRAM = """
+import sys, time
+import numpy as np
+import fastdens as fd
+random = np.random.default_rng(0)
+{job}
+before = np.asarray(again(), dtype=object)
+print("started", flush=True)
+try:
+    job()
+except KeyboardInterrupt:
+    stopped = time.time()
+    again()
+    print(stopped, flush=True)
+else:
+    raise SystemExit("the job ended before the signal")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent in the POSIX way")
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+@pytest.mark.parametrize("job", JOBS)
+def test_ctrl_c_ends_a_long_call_within_a_second(job, n_threads):
+    """Peers' bug: a compiled loop that cannot be interrupted (scikit-learn #9136)."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(job=JOBS[job])],
+        cwd=tempfile.gettempdir(),
+        env=environment(OMP_NUM_THREADS=n_threads),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout.readline() == "started\n", process.stderr.read()
+            time.sleep(0.4)
+            sent = time.time()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors
+    assert float(output) - sent < 1, f"{float(output) - sent:.1f} s"

@@ -1,0 +1,117 @@
+"""One table: every public compiled function against its twin, on every instruction set and every kind of array."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hostile_arrays import DEGENERATE, GUISES, REFUSED
+
+import fastdens as fd
+
+TOPICS = ("em", "kernel_sums", "neighbors", "subsets")
+KERNELS = ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight", "triweight")
+
+
+def engine_and_twin(topic: str, name: str) -> tuple[Any, Any]:
+    return (
+        getattr(importlib.import_module(f"fastdens.engines.{topic}"), name),
+        getattr(importlib.import_module(f"fastdens.reference.{topic}"), name),
+    )
+
+
+def public_functions(topic: str) -> list[str]:
+    module = importlib.import_module(f"fastdens.engines.{topic}")
+    return [name for name in fd.__all__ if getattr(getattr(fd, name), "__module__", "") == module.__name__]
+
+
+class Row(NamedTuple):
+    """One call of a function that takes data X: everything but X, and the largest relative errors accepted."""
+
+    topic: str
+    function: str
+    arguments: dict[str, Any]
+    rtol: float = 1e-11
+    float32_rtol: float = 2e-5
+
+
+ROWS = {
+    **{
+        f"kernel_sum {kernel}": Row("kernel_sums", "kernel_sum", {"bandwidth": 1.3, "kernel": kernel})
+        for kernel in KERNELS
+    },
+    "kernel_sum log": Row("kernel_sums", "kernel_sum", {"bandwidth": 0.7, "log": True}, float32_rtol=2e-4),
+    "kneighbors": Row("neighbors", "kneighbors", {"k": 4}),
+}
+
+
+def compare(row: Row, X: Any, keep: bool) -> None:
+    engine, twin = engine_and_twin(row.topic, row.function)
+    values = np.asarray(X, dtype=float)
+    result = engine(X, **row.arguments)
+    with np.errstate(over="ignore", invalid="ignore"):  # a twin states the mathematics plainly
+        expected = twin(values, **row.arguments)
+    if not isinstance(result, tuple):
+        result, expected = (result,), (expected,)
+    rtol = row.float32_rtol if keep else row.rtol
+    for ours, theirs in zip(result, expected, strict=True):
+        if ours.dtype.kind == "f":
+            finite = np.abs(theirs[np.isfinite(theirs)])
+            np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * finite.max(initial=0))
+        else:
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("guise", GUISES)
+@pytest.mark.parametrize("row", ROWS)
+def test_every_kind_of_array(row, guise, instruction_set, random):
+    X = GUISES[guise](random.normal(size=(37, 3)))
+    compare(ROWS[row], X, keep=np.asarray(X).dtype.itemsize == 4 and np.asarray(X).dtype.kind == "f")
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("row", ROWS)
+def test_degenerate_data(row, case, instruction_set):
+    X = DEGENERATE[case]
+    if len(X) >= ROWS[row].arguments.get("k", 0):
+        compare(ROWS[row], X, keep=False)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("row", ROWS)
+def test_bad_data_are_refused_before_anything_is_computed(row, case):
+    X, error, text = REFUSED[case]
+    engine, _ = engine_and_twin(ROWS[row].topic, ROWS[row].function)
+    with pytest.raises(error, match=text):
+        engine(X, **ROWS[row].arguments)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_a_twin_has_the_name_and_the_signature_of_the_engine(topic):
+    assert public_functions(topic)
+    for name in public_functions(topic):
+        engine, twin = engine_and_twin(topic, name)
+        ours, theirs = (
+            [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+            for function in (engine, twin)
+        )
+        assert ours == theirs, name
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_twins_are_short_and_know_nothing_of_the_package(topic):
+    module = importlib.import_module(f"fastdens.reference.{topic}")
+    text = Path(module.__file__).read_text()
+    assert "import fastdens" not in text
+    assert "from fastdens" not in text
+
+
+def test_every_topic_has_its_engine_its_twin_and_its_compiled_module():
+    for topic in TOPICS:
+        importlib.import_module(f"fastdens.engines.{topic}")
+        importlib.import_module(f"fastdens.compiled.{topic}")
+        assert topic in dir(fd.reference)
