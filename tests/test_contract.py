@@ -42,7 +42,7 @@ def test_parameters_round_trip(make):
     params = model.get_params()
     other = type(model)().set_params(**params)
     assert other.get_params() == params
-    with pytest.raises(ValueError, match=r"Invalid parameter 'no_such' for estimator .*Valid parameters are"):
+    with pytest.raises(ValueError, match=r"(?s)Invalid parameter 'no_such' for estimator .*Valid parameters are"):
         model.set_params(no_such=1)
 
 

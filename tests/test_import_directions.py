@@ -38,8 +38,14 @@ MAY_IMPORT = {
 }
 THIRD_PARTY_AT_IMPORT = {"reference": {"numpy", "scipy"}, "compiled": set()}
 THIRD_PARTY_WHERE_USED = {"scipy", "sklearn", "matplotlib", "tqdm", "pandas", "polars", "pyarrow", "dask"}
-# The compiled modules that every topic may use; the others belong to the engine of the same name.
+# The compiled modules that every topic may use; the others belong to one topic, as its engines do.
 SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
+TOPICS = {
+    "kernel_sums": {"kernel_sums"},
+    "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
+    "em": {"em", "covariances"},
+    "subsets": {"subsets"},
+}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pyi"))
 PYTHON = [path for path in MODULES if path.suffix == ".py"]
@@ -117,19 +123,30 @@ def test_nothing_heavy_is_imported_at_module_level(path):
 
 
 @pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "engines"], ids=name_of)
-def test_an_engine_uses_the_compiled_module_of_its_own_topic(path):
+def test_an_engine_uses_the_compiled_modules_of_its_own_topic(path):
+    topics = [files for files in TOPICS.values() if path.stem in files or path.stem == "__init__"]
+    assert topics, "this engine belongs to no topic of the table"
     used = {dotted.split(".")[2] for dotted, _ in imports(path) if dotted.startswith("fastdens.compiled.")}
-    topics = used - SHARED_COMPILED
-    assert all(path.stem.startswith(topic) or topic.startswith(path.stem) for topic in topics), topics
+    assert used - SHARED_COMPILED <= topics[0]
+
+
+def test_compiled_modules_belong_to_a_topic():
+    modules = {path.stem for path in CYTHON if path.suffix == ".pyx"}
+    assert modules - SHARED_COMPILED <= set().union(*TOPICS.values())
+
+
+def defines_a_model(path: Path) -> bool:
+    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    return any("Density" in map(ast.unparse, node.bases) for node in classes)
 
 
 @pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "models"], ids=name_of)
-def test_a_model_imports_no_other_model(path):
-    """What two models share belongs to the contract or to a room below; a model may be cut into several files."""
-    for dotted, _ in imports(path):
-        if dotted.startswith("fastdens.models."):
-            other = dotted.split(".")[2]
-            assert other == "contract" or other.startswith(path.stem) or path.stem.startswith(other), dotted
+def test_no_model_is_imported_within_their_room(path):
+    """What two models share belongs to the contract, to a file of its own or to a room below."""
+    models = {p.stem for p in PYTHON if room_of(p) == "models" and p != path and defines_a_model(p)}
+    assert len(models) >= 4
+    imported = {dotted.split(".")[2] for dotted, _ in imports(path) if dotted.startswith("fastdens.models.")}
+    assert not imported & models
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name_of)
