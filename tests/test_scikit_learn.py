@@ -104,7 +104,7 @@ def test_constructor_arguments_and_defaults_are_scikit_learns(name, home):
 DROP_IN = """
 import numpy as np
 X = np.random.default_rng(0).normal(size=(200, 2)); X[:100] += 4
-kde = KernelDensity(kernel="epanechnikov", bandwidth=0.9, rtol=1e-8).fit(X)
+kde = KernelDensity(kernel="tophat", bandwidth=0.9, rtol=1e-8).fit(X)
 mixture = GaussianMixture(n_components=2, random_state=0, n_init=2).fit(X)
 order = np.argsort(mixture.means_[:, 0])
 results = [
