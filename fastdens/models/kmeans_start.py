@@ -1,7 +1,6 @@
 """Where EM starts: greedy k-means++ and Lloyd's iteration on a subsample, in units that the data set themselves.
 
-Distances are taken between whitened features, so a start does not depend on the units, nor (with full covariances)
-on any linear change of the features.
+Distances are taken between standardised or whitened features, so a start does not depend on their units.
 """
 
 from __future__ import annotations
@@ -30,11 +29,12 @@ def draw_subsample(
     return rows.astype(np.float64), weights
 
 
-def whiten(X: np.ndarray, weights: np.ndarray, covariance_type: str) -> np.ndarray:
-    """Features in which squared distances make sense for a family of covariances.
+def whiten(X: np.ndarray, weights: np.ndarray, units: str) -> np.ndarray:
+    """Features in which squared distances make sense.
 
-    Full and tied: uncorrelated, of unit variance. Diag: each of unit variance. Spherical: one unit for all.
-    With few rows for the dimension, correlations are noise, and full and tied are treated as diag.
+    In `units` of "correlations" they are uncorrelated and of unit variance, in units of "features" each has unit
+    variance, and in units of "data" one scale makes the mean variance one. With few rows for the dimension,
+    correlations are noise and left as they are.
     """
     share = weights / weights.sum()
     centred = X - share @ X
@@ -42,11 +42,11 @@ def whiten(X: np.ndarray, weights: np.ndarray, covariance_type: str) -> np.ndarr
     varies = scale > 0
     if not varies.any():
         return np.zeros((len(X), 1))
-    if covariance_type == "spherical":
+    if units == "data":
         return centred / np.sqrt((scale**2).mean())
     standard = centred[:, varies] / scale[varies]
     d = standard.shape[1]
-    if covariance_type == "diag" or d == 1 or len(X) < 10 * d:
+    if units == "features" or d == 1 or len(X) < 10 * d:
         return standard
     values, vectors = np.linalg.eigh((standard.T * share) @ standard)
     kept = values > _LEAST_SHARE * d
