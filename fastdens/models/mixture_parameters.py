@@ -16,11 +16,11 @@ from fastdens.engines.em import Mixture, run_em_step
 from fastdens.models import kmeans_start
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")
-# Units of the distances in k-means, one start each; after a few steps of EM on the subsample the better one is kept.
+# Units of the distances in k-means, one start each; after a few steps of EM on the subsample the best is kept.
 UNITS = {
-    "full": ("correlations", "features"),
-    "tied": ("correlations", "features"),
-    "diag": ("features", "features"),
+    "full": ("correlations", "features", "direction"),
+    "tied": ("correlations", "features", "direction"),
+    "diag": ("features", "features", "axis"),
     "spherical": ("data", "data"),
 }
 SHORT_RUN = 5
@@ -167,7 +167,7 @@ def start(
     rows, row_weights = kmeans_start.draw_subsample(X, sample_weight, n_components, rng)
     several = init_params == "kmeans" and means is None and n_components > 1
     starts, bounds = [], []
-    for units in UNITS[covariance_type][: 2 if several else 1]:
+    for units in UNITS[covariance_type][: None if several else 1]:
         groups = _first_groups(rows, row_weights, means, init_params, units, n_components, rng)
         estimated = _estimate(rows, row_weights, groups, reg_covar, covariance_type)
         mixture = Mixture(
