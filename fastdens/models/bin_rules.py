@@ -65,7 +65,7 @@ class Column:
         return 1 + int(np.count_nonzero(np.diff(self.values)))
 
 
-# --- rules that give a number of bins -----------------------------------------------------------------------------------
+# --- rules that give a number of bins ---------------------------------------------------------------------------------
 
 
 def sturges(column: Column) -> float:
@@ -153,7 +153,7 @@ COUNT_RULES: dict[str, Callable[[Column], float]] = {
 RULES = (*COUNT_RULES, "blocks")
 
 
-# --- Bayesian blocks ----------------------------------------------------------------------------------------------------
+# --- Bayesian blocks --------------------------------------------------------------------------------------------------
 
 
 def bayesian_blocks(column: Column) -> np.ndarray:
