@@ -44,6 +44,16 @@ def _names_message(given: np.ndarray, fitted: np.ndarray) -> str:
     return "\n".join(lines) + "\n"
 
 
+class ConvergenceWarning(UserWarning):
+    """An iteration ended before it converged."""
+
+
+def convergence_warning() -> type[Warning]:
+    """scikit-learn's class where it is loaded, so that filters on it work, else our own."""
+    module = sys.modules.get("sklearn.exceptions")
+    return ConvergenceWarning if module is None else module.ConvergenceWarning
+
+
 class Density:
     """Base of every density model; see the module's docstring for what a model adds."""
 
