@@ -72,8 +72,8 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
-            f"for {name}."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is "
+            f"required for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
@@ -163,6 +163,28 @@ def check_pair_of_probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]
     return p, q
 
 
+def positive_weights(sample_weight: Any) -> np.ndarray | None:
+    """Weights that `check_sample_weight` has passed, as they were given, without the zeros."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=_FLOAT64)
+    return weights[weights > 0]
+
+
+def effective_sample_size(weights: np.ndarray | None, n_samples: int) -> float:
+    """How many rows weighted ones are worth, for whatever depends on the size of a sample.
+
+    Whole-number weights count repeated rows, and their sum is the size. Others are relative, and the size is
+    (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling), which does not depend on their scale.
+    """
+    if weights is None:
+        return float(n_samples)
+    if weights.max() < 2.0**53 and np.array_equal(weights, np.floor(weights)):
+        return float(weights.sum())
+    relative = weights / weights.max()
+    return float(relative.sum() ** 2 / (relative**2).sum())
+
+
 def check_option(value: Any, name: str, allowed: Iterable[str]) -> str:
     """One word of a list of options."""
     options = list(allowed)
@@ -178,9 +200,10 @@ def check_integer(value: Any, name: str, minimum: int, maximum: int | None = Non
     rule = f"{name} must be an integer of at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{rule}, got {value!r}")
-    if value < minimum or (maximum is not None and value > maximum):
+    integer = int(value)
+    if integer < minimum or (maximum is not None and integer > maximum):
         raise ValueError(f"{rule}, got {value!r}")
-    return int(value)
+    return integer
 
 
 def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
@@ -249,7 +272,7 @@ def check_random_state(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return np.random.default_rng()
     if isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool | np.bool_):
-        if random_state < 0:
+        if int(random_state) < 0:
             raise ValueError(f"random_state must be an integer of at least 0, got {random_state!r}")
         return np.random.default_rng(int(random_state))
     raise TypeError(f"random_state must be None, an integer, a Generator or a RandomState, got {random_state!r}")

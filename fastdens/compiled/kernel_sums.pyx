@@ -17,13 +17,17 @@ cdef extern from "kernel_sums.h" nogil:
         double inverse
         double support
     ctypedef struct fd_kernel_sum_steps_double:
-        void (*distances)(const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const double *, double *) noexcept nogil
+        void (*distances)(
+            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
+        ) noexcept nogil
         double (**sum)(const double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const double *, Py_ssize_t, const fd_bandwidth *, const double *) noexcept nogil
         void (**values)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (*dot)(const double *, const double *, Py_ssize_t) noexcept nogil
     ctypedef struct fd_kernel_sum_steps_float:
-        void (*distances)(const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const float *, float *) noexcept nogil
+        void (*distances)(
+            const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
+        ) noexcept nogil
         double (**sum)(const float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const float *, Py_ssize_t, const fd_bandwidth *, const float *) noexcept nogil
         void (**values)(float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
@@ -63,17 +67,17 @@ cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
     return min(max(length, FD_STRIP_STEP), FD_STRIP)
 
 
-cdef Py_ssize_t pack(const floating[:, ::1] X, double factor, floating[:, ::1] packed_out) noexcept nogil:
+cdef Py_ssize_t pack(const floating[:, ::1] X, floating[:, ::1] packed_out) noexcept nogil:
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], padded = packed_out.shape[1], i, a
-    cdef floating scale = <floating> factor, finite = 0
+    cdef floating finite = 0
     if d == 1:
         for i in range(n):
-            packed_out[0, i] = X[i, 0] * scale
+            packed_out[0, i] = X[i, 0]
             finite += X[i, 0] * 0
     else:
         for i in range(n):
             for a in range(d):
-                packed_out[a, i] = X[i, a] * scale
+                packed_out[a, i] = X[i, a]
                 finite += X[i, a] * 0
     for a in range(d):
         for i in range(n, padded):
@@ -87,19 +91,22 @@ cdef Py_ssize_t pack(const floating[:, ::1] X, double factor, floating[:, ::1] p
     return -1
 
 
-def pack_points(const double[:, ::1] X, double factor, double[:, ::1] packed_out):
-    """Write `factor` times the points, one row per feature, padded; return the flat index of a non-finite value or -1."""
+def pack_points(const double[:, ::1] X, double[:, ::1] packed_out):
+    """Write the points, one row per feature, padded.
+
+    Returns the flat index of a value that is not finite, or -1.
+    """
     cdef Py_ssize_t bad
     with nogil:
-        bad = pack[double](X, factor, packed_out)
+        bad = pack[double](X, packed_out)
     return bad
 
 
-def pack_points_float(const float[:, ::1] X, double factor, float[:, ::1] packed_out):
+def pack_points_float(const float[:, ::1] X, float[:, ::1] packed_out):
     """`pack_points` in single precision."""
     cdef Py_ssize_t bad
     with nogil:
-        bad = pack[float](X, factor, packed_out)
+        bad = pack[float](X, packed_out)
     return bad
 
 
