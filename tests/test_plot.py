@@ -99,7 +99,7 @@ def test_samples_stand_beside_the_data_on_the_same_axes(data, d):
     assert len(axes) == 2
     assert axes[0].get_xlim() == axes[1].get_xlim()
     assert axes[0].get_ylim() == axes[1].get_ylim()
-    assert [ax.get_title() for ax in axes] == ["data (300 points)", "new points (40)"]
+    assert [ax.get_title() for ax in axes] == ["data (300)", "new points (40)"]
     assert axes[1].get_xlabel()
 
 

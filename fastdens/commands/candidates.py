@@ -55,7 +55,7 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
         ),
         Family(
             "KNeighborsDensity",
-            {f"n_neighbors={k}": ScaledDensity(KNeighborsDensity(n_neighbors=k)) for k in _neighbours(n_rows)},
+            {f"n_neighbors={k!r}": ScaledDensity(KNeighborsDensity(n_neighbors=k)) for k in _neighbours(n_rows)},
             _describe_neighbours,
         ),
         Family(
@@ -69,9 +69,9 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
     ]
 
 
-def _neighbours(n_rows: int) -> list[int]:
-    """Numbers of neighbours from few to many, each about twice the last, up to a quarter of the rows."""
-    return [k for k in (5, 10, 20, 40, 80, 160) if k <= n_rows / 4] or [max(1, n_rows // 2)]
+def _neighbours(n_rows: int) -> list[int | str]:
+    """The model's own choice, and numbers from few to many, each twice the last, up to a quarter of the rows."""
+    return ["auto", *(k for k in (5, 10, 20, 40, 80) if k <= n_rows / 4)]
 
 
 def _describe_gaussian(model: Any) -> str:
@@ -95,7 +95,8 @@ def _describe_kernel(model: Any) -> str:
 
 
 def _describe_neighbours(model: Any) -> str:
-    return f"{model.density.n_neighbors} neighbours"
+    rule = f" ({model.density.n_neighbors!r})" if isinstance(model.density.n_neighbors, str) else ""
+    return f"{model.density_.n_neighbors_} neighbours{rule}"
 
 
 def _describe_mixture(model: Any) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from fastdens import datasets
 from fastdens.commands import CommandError, pictures
 from fastdens.commands.candidates import Family, families
+from fastdens.commands.models import save_model
 from fastdens.commands.progress import progress
 from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
@@ -83,8 +84,11 @@ def run(arguments: argparse.Namespace) -> None:
     new = draw(best.model, N_NEW_POINTS, arguments.seed)
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
     _write_table(output / "table.csv", selection, rows)
+    save_model(best.model, output / "model.fastdens", table.names if table.has_header else None)
+    vars(best.model).pop("feature_names_in_", None)  # the pictures score plain arrays
     written = [
         ("samples.csv", f"{count(N_NEW_POINTS)} new points from {best.family.name}"),
+        ("model.fastdens", "that model, for `fastdens sample` and `fastdens score`"),
         ("table.csv", "every candidate"),
     ]
     if arguments.no_pictures:

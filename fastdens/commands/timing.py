@@ -79,7 +79,7 @@ def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tup
     from fastdens.reference import neighbors as reference
 
     n, m = _sizes(len(data))
-    k = min(model.n_neighbors, n)
+    k = min(model.n_neighbors_, n)
     return (
         lambda: neighbors.kneighbors(data[:n], data[:m], k=k),
         lambda: reference.kneighbors(data[:n], data[:m], k=k),

@@ -170,8 +170,10 @@ def plot_samples(
         panels.two_scatters(axes, data, new, weights, rng)
         panels.label(axes[0], x_label, y_label)
         panels.label(axes[1], x_label, "")
-    axes[0].set_title(f"data ({n_data:,} points)".replace(",", " "))
-    axes[1].set_title(f"new points ({len(new):,})".replace(",", " "))
+    shown = [n if data.shape[1] == 1 else min(n, panels.MOST_POINTS) for n in (n_data, len(new))]
+    for ax, what, n_shown, n in zip(axes, ("data", "new points"), shown, (n_data, len(new))):
+        numbers = f"{n:,}" if n_shown == n else f"{n_shown:,} of {n:,}"
+        ax.set_title(f"{what} ({numbers.replace(',', ' ')})")
     return axes
 
 

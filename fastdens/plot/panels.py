@@ -9,7 +9,7 @@ import numpy as np
 
 DATA, MODEL, NEW = "#5A5A5A", "#0072B2", "#D55E00"
 MASSES = (0.9, 0.7, 0.5, 0.3, 0.1)  # shares of probability inside the contour lines
-_MOST_POINTS = 4000  # points shown in a scatter plot
+MOST_POINTS = 4000  # points shown in a scatter plot
 _GRID = 120  # grid points per axis for contours
 _MANY = 2000  # rows from which single far ones do not stretch the axes
 _MARGIN = 0.1  # space around the data, as a share of their range
@@ -59,8 +59,8 @@ def shown_points(rows: np.ndarray, weights: np.ndarray | None, rng: np.random.Ge
     """The rows to draw: all, or as many as stay readable, by chance in proportion to their weights."""
     if weights is not None:
         share = weights / weights.sum()
-        return rows[rng.choice(len(rows), min(len(rows), _MOST_POINTS), p=share)]
-    return rows if len(rows) <= _MOST_POINTS else rows[rng.choice(len(rows), _MOST_POINTS, replace=False)]
+        return rows[rng.choice(len(rows), min(len(rows), MOST_POINTS), p=share)]
+    return rows if len(rows) <= MOST_POINTS else rows[rng.choice(len(rows), MOST_POINTS, replace=False)]
 
 
 def scatter(ax: Any, points: np.ndarray, colour: str) -> None:

@@ -39,6 +39,7 @@ CLASSES = {
     "KNeighborsDensity": "fastdens.models.neighbors_density",
     "GaussianMixture": "fastdens.models.mixture",
     "KDTree": "fastdens.engines.neighbors",
+    "ScaledDensity": "fastdens.tasks.scaling",
 }
 GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
