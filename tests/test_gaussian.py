@@ -272,7 +272,10 @@ def test_marginal_and_condition_factor_the_density(covariance_type):
 def test_marginal_is_the_fit_to_those_columns():
     X = data()
     for covariance_type in ("full", "diag"):
-        marginal, direct = fd.Gaussian(covariance_type).fit(X).marginal([2, 0]), fd.Gaussian(covariance_type).fit(X[:, [2, 0]])
+        marginal, direct = (
+            fd.Gaussian(covariance_type).fit(X).marginal([2, 0]),
+            fd.Gaussian(covariance_type).fit(X[:, [2, 0]]),
+        )
         assert_same_law(marginal, direct)
         np.testing.assert_allclose(marginal.covariance_standard_error_, direct.covariance_standard_error_, rtol=1e-12)
         assert_same_law(marginal.merge(direct), direct)
