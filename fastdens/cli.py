@@ -87,7 +87,7 @@ def _add_model_commands(commands: Any) -> None:
         "score",
         allow_abbrev=False,
         help="log-density of each row of a table",
-        description="Write the log-density (natural logarithm) of each row of a table under a model of `fit` or `report`.",
+        description="Write the log-density of each row of a table under a model of `fit` or `report`.",
     )
     score.add_argument("model", metavar="MODELFILE", help="file of the model")
     score.add_argument("data", metavar="DATA.csv", help="table with the columns of the fit, in any order")
