@@ -254,9 +254,7 @@ def check_between_0_and_1(values: Any, name: str, *, inside: bool = False) -> np
     array = _to_float_array(values, name).astype(_FLOAT64, copy=False)
     right = (array > 0) & (array < 1) if inside else (array >= 0) & (array <= 1)
     if not right.all():
-        raise ValueError(
-            f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}"
-        )
+        raise ValueError(f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}")
     return array
 
 

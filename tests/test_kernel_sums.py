@@ -283,8 +283,9 @@ class TestEdges:
             np.testing.assert_array_equal(a, b)
 
     def test_packing_pads_with_infinity(self):
-        packed = np.empty((2, compiled.PADDING))
+        packed = np.empty(2 * compiled.PADDING)
         assert compiled.pack_points(np.arange(6.0).reshape(3, 2), packed) == -1
+        packed = packed.reshape(2, compiled.PADDING)
         assert packed[:, :3].tolist() == [[0, 2, 4], [1, 3, 5]]
         assert np.isinf(packed[:, 3:]).all()
 

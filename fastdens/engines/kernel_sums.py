@@ -126,6 +126,7 @@ class KernelSum:
                 weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
             )
         self.takes_plain_queries = self.whitening is None and self.factor is None
+        self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
             self.scales = self.scales.astype(np.float32)
@@ -148,7 +149,7 @@ class KernelSum:
 
     def _pad(self, per_point: np.ndarray) -> np.ndarray:
         """Numbers per point, padded with zeros as the packed points are padded, in their precision."""
-        padded = np.zeros((*per_point.shape[:-1], self.points.shape[1]), dtype=self.points.dtype)
+        padded = np.zeros((*per_point.shape[:-1], self.n_padded), dtype=self.points.dtype)
         padded[..., : self.n_points] = per_point
         return padded
 
@@ -163,15 +164,13 @@ class KernelSum:
         return rows
 
     def _pack(self, X: np.ndarray) -> np.ndarray:
-        n, d = X.shape
-        step = compiled.PADDING
-        padded = -(-n // step) * step
+        d, padded = self.n_features, self.n_padded
         rows = X if self.takes_plain_queries else self._transform(X)
         if self.is_float:
-            points = np.empty((d, padded), np.float32)
+            points = np.empty(d * padded, np.float32)
             bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), points)
         else:
-            points = np.empty((d, padded))
+            points = np.empty(d * padded)
             if rows.dtype == _FLOAT32:
                 rows = rows.astype(np.float64)
             bad = compiled.pack_points(rows, points)
@@ -197,7 +196,7 @@ class KernelSum:
         """
         m = len(Q)
         queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
-        n_padded = self.points.shape[1]
+        n_padded = self.n_padded
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
@@ -231,7 +230,7 @@ class KernelSum:
 
     def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         """ln of sums that double precision cannot hold, relative to the largest term."""
-        m, n_padded = len(queries), self.points.shape[1]
+        m, n_padded = len(queries), self.n_padded
         queries = np.ascontiguousarray(queries, dtype=np.float64)
         points = self.points.astype(np.float64, copy=False)
         scales = None if self.scales is None else self.scales.astype(np.float64, copy=False)
