@@ -193,7 +193,7 @@ def test_the_density_integrates_to_one(make, request):
     if request.node.callspec.id in NOT_NORMALISED:
         pytest.skip("its score is not normalised, as documented")
     model = fitted(make)
-    side, step = np.linspace(-9, 11, 401, retstep=True)
+    side, step = np.linspace(-16, 20, 601, retstep=True)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     smooth = "epanechnikov" not in request.node.callspec.id and "Histogram" not in request.node.callspec.id
     assert np.exp(model.score_samples(grid)).sum() * step**2 == pytest.approx(1, abs=1e-6 if smooth else 0.05)

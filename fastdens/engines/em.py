@@ -7,6 +7,7 @@ responsibilities of a tile of samples live only until its moments are taken, unl
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,10 +150,10 @@ def _run_em_step(
     """The moments, and the weighted sum of log-likelihoods."""
     n_samples, d = X.shape
     n_components = len(centres)
-    matrix = (d + 1) * (d + 1)
-    per_component = matrix if separate_scatter else 1 + 2 * d
+    triangle = em.scatter_length(d + 1)
+    per_component = triangle if separate_scatter else 1 + 2 * d
     share_scatter = packed.family == em.TIED and not separate_scatter
-    length = n_components * per_component + share_scatter * matrix
+    length = n_components * per_component + share_scatter * triangle
     tile_size = _tile_size(n_components, d)
     most_blocks = min(max(PARTIAL_NUMBERS // length, FEWEST_BLOCKS), MOST_BLOCKS, -(-n_samples // (4 * tile_size)))
     block_rows = -(-n_samples // (most_blocks * tile_size)) * tile_size
@@ -171,18 +172,33 @@ def _run_em_step(
     sums = block_sums.sum(axis=0)
     parts = sums[: n_components * per_component].reshape(n_components, per_component)
     if separate_scatter:
-        matrices = parts.reshape(n_components, d + 1, d + 1)
-        moments = _Moments(matrices[:, d, d], matrices[:, :d, d], _symmetric(matrices[:, :d, :d]), None)
+        matrices = _symmetric(parts, d + 1)
+        moments = _Moments(matrices[:, d, d], matrices[:, :d, d], matrices[:, :d, :d], None)
     else:
-        shared = sums[-matrix:].reshape(d + 1, d + 1)[:d, :d] if share_scatter else None
-        moments = _Moments(
-            parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], None if shared is None else _symmetric(shared)
-        )
+        shared = _symmetric(sums[-triangle:], d + 1)[:d, :d] if share_scatter else None
+        moments = _Moments(parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], shared)
     return moments, float(log_likelihood.sum())
 
 
-def _symmetric(upper: np.ndarray) -> np.ndarray:
-    return np.triu(upper) + np.swapaxes(np.triu(upper, 1), -1, -2)
+@lru_cache(maxsize=8)
+def _triangle_places(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the lower triangle lies in the layout of em.h: positions, their rows and their columns."""
+    rows, columns = [], []
+    for first in range(0, width, 4):
+        n_rows = min(4, width - first)
+        column, row = np.divmod(np.arange(n_rows * (first + n_rows)), n_rows)
+        rows.append(first + row)
+        columns.append(column)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    positions = np.flatnonzero(column <= row)
+    return positions, row[positions], column[positions]
+
+
+def _symmetric(triangles: np.ndarray, width: int) -> np.ndarray:
+    positions, row, column = _triangle_places(width)
+    matrices = np.empty((*triangles.shape[:-1], width, width))
+    matrices[..., row, column] = matrices[..., column, row] = triangles[..., positions]
+    return matrices
 
 
 def _covariances(

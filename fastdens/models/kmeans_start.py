@@ -1,7 +1,6 @@
 """Where EM starts: greedy k-means++ and Lloyd's iteration on a subsample, in units that the data set themselves.
 
-Distances are taken between whitened features, so a start does not depend on the units, nor (with full covariances)
-on any linear change of the features.
+Distances are taken between standardised or whitened features, so a start does not depend on their units.
 """
 
 from __future__ import annotations
@@ -30,11 +29,14 @@ def draw_subsample(
     return rows.astype(np.float64), weights
 
 
-def whiten(X: np.ndarray, weights: np.ndarray, covariance_type: str) -> np.ndarray:
-    """Features in which squared distances make sense for a family of covariances.
+def whiten(X: np.ndarray, weights: np.ndarray, units: str) -> np.ndarray:
+    """Features in which squared distances make sense, in one of several `units`.
 
-    Full and tied: uncorrelated, of unit variance. Diag: each of unit variance. Spherical: one unit for all.
-    With few rows for the dimension, correlations are noise, and full and tied are treated as diag.
+    "correlations": uncorrelated, of unit variance; with few rows for the dimension, correlations are noise and left.
+    "features": each of unit variance. "data": one scale for all, of mean variance one.
+    "direction": the one direction of the first, and "axis": the one feature of the second, that has the least fourth
+    moment; long clusters side by side are apart in it although their centres are close in all the others (the
+    invariant coordinates of Tyler, Critchley, Duembgen and Oja, 2009).
     """
     share = weights / weights.sum()
     centred = X - share @ X
@@ -42,15 +44,20 @@ def whiten(X: np.ndarray, weights: np.ndarray, covariance_type: str) -> np.ndarr
     varies = scale > 0
     if not varies.any():
         return np.zeros((len(X), 1))
-    if covariance_type == "spherical":
+    if units == "data":
         return centred / np.sqrt((scale**2).mean())
-    standard = centred[:, varies] / scale[varies]
-    d = standard.shape[1]
-    if covariance_type == "diag" or d == 1 or len(X) < 10 * d:
-        return standard
-    values, vectors = np.linalg.eigh((standard.T * share) @ standard)
-    kept = values > _LEAST_SHARE * d
-    return standard @ (vectors[:, kept] / np.sqrt(values[kept]))
+    Z = centred[:, varies] / scale[varies]
+    if units == "axis":
+        return Z[:, [(share @ Z**4).argmin()]]
+    if units == "features" or Z.shape[1] == 1 or len(X) < 10 * Z.shape[1]:
+        return Z
+    values, vectors = np.linalg.eigh((Z.T * share) @ Z)
+    kept = values > _LEAST_SHARE * Z.shape[1]
+    Z = Z @ (vectors[:, kept] / np.sqrt(values[kept]))
+    if units == "direction":
+        _, vectors = np.linalg.eigh((Z.T * (share * (Z**2).sum(axis=1))) @ Z)
+        return Z @ vectors[:, :1]
+    return Z
 
 
 def squared_distances(Z: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -256,6 +256,7 @@ class GaussianMixture(Density):
             self.n_components,
             n_features,
         )
+        n_threads = check_n_threads(self.n_threads)
         rng = validation.check_random_state(self.random_state)
         progress = _Progress(int(self.verbose), self.verbose_interval)
         warm = self.warm_start and self._can_continue(n_features)
@@ -274,6 +275,7 @@ class GaussianMixture(Density):
                     self.n_components,
                     self.reg_covar,
                     rng,
+                    n_threads,
                 )
                 bound = -math.inf
             run = self._iterate(data, weights, start, bound, progress)

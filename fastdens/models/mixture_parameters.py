@@ -12,10 +12,18 @@ from fastdens.engines.covariances import (
     factor_precisions,
     shape_of,
 )
-from fastdens.engines.em import Mixture
+from fastdens.engines.em import Mixture, run_em_step
 from fastdens.models import kmeans_start
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")
+# Units of the distances in k-means, one start each; after a few steps of EM on the subsample the best is kept.
+UNITS = {
+    "full": ("correlations", "features", "direction"),
+    "tied": ("correlations", "features", "direction"),
+    "diag": ("features", "features", "axis"),
+    "spherical": ("data", "data"),
+}
+SHORT_RUN = 5
 RANDOM_NUMBERS = 4_000_000  # most random responsibilities drawn for the start of that name
 
 
@@ -78,20 +86,20 @@ def _first_groups(
     weights: np.ndarray,
     means: np.ndarray | None,
     init_params: str,
-    covariance_type: str,
+    units: str,
     n_components: int,
     rng: np.random.Generator,
 ) -> Groups:
     """Rows by nearest given mean, or as `init_params` says."""
     if means is not None:
         Z = kmeans_start.whiten(
-            np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), covariance_type
+            np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), units
         )
         labels = kmeans_start.nearest(Z[: len(X)], Z[len(X) :])[0]
     elif init_params == "random":
         return _random_groups(weights, n_components, rng)
     else:
-        Z = kmeans_start.whiten(X, weights, covariance_type)
+        Z = kmeans_start.whiten(X, weights, units)
         if init_params == "random_from_data":
             seeds = rng.choice(len(X), n_components, replace=False, p=weights / weights.sum())
         else:
@@ -150,14 +158,23 @@ def start(
     n_components: int,
     reg_covar: float,
     rng: np.random.Generator,
+    n_threads: int,
 ) -> Mixture:
     """The mixture that EM starts from; what is given replaces what is estimated."""
     weights, means, factors = given
-    if weights is None or means is None or factors is None:
-        rows, row_weights = kmeans_start.draw_subsample(X, sample_weight, n_components, rng)
-        groups = _first_groups(rows, row_weights, means, init_params, covariance_type, n_components, rng)
+    if weights is not None and means is not None and factors is not None:
+        return Mixture(weights, means, factors, covariance_type)
+    rows, row_weights = kmeans_start.draw_subsample(X, sample_weight, n_components, rng)
+    several = init_params == "kmeans" and means is None and n_components > 1
+    starts, bounds = [], []
+    for units in UNITS[covariance_type][: None if several else 1]:
+        groups = _first_groups(rows, row_weights, means, init_params, units, n_components, rng)
         estimated = _estimate(rows, row_weights, groups, reg_covar, covariance_type)
-        weights, means, factors = (
-            found if known is None else known for known, found in zip(given, estimated)
+        mixture = Mixture(
+            *(found if known is None else known for known, found in zip(given, estimated)), covariance_type
         )
-    return Mixture(weights, means, factors, covariance_type)
+        for _ in range(SHORT_RUN if several else 0):
+            mixture, _, bound = run_em_step(rows, row_weights, mixture, reg_covar, n_threads)
+        starts.append(mixture)
+        bounds.append(bound if several else 0.0)
+    return starts[int(np.argmax(bounds))]
