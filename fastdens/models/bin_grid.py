@@ -72,7 +72,7 @@ def _within_memory(edges: list[np.ndarray], by_rule: set[int], n_rows: int) -> l
     most = min(MOST_CELLS, max(FEWEST_CELLS_ALLOWED, MOST_CELLS_PER_ROW * n_rows))
     fixed = math.prod(bins for j, bins in enumerate(shape) if j not in by_rule)
     if fixed > MOST_CELLS:
-        raise ValueError(f"bins must make at most 2^24 cells altogether, got {math.prod(shape)} in shape {tuple(shape)}")
+        raise ValueError(f"bins must make at most 2^24 cells altogether, got {math.prod(shape)} in shape {(*shape,)}")
     if not by_rule or math.prod(shape) <= max(most, fixed):
         return edges
     low, high = 0.0, 1.0
@@ -118,7 +118,7 @@ def _joint_risk_counts(X: np.ndarray, weights: np.ndarray | None, columns: list[
 
 def _per_feature(bins: Any, d: int) -> list[Any]:
     """For each feature a rule, a number of bins, or an array of edges."""
-    if isinstance(bins, str) or isinstance(bins, numbers.Integral):
+    if isinstance(bins, str | numbers.Integral):
         return [_one_feature(bins, "bins")] * d
     if not hasattr(bins, "__len__"):
         raise TypeError(f"bins must be an integer, a rule, edges, or a list of these for each feature, got {bins!r}")

@@ -65,7 +65,7 @@ class Column:
         return 1 + int(np.count_nonzero(np.diff(self.values)))
 
 
-# --- rules that give a number of bins -----------------------------------------------------------------------------------
+# --- rules that give a number of bins ---------------------------------------------------------------------------------
 
 
 def sturges(column: Column) -> float:
@@ -153,7 +153,7 @@ COUNT_RULES: dict[str, Callable[[Column], float]] = {
 RULES = (*COUNT_RULES, "blocks")
 
 
-# --- Bayesian blocks ----------------------------------------------------------------------------------------------------
+# --- Bayesian blocks --------------------------------------------------------------------------------------------------
 
 
 def bayesian_blocks(column: Column) -> np.ndarray:
@@ -190,7 +190,7 @@ def bayesian_blocks(column: Column) -> np.ndarray:
     return edges[chosen[::-1]]
 
 
-# --- edges --------------------------------------------------------------------------------------------------------------
+# --- edges ------------------------------------------------------------------------------------------------------------
 
 
 def check_edges(edges: Any, name: str) -> np.ndarray:
@@ -214,9 +214,7 @@ def check_range(limits: Any, name: str = "range") -> tuple[float, float]:
     return float(pair[0]), float(pair[1])
 
 
-def prepare(
-    x: np.ndarray, weights: np.ndarray | None, limits: tuple[float, float] | None, n_features: int
-) -> Column:
+def prepare(x: np.ndarray, weights: np.ndarray | None, limits: tuple[float, float] | None, n_features: int) -> Column:
     """A column for the rules: `x` finite, `weights` positive and as the user gave them, `limits` the range or None."""
     if limits is not None:
         inside = (x >= limits[0]) & (x <= limits[1])
@@ -233,7 +231,7 @@ def prepare(
         cumulative /= cumulative[-1]
     low, high = limits if limits is not None else _span(values)
     if not math.isfinite(high - low):
-        raise ValueError(f"the range of a histogram must be finite in float64, got [{low:g}, {high:g}]: rescale the data")
+        raise ValueError(f"the range of the data must be finite in float64, got [{low:g}, {high:g}]: rescale the data")
     return Column(values, cumulative, size, low, high, n_features)
 
 

@@ -56,7 +56,7 @@ class Gaussian(Density):
     to be regularised by and are a ValueError.
 
     A weight of k is the same as k equal rows, but for leave-one-out scores, where a row is left out with all its
-    weight. Rescaling the weights changes nothing, but for the standard errors where it makes counts of them or undoes it.
+    weight. Rescaling the weights changes nothing, but for the standard errors where it makes or unmakes counts of them.
 
     The standard errors are those of Anderson (2003), An Introduction to Multivariate Statistical Analysis, 3rd ed.,
     section 3.4: :math:`\sqrt{\Sigma_{jj} / n}` and :math:`\sqrt{(\Sigma_{jk}^2 + \Sigma_{jj} \Sigma_{kk}) / n}`.
@@ -256,8 +256,9 @@ class Gaussian(Density):
         return self.mean_ + self._coloured(rng.standard_normal((n_samples, self.n_features_in_)))
 
     def to_uniform(self, X: Any) -> np.ndarray:
-        """Rosenblatt's transform: column j is P(X_j <= x_j | X_1 = x_1, ..., X_{j-1} = x_{j-1}), uniform and independent.
+        """Rosenblatt's transform to independent uniform numbers of shape (n_samples, n_features).
 
+        Column j is P(X_j <= x_j | X_1 = x_1, ..., X_{j-1} = x_{j-1}).
         Rosenblatt (1952), Remarks on a multivariate transformation, Annals of Mathematical Statistics 23, 470-472.
         """
         from scipy.special import ndtr

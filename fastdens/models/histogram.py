@@ -147,7 +147,7 @@ class Histogram(Density):
             raise TypeError(f"other must be a Histogram, got {type(other).__name__}")
         other._check_fitted()
         if len(self.edges_) != len(other.edges_) or not all(map(np.array_equal, self.edges_, other.edges_)):
-            raise ValueError("other must have the same bin edges; fit both with explicit edges, or a number and a range")
+            raise ValueError("other must have the same bin edges; fit both with edges given, or a number and a range")
         total = self.weight_sum_ + other.weight_sum_
         if not math.isfinite(total):
             raise ValueError(f"the weights of both models must have a finite sum, got {total}")

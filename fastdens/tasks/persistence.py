@@ -6,7 +6,8 @@ Layout, all numbers little-endian::
     4 bytes   version of the format
     4 bytes   CRC-32 of the header
     8 bytes   length of the header
-    header    JSON: the state of the model, and for every array its type, shape, order, offset, length and CRC-32
+    header    JSON: the state of the model, for every array its type, shape, order, offset, length and CRC-32, and the
+              length of all arrays
     arrays    raw, each at a multiple of 64 bytes
 
 A model is its class, from a fixed list, and its attributes. Reading a file runs no code that the file chooses.
@@ -38,10 +39,19 @@ CLASSES = {
     "KernelDensity": "fastdens.models.kernel_density",
     "KNeighborsDensity": "fastdens.models.neighbors_density",
     "GaussianMixture": "fastdens.models.mixture",
+    "ScaledDensity": "fastdens.tasks.scaling",
     "KDTree": "fastdens.engines.neighbors",
     "ScaledDensity": "fastdens.tasks.scaling",
 }
+# Classes that cannot be changed once made, and the function of the same module that makes one from what their
+# __reduce__ gives.
+MAKERS = {"KDTree": "_restore_tree"}
+REQUESTS = "_metadata_request"  # the attribute that scikit-learn's meta-estimators look for
 GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+
+
+class FileError(ValueError):
+    """A file that no model can be made of."""
 
 
 def save(model: Any, path: Any) -> None:
@@ -49,7 +59,7 @@ def save(model: Any, path: Any) -> None:
 
     Parameters
     ----------
-    model : a model of fastdens
+    model : a model of fastdens, or KDTree
         Fitted or not.
     path : str or path-like
         File to write. It is replaced whole: whoever reads it sees the old file or the new one.
@@ -75,10 +85,11 @@ def save(model: Any, path: Any) -> None:
     ...     print(fd.load(path).mean_)
     [1.]
     """
-    if type(model).__name__ not in CLASSES or not hasattr(model, "score_samples"):
-        raise TypeError(f"model must be a model of fastdens, got {type(model).__name__}")
+    if not _is_known(model):
+        raise TypeError(f"model must be one of fastdens ({', '.join(CLASSES)}), got {type(model).__name__}")
     writer = _Writer()
-    header = json.dumps({"state": writer.encode(model, type(model).__name__), "arrays": writer.table}).encode()
+    state = writer.encode(model, type(model).__name__)
+    header = json.dumps({"state": state, "arrays": writer.table, "length": writer.end}).encode()
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -124,18 +135,22 @@ def load(path: Any, mmap: bool = False) -> Any:
         try:
             header, start = _read_header(file, path)
             size = os.fstat(file.fileno()).st_size
+            if start + header["length"] > size:
+                raise FileError(f"{path} is cut short: it should have {start + header['length']} bytes, got {size}")
             arrays = [_read_array(entry, start, size, file, path, mmap) for entry in header["arrays"]]
             return _decode(header["state"], arrays)
-        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        except FileError:
+            raise
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             # The checksum was right, so somebody wrote this header on purpose.
-            raise ValueError(f"{path} does not describe a model of this version of fastdens ({error!r})") from None
+            raise FileError(f"{path} does not describe a model of this version of fastdens ({error!r})") from None
 
 
 def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- writing ----------------------------------------------------------------------------------------------------------
 
 
 class _Writer:
@@ -169,7 +184,7 @@ class _Writer:
             return {type(value).__name__: [self.encode(item, f"{name}[{i}]") for i, item in enumerate(value)]}
         if type(value) is dict:
             return {"dict": [[self.encode(k, name), self.encode(v, f"{name}[{k!r}]")] for k, v in value.items()]}
-        if type(value).__name__ in CLASSES and type(value).__module__ == CLASSES[type(value).__name__]:
+        if _is_known(value):
             state = _state_of(value)
             return {"object": [type(value).__name__, {k: self.encode(v, f"{name}.{k}") for k, v in state.items()}]}
         if isinstance(value, np.random.RandomState):
@@ -203,39 +218,47 @@ class _Writer:
         return place
 
 
+def _is_known(value: Any) -> bool:
+    return CLASSES.get(type(value).__name__) == type(value).__module__
+
+
 def _state_of(value: Any) -> dict[str, Any]:
-    """Attributes of an object, as its `__getstate__` gives them where the class has one of its own."""
-    if type(value).__getstate__ is not object.__getstate__:
-        return value.__getstate__()
-    return vars(value)
+    """What makes the object again: its attributes, as its own `__getstate__` gives them where it has one."""
+    if type(value).__name__ in MAKERS:
+        return {"arguments": value.__reduce__()[1]}
+    state = dict(value.__getstate__())
+    requests = state.pop(REQUESTS, None)  # scikit-learn's metadata routing
+    if requests is not None:
+        state[REQUESTS] = {method: dict(getattr(requests, method).requests) for method in ("fit", "score")}
+    return state
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def _read_header(file: BinaryIO, path: Any) -> tuple[dict[str, Any], int]:
     preamble = file.read(PREAMBLE.size)
     if preamble[: len(MAGIC)] != MAGIC:
-        raise ValueError(f"{path} is not a file of fastdens: it begins with {preamble[: len(MAGIC)]!r}")
+        raise FileError(f"{path} is not a file of fastdens: it begins with {preamble[: len(MAGIC)]!r}")
     if len(preamble) < PREAMBLE.size:
-        raise ValueError(f"{path} is cut short: {len(preamble)} bytes")
+        raise FileError(f"{path} is cut short: {len(preamble)} bytes")
     _, version, checksum, length = PREAMBLE.unpack(preamble)
     if version > VERSION:
-        raise ValueError(f"{path} has format {version}, newer than {VERSION}, the newest this fastdens reads: upgrade it")
+        raise FileError(f"{path} has format {version}, this fastdens reads up to {VERSION}: upgrade it")
     if length > os.fstat(file.fileno()).st_size:
-        raise ValueError(f"{path} is cut short, or damaged: its header should have {length} bytes")
+        raise FileError(f"{path} is cut short, or damaged: its header should have {length} bytes")
     header = file.read(length)
     if version < 1 or zlib.crc32(header) != checksum:
-        raise ValueError(f"{path} is damaged: the checksum of its header is wrong")
+        raise FileError(f"{path} is damaged: the checksum of its header is wrong")
     return json.loads(header), _aligned(PREAMBLE.size + length)
 
 
 def _read_array(entry: dict[str, Any], start: int, size: int, file: BinaryIO, path: Any, mmap: bool) -> np.ndarray:
     dtype, shape, offset = np.dtype(entry["dtype"]), tuple(entry["shape"]), start + entry["offset"]
     if dtype.kind not in "biufcSU" or dtype.itemsize * math.prod(shape) != entry["length"] or offset < start:
-        raise ValueError(f"{path} is damaged: an array of type {dtype} and shape {shape} in {entry['length']} bytes")
+        raise FileError(f"{path} is damaged: an array of type {dtype} and shape {shape} in {entry['length']} bytes")
     if offset + entry["length"] > size:
-        raise ValueError(f"{path} is cut short: an array should end at byte {offset + entry['length']} of {size}")
+        raise FileError(f"{path} is cut short: an array should end at byte {offset + entry['length']} of {size}")
     if mmap and entry["length"] > 0:
         return np.asarray(np.memmap(file, dtype, "r", offset, shape, entry["order"]))
     array = np.empty(shape, dtype, entry["order"])
@@ -243,7 +266,7 @@ def _read_array(entry: dict[str, Any], start: int, size: int, file: BinaryIO, pa
         file.seek(offset)
         file.readinto(array.reshape(-1, order="A").view(np.uint8))  # type: ignore[attr-defined]
         if zlib.crc32(array.reshape(-1, order="A").data) != entry["crc32"]:
-            raise ValueError(f"{path} is damaged: the checksum of an array of shape {shape} is wrong")
+            raise FileError(f"{path} is damaged: the checksum of an array of shape {shape} is wrong")
     if mmap:
         array.flags.writeable = False
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -287,10 +310,17 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def _rebuild(name: str, state: dict[str, Any]) -> Any:
-    cls = getattr(import_module(CLASSES[name]), name)
+    module = import_module(CLASSES[name])
+    if name in MAKERS:
+        return getattr(module, MAKERS[name])(*state["arguments"])
+    cls = getattr(module, name)
     value = cls.__new__(cls)
+    requests = state.pop(REQUESTS, {})
     if hasattr(cls, "__setstate__"):
         value.__setstate__(state)
     else:
         vars(value).update(state)
+    for method, request in requests.items():
+        for alias in request.values():
+            value._set_request(method, alias)
     return value
