@@ -30,8 +30,12 @@ def geyser_csv(path, rows=60, weights=False):
     header, columns = ["eruptions", "waiting"], data.tolist()
     if weights:
         header, columns = [*header, "w"], [[*row, 1 + i % 2] for i, row in enumerate(columns)]
+    return write_rows(path, header, columns)
+
+
+def write_rows(path, header, rows):
     with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *columns])
+        csv.writer(file).writerows([header, *rows])
     return path
 
 
@@ -61,6 +65,7 @@ def test_report_without_a_file_runs_on_old_faithful(bundled):
     assert (output / "report.txt").read_text(encoding="utf-8") == done.stdout
     assert sorted(path.name for path in output.iterdir()) == [
         "density.png",
+        "model.fastdens",
         "report.txt",
         "samples.csv",
         "samples.png",
@@ -180,7 +185,7 @@ def test_very_few_rows_end_without_a_traceback(tmp_path, capsys, n_rows):
         ("a,b\n1,2\n3\n", "line 3: expected 2 cells as in the first line, got 1"),
         ("name,city\nBob,Paris\nAnn,Oslo\n", "line 2: has no column of numbers"),
         ("a,a\n1,2\n3,4\n", "line 1: two columns have the name 'a'"),
-        ("a;b\n1;2\n3;4\n", "cells seem to be separated by semicolons"),
+        ("a;b\n1;2\n3;4\n", "line 2: cells seem to be separated by semicolons"),
         ("a,b\n1,2\n1,3\n", "column 'a' holds nothing but 1; it has no density"),
         (b"\x00\x01\x02\xff", "line 1: is binary, not a CSV file"),
         (b"PK\x03\x04\xff\xfe", "line 1: byte 0xff is not UTF-8 text"),
@@ -209,7 +214,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, capsys, content, messag
         (["report", "--columns", "a,,b"], "argument --columns: must be names separated by commas, got 'a,,b'"),
         (["report", "--columns", "a"], "--columns needs a DATA.csv"),
         (["report", "--weights", "a"], "--weights needs a DATA.csv"),
-        (["report", "--colums", "a"], "unrecognized arguments: --colums a"),
+        (["report", "--colums", "a"], "unrecognized arguments: --colums"),
         (["rport"], "argument COMMAND: invalid choice: 'rport'"),
         ([], "the following arguments are required: COMMAND"),
     ],
@@ -291,3 +296,82 @@ def test_nothing_heavy_is_imported_for_a_bad_command_line():
     )
     for heavy in ("scipy", "matplotlib", "pandas", "fastdens.models.mixture"):
         assert f"'{heavy}'" not in done.stdout
+
+
+def test_fit_score_and_sample_agree_with_the_library(tmp_path, capsys):
+    import fastdens as fd
+
+    path, model_file = geyser_csv(tmp_path / "geyser.csv"), tmp_path / "model.fastdens"
+    code, out, err = run(
+        capsys,
+        "fit",
+        "gaussianmixture",
+        path,
+        "-o",
+        model_file,
+        "--set",
+        "n_components=2",
+        "--set",
+        "covariance_type=tied",
+    )
+    assert (code, out, err) == (0, "", "")
+    data = load_old_faithful().data[:60]
+    model = fd.GaussianMixture(2, covariance_type="tied", random_state=0).fit(data)
+    swapped = tmp_path / "swapped.csv"
+    write_rows(swapped, ["waiting", "note", "eruptions"], [[w, "x", e] for e, w in data.tolist()])
+    code, out, err = run(capsys, "score", model_file, swapped)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "log_density"
+    np.testing.assert_allclose(np.array(out.split()[1:], dtype=float), model.score_samples(data), rtol=1e-9)
+    code, out, err = run(capsys, "sample", model_file, "-n", 7, "--seed", 3)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "eruptions,waiting"
+    drawn = np.array([line.split(",") for line in out.splitlines()[1:]], dtype=float)
+    np.testing.assert_allclose(drawn, model.sample(7, random_state=3)[0], rtol=1e-9)
+
+
+def test_files_in_place_of_standard_output_and_weights(tmp_path, capsys):
+    import fastdens as fd
+
+    path, model_file = geyser_csv(tmp_path / "geyser.csv", weights=True), tmp_path / "model.fastdens"
+    assert run(capsys, "fit", "Gaussian", path, "--weights", "w", "-o", model_file) == (0, "", "")
+    data, weights = load_old_faithful().data[:60], 1 + np.arange(60) % 2
+    assert run(capsys, "score", model_file, path, "-o", tmp_path / "scores.csv") == (0, "", "")
+    expected = fd.Gaussian().fit(data, sample_weight=weights).score_samples(data)
+    np.testing.assert_allclose([float(row[0]) for row in rows_of(tmp_path / "scores.csv")[1:]], expected, rtol=1e-9)
+    assert run(capsys, "sample", model_file, "-o", tmp_path / "new.csv") == (0, "", "")
+    assert len(rows_of(tmp_path / "new.csv")) == 1001
+
+
+def test_the_report_keeps_its_best_model(bundled, capsys):
+    code, out, err = run(capsys, "sample", bundled[0] / "model.fastdens", "-n", 1000, "--seed", 0)
+    assert (code, err) == (0, "")
+    assert out == (bundled[0] / "samples.csv").read_text()
+
+
+def test_bad_models_are_one_line_and_exit_code_2(tmp_path, capsys):
+    path, output = geyser_csv(tmp_path / "geyser.csv"), tmp_path / "model.fastdens"
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"no model")
+    for arguments, message in (
+        (["fit", "Gausian", path, "-o", output], "'Gausian' is no model; the models are Gaussian, Histogram"),
+        (["fit", "Gaussian", path, "-o", output, "--set", "bandwidth"], "--set bandwidth: must be NAME=VALUE"),
+        (["fit", "Gaussian", path, "-o", output, "--set", "bandwidth=1"], "Gaussian: Invalid parameter 'bandwidth'"),
+        (["fit", "KernelDensity", path, "-o", output, "--set", "bandwidth=-1"], "KernelDensity: bandwidth must be"),
+        (["fit", "Gaussian", tmp_path / "none.csv", "-o", output], f"{tmp_path / 'none.csv'}: no such file"),
+        (["fit", "Gaussian", path, "-o", tmp_path / "no" / "m"], f"{tmp_path / 'no' / 'm'}: cannot be written"),
+        (["fit", "Gaussian", path], "the following arguments are required: -o/--output"),
+        (["score", tmp_path / "none", path], f"{tmp_path / 'none'}: no such file"),
+        (["score", damaged, path], f"{damaged} is not a file of fastdens"),
+        (["sample", damaged], f"{damaged} is not a file of fastdens"),
+        (["sample", tmp_path], f"{tmp_path}: cannot be read"),
+    ):
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (2, "")
+        assert f"fastdens {arguments[0]}: {message}" in err
+        assert len(err.splitlines()) == 1
+    assert not output.exists()
+    assert run(capsys, "fit", "Gaussian", path, "--columns", "eruptions", "-o", output)[0] == 0
+    code, _, err = run(capsys, "score", output, path, "--columns", "1,2")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "X has 2 features, but Gaussian is expecting 1" in err

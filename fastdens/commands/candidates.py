@@ -55,7 +55,7 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
         ),
         Family(
             "KNeighborsDensity",
-            {f"n_neighbors={k}": ScaledDensity(KNeighborsDensity(n_neighbors=k)) for k in _neighbours(n_rows)},
+            {"n_neighbors='auto'": ScaledDensity(KNeighborsDensity(n_neighbors="auto"))},
             _describe_neighbours,
         ),
         Family(
@@ -67,11 +67,6 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
             _describe_mixture,
         ),
     ]
-
-
-def _neighbours(n_rows: int) -> list[int]:
-    """Numbers of neighbours from few to many, each about twice the last, up to a quarter of the rows."""
-    return [k for k in (5, 10, 20, 40, 80, 160) if k <= n_rows / 4] or [max(1, n_rows // 2)]
 
 
 def _describe_gaussian(model: Any) -> str:
@@ -95,7 +90,7 @@ def _describe_kernel(model: Any) -> str:
 
 
 def _describe_neighbours(model: Any) -> str:
-    return f"{model.density.n_neighbors} neighbours"
+    return f"{model.density_.n_neighbors_} neighbours ({model.density.n_neighbors!r})"
 
 
 def _describe_mixture(model: Any) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import time
 import warnings
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from fastdens import datasets
 from fastdens.commands import CommandError, pictures
 from fastdens.commands.candidates import Family, families
+from fastdens.commands.models import save_model
 from fastdens.commands.progress import progress
 from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
@@ -83,8 +84,11 @@ def run(arguments: argparse.Namespace) -> None:
     new = draw(best.model, N_NEW_POINTS, arguments.seed)
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
     _write_table(output / "table.csv", selection, rows)
+    save_model(best.model, output / "model.fastdens", table.names if table.has_header else None)
+    vars(best.model).pop("feature_names_in_", None)  # the pictures score plain arrays
     written = [
         ("samples.csv", f"{count(N_NEW_POINTS)} new points from {best.family.name}"),
+        ("model.fastdens", "that model, for `fastdens sample` and `fastdens score`"),
         ("table.csv", "every candidate"),
     ]
     if arguments.no_pictures:
@@ -234,6 +238,8 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
     )
     for row in rows:
         candidate = row.candidate
+        if candidate.model is list(row.family.models.values())[-1] and row.family.name == "GaussianMixture":
+            notes.append("The mixture is at its most components; --max-components N allows more.")
         if candidate.error:
             notes.append(f"{row.family.name} failed: {candidate.error}")
         elif candidate.infinite_fraction:
@@ -255,9 +261,15 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
 
 
 def _warnings(caught: list[warnings.WarningMessage]) -> list[str]:
-    """Each warning of the fits once, with how often it came."""
-    messages = Counter(" ".join(str(warning.message).split()) for warning in caught)
-    return [f"Warning{f' ({times} fits)' if times > 1 else ''}: {message}" for message, times in messages.items()]
+    """Each warning of the fits once, whatever its numbers, with how often it came."""
+    kinds: dict[str, list[str]] = {}
+    for warning in caught:
+        message = " ".join(str(warning.message).split())
+        kinds.setdefault(re.sub(r"\d+", "#", message), []).append(message)
+    return [
+        f"Warning{f' (and {count(len(messages) - 1)} like it)' if len(messages) > 1 else ''}: {messages[0]}"
+        for messages in kinds.values()
+    ]
 
 
 def _write_table(path: Path, selection: DensitySelection, rows: list[Row]) -> None:

@@ -31,6 +31,7 @@ def best_time(call: Callable[[], object], repeats: int = 5) -> float:
 def seconds_per_point(model: Any, data: np.ndarray) -> float:
     """Time to score one of many rows."""
     rows = data[:_SCORED_ROWS]
+    model.score_samples(rows[:1])  # the first call may import what it needs
     return best_time(lambda: model.score_samples(rows)) / len(rows)
 
 
@@ -78,7 +79,7 @@ def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tup
     from fastdens.reference import neighbors as reference
 
     n, m = _sizes(len(data))
-    k = min(model.n_neighbors, n)
+    k = min(model.n_neighbors_, n)
     return (
         lambda: neighbors.kneighbors(data[:n], data[:m], k=k),
         lambda: reference.kneighbors(data[:n], data[:m], k=k),

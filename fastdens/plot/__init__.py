@@ -18,7 +18,7 @@ from fastdens.plot.projection import PrincipalPlane, as_names
 __all__ = ["MOST_PAIRS", "plot_density", "plot_samples"]
 
 MOST_PAIRS = 5  # columns up to which every pair gets its panel; 6 would make 15 of them, too small to read
-_DRAWS = 4000  # points from which marginals of more than two columns are estimated
+_DRAWS = 3000  # points from which marginals of more than two columns are estimated
 
 
 def _new_figure(width: float, height: float) -> Any:
@@ -43,7 +43,8 @@ def plot_density(
     One column: the curve over a histogram. Two: lines of equal density over the points, each labelled with the share of
     the probability inside it (highest-density regions). Three to five: such a panel for each pair of columns and
     a curve for each column, of the marginal densities. More: the plane of the first two principal components.
-    With three columns or more, marginals are estimated from 4000 draws of the model.
+    With three columns or more, marginals are estimated from 3000 draws of the model.
+    Of 2000 rows or more, the furthest thousandth on either side of an axis may lie outside the picture.
 
     Parameters
     ----------
@@ -169,8 +170,10 @@ def plot_samples(
         panels.two_scatters(axes, data, new, weights, rng)
         panels.label(axes[0], x_label, y_label)
         panels.label(axes[1], x_label, "")
-    axes[0].set_title(f"data ({n_data:,} points)".replace(",", " "))
-    axes[1].set_title(f"new points ({len(new):,})".replace(",", " "))
+    shown = [n if data.shape[1] == 1 else min(n, panels.MOST_POINTS) for n in (n_data, len(new))]
+    for ax, what, n_shown, n in zip(axes, ("data", "new points"), shown, (n_data, len(new))):
+        numbers = f"{n:,}" if n_shown == n else f"{n_shown:,} of {n:,}"
+        ax.set_title(f"{what} ({numbers.replace(',', ' ')})")
     return axes
 
 

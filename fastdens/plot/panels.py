@@ -9,8 +9,9 @@ import numpy as np
 
 DATA, MODEL, NEW = "#5A5A5A", "#0072B2", "#D55E00"
 MASSES = (0.9, 0.7, 0.5, 0.3, 0.1)  # shares of probability inside the contour lines
-_MOST_POINTS = 4000  # points shown in a scatter plot
+MOST_POINTS = 4000  # points shown in a scatter plot
 _GRID = 120  # grid points per axis for contours
+_MANY = 2000  # rows from which single far ones do not stretch the axes
 _MARGIN = 0.1  # space around the data, as a share of their range
 
 Density = Callable[[np.ndarray], np.ndarray]
@@ -32,7 +33,11 @@ def label(ax: Any, x_label: str, y_label: str) -> None:
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
+    """The range of the data with a margin; of many data, without the furthest thousandth on either side."""
+    ends = (0.001, 0.999) if len(values) >= _MANY else (0.0, 1.0)
+    low, high = map(float, np.quantile(values, ends))
+    if not high > low:
+        low, high = float(values.min()), float(values.max())
     margin = _MARGIN * (high - low) or max(abs(low), 1.0) * _MARGIN
     return low - margin, high + margin
 
@@ -54,8 +59,8 @@ def shown_points(rows: np.ndarray, weights: np.ndarray | None, rng: np.random.Ge
     """The rows to draw: all, or as many as stay readable, by chance in proportion to their weights."""
     if weights is not None:
         share = weights / weights.sum()
-        return rows[rng.choice(len(rows), min(len(rows), _MOST_POINTS), p=share)]
-    return rows if len(rows) <= _MOST_POINTS else rows[rng.choice(len(rows), _MOST_POINTS, replace=False)]
+        return rows[rng.choice(len(rows), min(len(rows), MOST_POINTS), p=share)]
+    return rows if len(rows) <= MOST_POINTS else rows[rng.choice(len(rows), MOST_POINTS, replace=False)]
 
 
 def scatter(ax: Any, points: np.ndarray, colour: str) -> None:
@@ -68,10 +73,15 @@ def scatter(ax: Any, points: np.ndarray, colour: str) -> None:
 
 def curve_over_histogram(ax: Any, density: Density, values: np.ndarray, weights: np.ndarray | None) -> None:
     """A density's curve over the histogram of the data."""
-    ax.hist(values, bins=bin_edges(values), weights=weights, density=True, color="#D0D0D0", label="data")
-    grid = np.linspace(*_limits(values), 1024)
+    low, high = _limits(values)
+    inside = (values >= low) & (values <= high)
+    shown, shown_weights = values[inside], None if weights is None else weights[inside]
+    heights, edges = np.histogram(shown, bins=bin_edges(shown), weights=shown_weights, density=True)
+    heights *= inside.mean() if weights is None else shown_weights.sum() / weights.sum()
+    ax.stairs(heights, edges, fill=True, color="#D0D0D0", label="data")
+    grid = np.linspace(low, high, 1024)
     ax.plot(grid, density(grid[:, None]), color=MODEL, linewidth=1.8, label="density")
-    ax.set_xlim(*_limits(values))
+    ax.set_xlim(low, high)
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
 
@@ -80,7 +90,7 @@ def smoothed(points: np.ndarray) -> Density:
     """The density of many points, from a kernel estimate of them."""
     from fastdens.models.kernel_density import KernelDensity
 
-    model = KernelDensity(bandwidth="scott").fit(points)
+    model = KernelDensity(bandwidth="likelihood").fit(points)
     return lambda rows: np.exp(model.score_samples(rows))
 
 
