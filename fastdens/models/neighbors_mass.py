@@ -200,7 +200,6 @@ def mass_on_the_line(x: np.ndarray, weights: np.ndarray | None, estimate: Integr
     else:
         # The shortest windows of weight k: each begins at a point, and none holds another.
         enclosed = np.cumsum(weights)
-        enclosed[-1] = np.inf if k == len(x) else enclosed[-1]
         before = np.append(0.0, enclosed[:-1])
         last = np.searchsorted(enclosed, before + k * ENOUGH)
         begins = np.flatnonzero(last < len(x))
