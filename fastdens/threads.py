@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import math
+import operator
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,9 +66,9 @@ def check_n_threads(n_threads: int | None, name: str = "n_threads", *, none_allo
     if n_threads is None and none_allowed:
         return default_threads()
     rule = f"{name} must be {'None or ' if none_allowed else ''}an integer of at least 1, got {n_threads!r}"
-    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
+    if n_threads is None or isinstance(n_threads, bool) or not hasattr(n_threads, "__index__"):
         raise TypeError(rule)
-    resolved = int(n_threads.__index__())
+    resolved = operator.index(n_threads)
     if resolved < 1:
         raise ValueError(rule)
     return min(resolved, MOST_THREADS)

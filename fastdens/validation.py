@@ -72,8 +72,8 @@ def check_data(X: Any, name: str = "X", *, keep_float32: bool = False, min_sampl
         )
     if n_samples < min_samples:
         raise ValueError(
-            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is required "
-            f"for {name}."
+            f"Found array with {n_samples} sample(s) (shape={array.shape}) while a minimum of {min_samples} is "
+            f"required for {name}."
         )
     if array.dtype == _FLOAT32 and not keep_float32:
         array = array.astype(_FLOAT64)
@@ -178,9 +178,10 @@ def check_integer(value: Any, name: str, minimum: int, maximum: int | None = Non
     rule = f"{name} must be an integer of at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{rule}, got {value!r}")
-    if value < minimum or (maximum is not None and value > maximum):
+    integer = int(value)
+    if integer < minimum or (maximum is not None and integer > maximum):
         raise ValueError(f"{rule}, got {value!r}")
-    return int(value)
+    return integer
 
 
 def check_number(value: Any, name: str, *, above: float | None = None, at_least: float | None = None) -> float:
@@ -231,9 +232,7 @@ def check_between_0_and_1(values: Any, name: str, *, inside: bool = False) -> np
     array = _to_float_array(values, name).astype(_FLOAT64, copy=False)
     right = (array > 0) & (array < 1) if inside else (array >= 0) & (array <= 1)
     if not right.all():
-        raise ValueError(
-            f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}"
-        )
+        raise ValueError(f"{name} must lie {'strictly ' if inside else ''}between 0 and 1, got {array[~right].flat[0]}")
     return array
 
 
@@ -249,7 +248,7 @@ def check_random_state(random_state: Any) -> np.random.Generator:
     if random_state is None:
         return np.random.default_rng()
     if isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool | np.bool_):
-        if random_state < 0:
+        if int(random_state) < 0:
             raise ValueError(f"random_state must be an integer of at least 0, got {random_state!r}")
         return np.random.default_rng(int(random_state))
     raise TypeError(f"random_state must be None, an integer, a Generator or a RandomState, got {random_state!r}")

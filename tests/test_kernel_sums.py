@@ -138,6 +138,13 @@ class TestPrecision:
             if name != "tophat" or h > 1e-307:
                 np.testing.assert_allclose(found, expected, rtol=close)
 
+    def test_bandwidths_of_very_different_size(self, random):
+        X, Q = random.random((40, 3)), random.random((5, 3))
+        h = np.array([1e-200, 1e150, 3.0])
+        for name in ("gaussian", "linear"):
+            found = fd.kernel_sum(X * h, Q * h, bandwidth=h, kernel=name)
+            np.testing.assert_allclose(found, fd.kernel_sum(X, Q, bandwidth=1.0, kernel=name), rtol=1e-12)
+
     def test_weights_over_many_orders_of_magnitude(self, random):
         X, w = random.normal(size=(300, 1)), 10.0 ** random.uniform(-150, 150, 300)
         Q = np.linspace(-60, 60, 41)[:, None]
@@ -276,9 +283,10 @@ class TestEdges:
             np.testing.assert_array_equal(a, b)
 
     def test_packing_pads_with_infinity(self):
-        packed = np.empty((2, compiled.PADDING))
-        assert compiled.pack_points(np.arange(6.0).reshape(3, 2), 2.0, packed) == -1
-        assert packed[:, :3].tolist() == [[0, 4, 8], [2, 6, 10]]
+        packed = np.empty(2 * compiled.PADDING)
+        assert compiled.pack_points(np.arange(6.0).reshape(3, 2), packed) == -1
+        packed = packed.reshape(2, compiled.PADDING)
+        assert packed[:, :3].tolist() == [[0, 2, 4], [1, 3, 5]]
         assert np.isinf(packed[:, 3:]).all()
 
     def test_a_point_is_its_own_neighbour_at_any_size_of_the_data(self):

@@ -38,7 +38,7 @@ def in_use():
 
 
 def register(use_level):
-    """Call `use_level(level)` now and whenever the instruction set is changed; each compiled topic does so at import."""
+    """Call `use_level(level)` now and at every change of the set; each compiled topic asks for it at import."""
     _users.append(use_level)
     use_level(LEVELS[_in_use])
 

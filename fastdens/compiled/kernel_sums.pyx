@@ -1,7 +1,8 @@
 """Direct kernel sums: every query against every point, in strips that stay in the cache.
 
-Points come packed, one row per feature, padded with infinity to a multiple of FD_STRIP_STEP; weights and values are
-padded with zeros. Work is cut into blocks of QUERIES_PER_BLOCK queries by one run of points.
+Points come packed: strip after strip, each with one row per feature, padded with infinity to a multiple of
+FD_STRIP_STEP, so that a strip is one piece of memory. Weights and values are padded with zeros. Work is cut into blocks
+of QUERIES_PER_BLOCK queries by one run of points.
 """
 
 from libc.math cimport INFINITY
@@ -17,13 +18,17 @@ cdef extern from "kernel_sums.h" nogil:
         double inverse
         double support
     ctypedef struct fd_kernel_sum_steps_double:
-        void (*distances)(const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, const double *, double *) noexcept nogil
+        void (*distances)(
+            const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
+        ) noexcept nogil
         double (**sum)(const double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const double *, Py_ssize_t, const fd_bandwidth *, const double *) noexcept nogil
         void (**values)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (*dot)(const double *, const double *, Py_ssize_t) noexcept nogil
     ctypedef struct fd_kernel_sum_steps_float:
-        void (*distances)(const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const float *, const float *, float *) noexcept nogil
+        void (*distances)(
+            const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
+        ) noexcept nogil
         double (**sum)(const float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const float *, Py_ssize_t, const fd_bandwidth *, const float *) noexcept nogil
         void (**values)(float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
@@ -63,21 +68,23 @@ cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
     return min(max(length, FD_STRIP_STEP), FD_STRIP)
 
 
-cdef Py_ssize_t pack(const floating[:, ::1] X, double factor, floating[:, ::1] packed_out) noexcept nogil:
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], padded = packed_out.shape[1], i, a
-    cdef floating scale = <floating> factor, finite = 0
-    if d == 1:
-        for i in range(n):
-            packed_out[0, i] = X[i, 0] * scale
-            finite += X[i, 0] * 0
-    else:
-        for i in range(n):
+cdef Py_ssize_t pack(const floating[:, ::1] X, floating[::1] packed_out) noexcept nogil:
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], padded = packed_out.shape[0] // d, step = strip_length(d)
+    cdef Py_ssize_t start = -step, length, filled, i, a
+    cdef floating finite = 0
+    cdef floating *strip
+    while start + step < padded:
+        start += step
+        length = min(step, padded - start)
+        filled = min(length, n - start)
+        strip = &packed_out[start * d]
+        for i in range(filled):
             for a in range(d):
-                packed_out[a, i] = X[i, a] * scale
-                finite += X[i, a] * 0
-    for a in range(d):
-        for i in range(n, padded):
-            packed_out[a, i] = <floating> INFINITY
+                strip[a * length + i] = X[start + i, a]
+                finite += X[start + i, a] * 0
+        for a in range(d):
+            for i in range(filled, length):
+                strip[a * length + i] = <floating> INFINITY
     if finite == 0:
         return -1
     for i in range(n):
@@ -87,24 +94,27 @@ cdef Py_ssize_t pack(const floating[:, ::1] X, double factor, floating[:, ::1] p
     return -1
 
 
-def pack_points(const double[:, ::1] X, double factor, double[:, ::1] packed_out):
-    """Write `factor` times the points, one row per feature, padded; return the flat index of a non-finite value or -1."""
+def pack_points(const double[:, ::1] X, double[::1] packed_out):
+    """Write the points strip after strip, one row per feature in each, padded.
+
+    Returns the flat index of a value that is not finite, or -1.
+    """
     cdef Py_ssize_t bad
     with nogil:
-        bad = pack[double](X, factor, packed_out)
+        bad = pack[double](X, packed_out)
     return bad
 
 
-def pack_points_float(const float[:, ::1] X, double factor, float[:, ::1] packed_out):
+def pack_points_float(const float[:, ::1] X, float[::1] packed_out):
     """`pack_points` in single precision."""
     cdef Py_ssize_t bad
     with nogil:
-        bad = pack[float](X, factor, packed_out)
+        bad = pack[float](X, packed_out)
     return bad
 
 
 cdef void sums_in_blocks(
-    const floating[:, ::1] points,
+    const floating[::1] points,
     const floating[:, ::1] queries,
     int kernel,
     const fd_bandwidth *bandwidth,
@@ -116,7 +126,7 @@ cdef void sums_in_blocks(
     double[:, :, ::1] sums_out,
     BlockQueue queue,
 ) noexcept nogil:
-    cdef Py_ssize_t n = points.shape[1], d = points.shape[0], m = queries.shape[0]
+    cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0]
     cdef Py_ssize_t n_values = sums_out.shape[2], query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
     cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length, j, v, skip
     cdef long long block
@@ -142,9 +152,9 @@ cdef void sums_in_blocks(
                 return
             for j in range(first_query, last_query):
                 if floating is double:
-                    tiles.on_double.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                    tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
                 else:
-                    tiles.on_float.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                    tiles.on_float.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
                 if own is not None:
                     skip = own[j] - start
                     if 0 <= skip < length:
@@ -175,7 +185,7 @@ cdef void sums_in_blocks(
 
 
 def direct_sums(
-    const double[:, ::1] points,
+    const double[::1] points,
     const double[:, ::1] queries,
     int kernel,
     double exponent,
@@ -203,7 +213,7 @@ def direct_sums(
 
 
 def direct_sums_float(
-    const float[:, ::1] points,
+    const float[::1] points,
     const float[:, ::1] queries,
     int kernel,
     double exponent,
@@ -227,7 +237,7 @@ def direct_sums_float(
 
 
 def direct_log2_sums(
-    const double[:, ::1] points,
+    const double[::1] points,
     const double[:, ::1] queries,
     double exponent,
     bint of_distance,
@@ -243,7 +253,7 @@ def direct_log2_sums(
     For the kernels whose log2 is `exponent` times the squared distance (or the distance, `of_distance`). Where no
     point is left, `largest_out` is -inf and `sums_out` is 1.
     """
-    cdef Py_ssize_t n = points.shape[1], d = points.shape[0], m = queries.shape[0], step = strip_length(d)
+    cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
     cdef Py_ssize_t first_query, start, length, j, skip
     cdef long long block
     cdef double strip[LONGEST_STRIP]
@@ -264,7 +274,7 @@ def direct_log2_sums(
                     while start + step < n:
                         start += step
                         length = min(step, n - start)
-                        tiles.on_double.distances(&points[0, start], n, length, d, &queries[j, 0], factors, strip)
+                        tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
                         if own is not None:
                             skip = own[j] - start
                             if 0 <= skip < length:

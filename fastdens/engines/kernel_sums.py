@@ -1,6 +1,7 @@
 """Kernel sums: from the user's points and bandwidth to compiled calls, and back.
 
-`KernelSum` prepares points, bandwidth and weights once for any number of evaluations; `kernel_sum` is the one-call form.
+`KernelSum` prepares points, bandwidth and weights once for any number of evaluations; `kernel_sum` is the form for
+one call.
 """
 
 from __future__ import annotations
@@ -101,22 +102,21 @@ class KernelSum:
         self.kernel, self.n_points, self.n_features = kernel, n, d
         self.whitening: tuple[np.ndarray, np.ndarray] | None = None
         self.scales: np.ndarray | None = None
-        self.factor = 1.0
+        self.factor: float | np.ndarray | None = None  # powers of two, taken out of data and bandwidth
         self.is_float = X.dtype == _FLOAT32 and values is None
-        if type(bandwidth) is float:
-            h = bandwidth
+        if isinstance(bandwidth, float):
+            h = narrowest = widest = bandwidth
             if not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
-                h, exponent = math.frexp(h)
-                self.factor = math.ldexp(1.0, -max(exponent, -1023))
-                h = bandwidth * self.factor
-            narrowest = widest = h
-        elif bandwidth.ndim == 1:  # type: ignore[union-attr]
-            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())  # type: ignore[union-attr]
-            middle = math.frexp(narrowest)[1] // 2 + math.frexp(widest)[1] // 2
-            if not PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
-                self.factor = math.ldexp(1.0, -max(middle, -1023))
+                self.factor = math.ldexp(1.0, -max(math.frexp(h)[1], -1023))
+                h *= self.factor
+        elif bandwidth.ndim == 1:
             h = 1.0
-            self.scales = 1.0 / (bandwidth * self.factor)
+            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())
+            if PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
+                self.scales = 1.0 / bandwidth
+            else:
+                self.factor = np.ldexp(1.0, -np.maximum(np.frexp(bandwidth)[1], -1023))
+                self.scales = 1.0 / (bandwidth * self.factor)
         else:
             centre = X.mean(axis=0, dtype=np.float64)
             self.whitening = centre, np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
@@ -125,16 +125,18 @@ class KernelSum:
             self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
                 weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
             )
+        self.takes_plain_queries = self.whitening is None and self.factor is None
+        self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
             self.scales = self.scales.astype(np.float32)
-        self.takes_plain_queries = self.whitening is None and self.factor == 1.0
         self.code = kernel.code
         per_unit = kernel.log2_exponent or 0.0
         self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
         self.inverse, self.support = 1.0 / (h * h), h * h
         self.largest_weight = 1.0
-        self.weights = self.values = None
+        self.weights: np.ndarray | None = None
+        self.values: np.ndarray | None = None
         if weights is not None:
             self.largest_weight = float(weights.max())
         if values is not None:
@@ -147,27 +149,31 @@ class KernelSum:
 
     def _pad(self, per_point: np.ndarray) -> np.ndarray:
         """Numbers per point, padded with zeros as the packed points are padded, in their precision."""
-        padded = np.zeros((*per_point.shape[:-1], self.points.shape[1]), dtype=self.points.dtype)
+        padded = np.zeros((*per_point.shape[:-1], self.n_padded), dtype=self.points.dtype)
         padded[..., : self.n_points] = per_point
         return padded
 
-    def _whiten(self, rows: np.ndarray) -> np.ndarray:
-        centre, transform = self.whitening  # type: ignore[misc]
-        return (rows - centre) @ transform
+    def _transform(self, rows: np.ndarray) -> np.ndarray:
+        """Points or queries in the coordinates of the packed points."""
+        if self.whitening is not None:
+            centre, to_white = self.whitening
+            return (rows - centre) @ to_white
+        if self.factor is not None:
+            with np.errstate(over="ignore"):
+                rows = rows * self.factor
+        return rows
 
     def _pack(self, X: np.ndarray) -> np.ndarray:
-        n, d = X.shape
-        step = compiled.PADDING
-        padded = -(-n // step) * step
-        rows = X if self.whitening is None else self._whiten(X)
+        d, padded = self.n_features, self.n_padded
+        rows = X if self.takes_plain_queries else self._transform(X)
         if self.is_float:
-            points = np.empty((d, padded), np.float32)
-            bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), self.factor, points)
+            points = np.empty(d * padded, np.float32)
+            bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), points)
         else:
-            points = np.empty((d, padded))
+            points = np.empty(d * padded)
             if rows.dtype == _FLOAT32:
                 rows = rows.astype(np.float64)
-            bad = compiled.pack_points(rows, self.factor, points)
+            bad = compiled.pack_points(rows, points)
         if bad >= 0:
             validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
             raise ValueError(
@@ -176,11 +182,9 @@ class KernelSum:
         return points
 
     def _queries(self, Q: np.ndarray) -> np.ndarray:
-        rows = Q if self.whitening is None else self._whiten(Q)
-        if self.factor != 1.0:
-            with np.errstate(over="ignore"):
-                rows = rows * self.factor
-            np.clip(rows, -np.finfo(float).max, np.finfo(float).max, out=rows)
+        rows = self._transform(Q)
+        if self.factor is not None:  # a query too far away to be scaled is still far away
+            rows = np.clip(rows, -np.finfo(float).max, np.finfo(float).max)
         return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
 
     def evaluate(
@@ -192,7 +196,7 @@ class KernelSum:
         """
         m = len(Q)
         queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
-        n_padded = self.points.shape[1]
+        n_padded = self.n_padded
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
@@ -226,7 +230,7 @@ class KernelSum:
 
     def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         """ln of sums that double precision cannot hold, relative to the largest term."""
-        m, n_padded = len(queries), self.points.shape[1]
+        m, n_padded = len(queries), self.n_padded
         queries = np.ascontiguousarray(queries, dtype=np.float64)
         points = self.points.astype(np.float64, copy=False)
         scales = None if self.scales is None else self.scales.astype(np.float64, copy=False)

@@ -106,7 +106,9 @@ def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> Sub
     differences = p - q
     members, value = _largest_in_floats(differences, n_threads)
     error = (len(p) + 2) * UNIT_ROUNDOFF * float(np.abs(differences).sum())
-    members = members if value >= 0 else ~members  # the complement is as near to the maximum of D as it was to its minimum
+    members = (
+        members if value >= 0 else ~members
+    )  # the complement is as near to the maximum of D as it was to its minimum
 
     exact = _exact_differences(p, q)
     gains = np.array([difference > 0 for difference in exact])

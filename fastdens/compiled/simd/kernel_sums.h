@@ -28,9 +28,9 @@ typedef struct {
 } fd_bandwidth;
 
 #define FD_KERNEL_SUM_STEPS(real)                                                                                     \
-    /* points[a * stride + i] is feature a of point i; scales (one factor per feature) may be NULL */                  \
-    void (*distances)(const real *points, ptrdiff_t stride, ptrdiff_t n, ptrdiff_t n_features, const real *query,      \
-                      const real *scales, real *strip_out);                                                            \
+    /* points[a * n + i] is feature a of point i; scales (one factor per feature) may be NULL */                       \
+    void (*distances)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *query, const real *scales,    \
+                      real *strip_out);                                                                                \
     double (*sum[FD_N_KERNELS])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);                        \
     double (*weighted_sum[FD_N_KERNELS])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth,                \
                                          const real *weights);                                                         \
