@@ -265,7 +265,7 @@ def fastest_searcher(X: np.ndarray, Q: np.ndarray, k: int, n_threads: int) -> Se
         return Searcher.brute(X)
     tree = Searcher.tree(X, 2 * LEAF_MULTIPLE, n_threads)
     if n_features > SURE_DIMENSION:
-        pilot = Q[:: -(-len(Q) // N_PILOT)]
+        pilot = np.ascontiguousarray(Q[:: -(-len(Q) // N_PILOT)])
         n_compared = tree.n_leaves_compared(pilot, k) * tree.leaf_size / len(pilot)
         if 1.5 * n_compared > n_samples:
             return Searcher.brute(X)

@@ -157,7 +157,7 @@ class IntegrableEstimate:
         accepted *= (away <= radii * (1 + 1e-12)) * (self.balls.k / masses)
         return drawn, accepted
 
-    def mass(self, most_batches: int = MOST_MASS_BATCHES) -> tuple[float, float]:
+    def mass(self, most_batches: int = MOST_MASS_BATCHES, n_draws: int = MASS_DRAWS) -> tuple[float, float]:
         """The integral of h over all space, and the standard error of that number (0: it is exact)."""
         if self.points.shape[1] == 1 and len(self.points) == self.balls.tree.n_samples:
             return mass_on_the_line(self.points[:, 0], self.balls.weights, self), 0.0
@@ -168,9 +168,9 @@ class IntegrableEstimate:
         mean = error = 0.0
         for _ in range(most_batches):
             # One draw from each of as many slices of the points; radii from another such sequence.
-            slices = (np.arange(MASS_DRAWS) + random.random(MASS_DRAWS)) / MASS_DRAWS
+            slices = (np.arange(n_draws) + random.random(n_draws)) / n_draws
             chosen = np.minimum(np.searchsorted(cumulative, slices * cumulative[-1], "right"), len(self.points) - 1)
-            uniform = (random.permutation(MASS_DRAWS) + random.random(MASS_DRAWS)) / MASS_DRAWS
+            uniform = (random.permutation(n_draws) + random.random(n_draws)) / n_draws
             accepted = np.append(accepted, self.propose(chosen, uniform, random)[1])
             mean, error = float(accepted.mean()), float(accepted.std()) / math.sqrt(len(accepted))
             if error <= MASS_ERROR * mean:
@@ -200,7 +200,6 @@ def mass_on_the_line(x: np.ndarray, weights: np.ndarray | None, estimate: Integr
     else:
         # The shortest windows of weight k: each begins at a point, and none holds another.
         enclosed = np.cumsum(weights)
-        enclosed[-1] = np.inf if k == len(x) else enclosed[-1]
         before = np.append(0.0, enclosed[:-1])
         last = np.searchsorted(enclosed, before + k * ENOUGH)
         begins = np.flatnonzero(last < len(x))
