@@ -214,20 +214,29 @@ def _covariances(
     return each if covariance_type == "diag" else each.mean(axis=1)
 
 
-def _maximise(
+class _Estimate(NamedTuple):
+    """Maximum-likelihood parameters from the moments, before covariances are checked and factored."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray  # with reg_covar
+    variances: np.ndarray  # their diagonals, (n_components, d), or (d,) where the covariance is shared
+    from_centre: np.ndarray  # the means, seen from where the moments are about
+
+
+def _estimate(
     moments: _Moments, mixture: Mixture, centres: np.ndarray, origin: np.ndarray, reg_covar: float
-) -> tuple[Mixture, np.ndarray, float]:
-    """New parameters, new covariances, and how far (squared, in standard deviations) the new means are from the places
-    that the moments are about."""
+) -> _Estimate:
     covariance_type = mixture.covariance_type
-    d = centres.shape[1]
+    n_components, d = centres.shape
     empty = moments.totals <= 10 * _EPSILON
     divisor = np.where(empty, 1.0, moments.totals)
     shift = np.where(empty[:, None], 0.0, moments.first / divisor[:, None])
     means = np.where(empty[:, None], mixture.means, centres + shift)
     weights = np.where(empty, 0.0, moments.totals)
     weights = weights / weights.sum()
-    from_centre = shift if moments.shared is None else means - origin
+    # Not from `means`, which are rounded in units of their distance from zero.
+    from_centre = shift if moments.shared is None else (centres - origin) + shift
 
     covariances = _covariances(moments, weights, from_centre, divisor, covariance_type)
     if covariance_type in ("full", "tied"):
@@ -235,21 +244,31 @@ def _maximise(
         covariances[..., places, places] = np.maximum(covariances[..., places, places], 0.0) + reg_covar
         variances = covariances[..., places, places]
     else:
-        variances = covariances = np.maximum(covariances, 0.0) + reg_covar
+        covariances = np.maximum(covariances, 0.0) + reg_covar
+        variances = np.broadcast_to(covariances.reshape(n_components, -1), (n_components, d))
     if empty.any() and covariance_type != "tied":
         covariances[empty] = covariances_of_factors(mixture.precisions_cholesky[empty], covariance_type)
+    return _Estimate(weights, means, covariances, variances, from_centre)
 
+
+def _factor(estimate: _Estimate, covariance_type: str) -> tuple[Mixture, np.ndarray]:
+    weights, means, covariances, variances, _ = estimate
     within = variances if covariance_type == "tied" else weights @ variances
     between = weights @ (means - weights @ means) ** 2
     covariances, factors = factor_precisions(covariances, covariance_type, between + within)
-    if covariance_type == "full":
-        scaled = (from_centre[:, None, :] @ factors)[:, 0]
-    elif covariance_type == "tied":
-        scaled = from_centre @ factors
+    return Mixture(weights, means, factors, covariance_type), covariances
+
+
+def _far_from_centre(estimate: _Estimate, new: Mixture) -> bool:
+    """Whether a new mean is so many standard deviations from the place of the moments that its covariance is inexact."""
+    factors = new.precisions_cholesky
+    if new.covariance_type == "full":
+        scaled = (estimate.from_centre[:, None, :] @ factors)[:, 0]
+    elif new.covariance_type == "tied":
+        scaled = estimate.from_centre @ factors
     else:
-        scaled = from_centre * factors.reshape(len(means), -1)
-    farthest = float((scaled**2).sum(axis=1).max())
-    return Mixture(weights, means, factors, covariance_type), covariances, farthest
+        scaled = estimate.from_centre * factors.reshape(len(new.means), -1)
+    return bool(((scaled**2).sum(axis=1) > FARTHEST_SQUARED).any())
 
 
 def run_em_step(
@@ -260,22 +279,25 @@ def run_em_step(
     Rows of weight zero must be absent.
     """
     packed = _pack(mixture)
-    tied = mixture.covariance_type == "tied"
+    full, tied = mixture.covariance_type == "full", mixture.covariance_type == "tied"
     # A shared covariance is cheapest as that of all rows less that of the means, if the second leaves enough of it.
-    separate_scatter = mixture.covariance_type == "full" or (
-        tied and float((packed.means**2).sum(axis=1).max()) * 2 * math.log(2) > FARTHEST_SQUARED
-    )
-    centres = mixture.means
+    apart = tied and float((packed.means**2).sum(axis=1).max()) * 2 * math.log(2) > FARTHEST_SQUARED
     estimated_ns = 2 * _estimated_ns(len(X), mixture)
     total_weight = len(X) if sample_weight is None else float(sample_weight.sum())
-    for attempt in range(2):
-        moments, log_likelihood = _run_em_step(
-            X, sample_weight, packed, centres, separate_scatter, n_threads, estimated_ns
-        )
-        new, covariances, farthest = _maximise(moments, mixture, centres, packed.origin, reg_covar)
-        if farthest <= FARTHEST_SQUARED or attempt:
-            break
-        centres, separate_scatter = np.ascontiguousarray(new.means), separate_scatter or tied
+
+    moments, log_likelihood = _run_em_step(
+        X, sample_weight, packed, mixture.means, full or apart, n_threads, estimated_ns
+    )
+    estimate = _estimate(moments, mixture, mixture.means, packed.origin, reg_covar)
+    inexact = bool((estimate.from_centre**2 > FARTHEST_SQUARED * estimate.variances).any())
+    if not inexact:
+        new, covariances = _factor(estimate, mixture.covariance_type)
+        inexact = _far_from_centre(estimate, new)
+    if inexact:
+        centres = np.ascontiguousarray(estimate.means)
+        moments, _ = _run_em_step(X, sample_weight, packed, centres, full or tied, n_threads, estimated_ns)
+        estimate = _estimate(moments, mixture, centres, packed.origin, reg_covar)
+        new, covariances = _factor(estimate, mixture.covariance_type)
     return new, covariances, log_likelihood / total_weight
 
 

@@ -100,7 +100,7 @@ class Density:
         for name, default in self._parameter_defaults().items():
             value = getattr(self, name, default)
             if value is not default and repr(value) != repr(default):
-                shown.append(f"{name}={value!r}")
+                shown.append(f"{name}={' '.join(repr(value).split())}")  # an array's lines in one
         return f"{type(self).__name__}({', '.join(shown)})"
 
     # --- data -------------------------------------------------------------------------------------------------------

@@ -119,14 +119,14 @@ def _estimate(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights, means and precision factors of groups of rows.
 
-    The covariance of each group is drawn towards that of all groups together, with the weight of d + 2 rows, so that
-    a group with fewer rows than features does not start as a needle. A group without rows starts where all rows are.
+    The covariance of each group is drawn towards that of all groups together, with a tenth of the weight of a group of
+    mean size, so that a group with few rows does not start as a needle. A group without rows starts where all rows are.
     """
     d = X.shape[1]
     share = weights / weights.sum()
     centre = share @ X
     X = X - centre
-    one_row = weights.sum() / len(X)
+    prior = 0.1 * weights.sum() / len(groups)
     totals = np.array([r.sum() for _, r in groups])
     means = np.stack([r @ X[rows] / r.sum() if len(rows) else np.zeros(d) for rows, r in groups])
     matrices = covariance_type in ("full", "tied")
@@ -136,7 +136,6 @@ def _estimate(
         weighted = difference * r[:, None]
         scatter[k] = weighted.T @ difference if matrices else (weighted * difference).sum(axis=0)
     pooled = scatter.sum(axis=0) / totals.sum()
-    prior = (d + 2) * one_row
     if covariance_type == "tied":
         covariances = pooled
     else:
@@ -145,7 +144,7 @@ def _estimate(
         covariances = covariances.mean(axis=1)
     covariances = covariances + (reg_covar * np.eye(d) if matrices else reg_covar)
     _, factors = factor_precisions(covariances, covariance_type, share @ X**2)
-    totals = np.where(totals > 0, totals, one_row)
+    totals = np.where(totals > 0, totals, prior)
     return totals / totals.sum(), means + centre, factors
 
 
