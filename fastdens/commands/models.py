@@ -11,13 +11,17 @@ from typing import Any
 
 import numpy as np
 
-import fastdens
 from fastdens.commands import CommandError
+from fastdens.models.gaussian import Gaussian
+from fastdens.models.histogram import Histogram
+from fastdens.models.kernel_density import KernelDensity
+from fastdens.models.mixture import GaussianMixture
+from fastdens.models.neighbors_density import KNeighborsDensity
 from fastdens.tables import read_table, write_csv
 from fastdens.tasks.persistence import load, save
 from fastdens.tasks.scaling import draw
 
-MODELS = ("Gaussian", "Histogram", "KernelDensity", "KNeighborsDensity", "GaussianMixture")
+MODELS = {model.__name__: model for model in (Gaussian, Histogram, KernelDensity, KNeighborsDensity, GaussianMixture)}
 
 
 def fit(arguments: argparse.Namespace) -> None:
@@ -78,10 +82,10 @@ def load_model(path: str) -> tuple[Any, list[str] | None]:
 
 
 def _model_class(name: str) -> Any:
-    known = {model.lower(): model for model in MODELS}
+    known = {word.lower(): model for word, model in MODELS.items()}
     if name.lower() not in known:
         raise CommandError(f"{name!r} is no model; the models are {', '.join(MODELS)}")
-    return getattr(fastdens, known[name.lower()])
+    return known[name.lower()]
 
 
 def _parameter(setting: str) -> tuple[str, Any]:

@@ -75,9 +75,9 @@ def curve_over_histogram(ax: Any, density: Density, values: np.ndarray, weights:
     """A density's curve over the histogram of the data."""
     low, high = _limits(values)
     inside = (values >= low) & (values <= high)
-    shown, shown_weights = values[inside], None if weights is None else weights[inside]
-    heights, edges = np.histogram(shown, bins=bin_edges(shown), weights=shown_weights, density=True)
-    heights *= inside.mean() if weights is None else shown_weights.sum() / weights.sum()
+    shares = np.full(len(values), 1 / len(values)) if weights is None else weights / weights.sum()
+    heights, edges = np.histogram(values[inside], bins=bin_edges(values[inside]), weights=shares[inside])
+    heights = heights / np.diff(edges)
     ax.stairs(heights, edges, fill=True, color="#D0D0D0", label="data")
     grid = np.linspace(low, high, 1024)
     ax.plot(grid, density(grid[:, None]), color=MODEL, linewidth=1.8, label="density")
