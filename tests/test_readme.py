@@ -37,4 +37,4 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (FOLDER / page).parent.joinpath(target).exists(), target
     for path in re.findall(r"`((?:fastdens|tests|benchmarks|docs)/[\w./-]+\.\w+)`", text):
-        assert (FOLDER / path).exists(), path
+        assert "NAME" in path or (FOLDER / path).exists(), path
