@@ -332,10 +332,10 @@ def check_mixture(weights: Any, means: Any, precisions_cholesky: Any, covariance
 
 def check_squares(X: np.ndarray) -> None:
     """That the squares of the data can be summed."""
-    if max(X.max(), -X.min()) > LARGEST_VALUE:
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > LARGEST_VALUE:
         raise ValueError(
-            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, "
-            f"got {max(X.max(), -X.min()):g}; rescale X"
+            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, got {largest:g}; rescale X"
         )
 
 
