@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "__init__": {"_version", "threads"},
     "__main__": {"cli"},
     "cli": {"commands", "tables", "threads", "_version"},
-    "commands": {"commands", "plot", "tasks", "tables", "datasets", "engines", "reference", *DENSITIES},
+    "commands": {"__init__", "commands", "plot", "tasks", "tables", "datasets", "engines", "reference", *DENSITIES},
     "plot": {"plot", "tasks", *DENSITIES},
     "tasks": {"tasks", "_version", *DENSITIES},
     "divergences": {"divergences", "models", "engines", *LOWEST},

@@ -105,7 +105,7 @@ DROP_IN = """
 import numpy as np
 X = np.random.default_rng(0).normal(size=(200, 2)); X[:100] += 4
 kde = KernelDensity(kernel="tophat", bandwidth=0.9, rtol=1e-8).fit(X)
-mixture = GaussianMixture(n_components=2, random_state=0, n_init=2).fit(X)
+mixture = GaussianMixture(n_components=2, random_state=0, n_init=2, tol=1e-9, max_iter=500).fit(X)
 order = np.argsort(mixture.means_[:, 0])
 results = [
     kde.score_samples(X[:5]), kde.score(X), kde.n_features_in_, kde.sample(3, random_state=0).shape,
