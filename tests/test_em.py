@@ -288,7 +288,7 @@ def test_no_rows_give_no_results():
         ({"X": [[0.0, np.nan]]}, ValueError, "Input X contains NaN or infinity"),
         ({"means": np.zeros((2, 3))}, ValueError, "means must have 2 features like the data, got 3"),
         ({"means": np.zeros((0, 2))}, ValueError, r"means must have at least one row, got shape \(0, 2\)"),
-        ({"weights": [0.5, 0.6]}, ValueError, "weights must sum to 1, got 1.1"),
+        ({"weights": [0.5, 0.6]}, ValueError, "weights must sum to 1, got the sum 1.1"),
         ({"weights": [1.5, -0.5]}, ValueError, "weights must not be negative, got -0.5 at index 1"),
         ({"weights": [1.0]}, ValueError, r"weights.shape == \(1,\), expected \(2,\)"),
         ({"precisions_cholesky": np.ones((2, 2))}, ValueError, r"precisions_cholesky must have shape \(2, 2, 2\)"),
@@ -296,6 +296,7 @@ def test_no_rows_give_no_results():
         ({"precisions_cholesky": np.stack([np.zeros((2, 2))] * 2)}, ValueError, "finite with positive diagonals"),
         ({"n_threads": 0}, ValueError, "n_threads must be None or an integer of at least 1, got 0"),
         ({"reg_covar": -1.0}, ValueError, "reg_covar must be a finite number of at least 0, got -1.0"),
+        ({"X": [[0.0, 1e150]] * 3, "reg_covar": 1.0}, ValueError, r"X must not exceed 1e\+145 in size"),
         ({"sample_weight": [1.0]}, ValueError, r"sample_weight.shape == \(1,\), expected \(3,\)"),
     ],
 )

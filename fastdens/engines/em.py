@@ -35,6 +35,7 @@ NS_FIXED, NS_PER_FEATURE, NS_PER_PRODUCT = 3.0, 0.4, 0.08
 # Moments about a centre that is far from the mean, in standard deviations, lose digits to cancellation: beyond this
 # squared distance (relative error of a covariance about 1e-11) they are taken again about the new means.
 FARTHEST_SQUARED = 1e5
+LARGEST_VALUE = 1e145
 
 _FAMILIES = {"full": em.FULL, "tied": em.TIED, "diag": em.DIAG, "spherical": em.SPHERICAL}
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -236,7 +237,7 @@ def _estimate(
     weights = np.where(empty, 0.0, moments.totals)
     weights = weights / weights.sum()
     # Not from `means`, which are rounded in units of their distance from zero.
-    from_centre = shift if moments.shared is None else (centres - origin) + shift
+    from_centre = shift if moments.shared is None else np.where(empty[:, None], 0.0, (centres - origin) + shift)
 
     covariances = _covariances(moments, weights, from_centre, divisor, covariance_type)
     if covariance_type in ("full", "tied"):
@@ -281,7 +282,8 @@ def run_em_step(
     packed = _pack(mixture)
     full, tied = mixture.covariance_type == "full", mixture.covariance_type == "tied"
     # A shared covariance is cheapest as that of all rows less that of the means, if the second leaves enough of it.
-    apart = tied and float((packed.means**2).sum(axis=1).max()) * 2 * math.log(2) > FARTHEST_SQUARED
+    squared = (packed.means**2).sum(axis=1) * 2 * math.log(2)  # in standard deviations, from the origin
+    apart = tied and bool((squared[mixture.weights > 0] > FARTHEST_SQUARED).any())
     estimated_ns = 2 * _estimated_ns(len(X), mixture)
     total_weight = len(X) if sample_weight is None else float(sample_weight.sum())
 
@@ -310,7 +312,7 @@ def check_mixture(weights: Any, means: Any, precisions_cholesky: Any, covariance
         raise ValueError(f"means must have at least one row, got shape {means.shape}")
     weights = validation.check_sample_weight(weights, n_components, "weights")
     if weights is None or abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"weights must sum to 1, got {weights if weights is None else weights.sum()}")
+        raise ValueError(f"weights must sum to 1, got the sum {weights if weights is None else weights.sum()}")
     shape = shape_of(covariance_type, n_components, n_features)
     factors = np.ascontiguousarray(precisions_cholesky, dtype=np.float64)
     if factors.shape != shape:
@@ -326,6 +328,15 @@ def check_mixture(weights: Any, means: Any, precisions_cholesky: Any, covariance
     if not np.isfinite(factors).all() or not (diagonal > 0).all():
         raise ValueError(f"precisions_cholesky must be finite with positive diagonals, got {factors}")
     return Mixture(weights, means, factors, covariance_type)
+
+
+def check_squares(X: np.ndarray) -> None:
+    """That the squares of the data can be summed."""
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > LARGEST_VALUE:
+        raise ValueError(
+            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, got {largest:g}; rescale X"
+        )
 
 
 def e_step(
@@ -450,5 +461,6 @@ def em_step(
     mixture = check_mixture(weights, means, precisions_cholesky, covariance_type, data.shape[1])
     row_weights = validation.check_sample_weight(sample_weight, len(data))
     data, row_weights = validation.drop_zero_weights(data, row_weights)
+    check_squares(data)
     new, covariances, log_likelihood = run_em_step(data, row_weights, mixture, reg_covar, n_threads)
     return EMStep(new.weights, new.means, covariances, new.precisions_cholesky, log_likelihood)

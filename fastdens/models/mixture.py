@@ -248,6 +248,7 @@ class GaussianMixture(Density):
                 f"n_components must be at most the number of rows that carry weight, {n_samples}, "
                 f"got n_components={self.n_components}"
             )
+        em.check_squares(data)
         given = mixture_parameters.check_given(
             self.weights_init,
             self.means_init,

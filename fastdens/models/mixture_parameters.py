@@ -40,7 +40,7 @@ def check_given(
     if weights is not None:
         weights = validation.check_sample_weight(weights, n_components, "weights_init")
         if abs(weights.sum() - 1.0) > 1e-6:
-            raise ValueError(f"weights_init must sum to 1, got the sum {weights.sum()!r}")
+            raise ValueError(f"weights_init must sum to 1, got the sum {weights.sum():g}")
         weights = weights / weights.sum()
     if means is not None:
         means = validation.check_data(means, "means_init")
@@ -164,7 +164,7 @@ def start(
     if weights is not None and means is not None and factors is not None:
         return Mixture(weights, means, factors, covariance_type)
     rows, row_weights = kmeans_start.draw_subsample(X, sample_weight, n_components, rng)
-    several = init_params == "kmeans" and means is None and n_components > 1
+    several = init_params == "kmeans" and n_components > 1 and all(known is None for known in given)
     starts, bounds = [], []
     for units in UNITS[covariance_type][: None if several else 1]:
         groups = _first_groups(rows, row_weights, means, init_params, units, n_components, rng)
