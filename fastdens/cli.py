@@ -158,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--folds", type=_integer(2), default=5, metavar="N", help="folds of the cross-validation (default: 5)"
     )
     report.add_argument(
-        "--max-components", type=_integer(1), default=8, metavar="N", help="most components of a mixture (default: 8)"
+        "--max-components", type=_integer(1), default=16, metavar="N", help="most components of a mixture (default: 16)"
     )
     report.add_argument("--no-pictures", action="store_true", help="make no pictures")
     _add_data_options(report)
@@ -174,6 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as exit_:  # argparse ends --help and errors so
         return exit_.code if isinstance(exit_.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # no sign in the text is worth a traceback where the terminal lacks it
+            stream.reconfigure(errors="replace")
     try:
         from fastdens.threads import default_threads, threads
 

@@ -292,6 +292,51 @@ def test_progress_only_on_a_terminal_and_quiet_without_tqdm(monkeypatch):
     assert "tqdm" in imported
 
 
+def test_numbers_of_components_grow_by_a_quarter_and_need_rows():
+    from fastdens.commands.candidates import families
+
+    def numbers(n_rows, most):
+        return [int(name.partition("=")[2]) for name in families(n_rows, n_rows, 2, most, 0)[-1].models]
+
+    assert numbers(1000, 16) == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16]
+    assert numbers(20, 16) == [1, 2, 3]
+    assert numbers(2, 16) == [1]
+    assert numbers(1000, 1) == [1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 ns"), (3.21e-9, "3.2 ns"), (1.5e-6, "1.5 µs"), (0.0123, "12 ms"), (1, "1 s"), (61.4, "61 s")],
+)
+def test_durations_have_two_digits_and_a_unit(seconds, text):
+    from fastdens.commands.text import duration
+
+    assert duration(seconds) == text
+
+
+def test_long_notes_are_wrapped_and_numbers_stay_whole():
+    from fastdens.commands.text import WIDTH, count, paragraph
+
+    lines = paragraph(" ".join([count(1234567)] * 40)).splitlines()
+    assert len(lines) > 1
+    assert all(len(line) <= WIDTH for line in lines)
+    assert all(line[2:] == " ".join(["1 234 567"] * (len(line[2:].split()) // 3)) for line in lines)
+
+
+def test_signs_the_terminal_lacks_do_not_stop_the_report(tmp_path):
+    path = geyser_csv(tmp_path / "geyser.csv")
+    done = subprocess.run(
+        [sys.executable, "-m", "fastdens", "report", str(path), "--columns", "1", "--no-pictures", *QUICK],
+        env=environment(PYTHONIOENCODING="ascii"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "fastdens-report" / "table.csv").exists()
+
+
 def test_nothing_heavy_is_imported_for_a_bad_command_line():
     code = "import sys; from fastdens.cli import main; main(['report', '--folds', '0']); print(sorted(sys.modules))"
     done = subprocess.run(

@@ -42,7 +42,6 @@ class Family:
 def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed: int) -> list[Family]:
     """What to compare on a table of `n_all` rows, of which `n_rows` are in a training fold."""
     rules = ["scott", "silverman", *(["likelihood"] if n_all <= MOST_ROWS_FOR_LIKELIHOOD else [])]
-    most = max(1, min(max_components, n_rows // (2 * (n_features + 1))))
     return [
         Family("Gaussian", {"full covariance": Gaussian()}, _describe_gaussian),
         Family(
@@ -62,11 +61,20 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
             "GaussianMixture",
             {
                 f"n_components={k}": ScaledDensity(GaussianMixture(k, random_state=seed, n_init=2 if k > 1 else 1))
-                for k in range(1, most + 1)
+                for k in _numbers_of_components(n_rows, n_features, max_components)
             },
             _describe_mixture,
         ),
     ]
+
+
+def _numbers_of_components(n_rows: int, n_features: int, max_components: int) -> list[int]:
+    """From one to the most allowed, in steps of about a quarter; each has rows enough for its covariance twice over."""
+    most = max(1, min(max_components, n_rows // (2 * (n_features + 1))))
+    numbers = [1]
+    while numbers[-1] < most:
+        numbers.append(min(numbers[-1] + max(1, numbers[-1] // 4), most))
+    return numbers
 
 
 def _describe_gaussian(model: Any) -> str:
@@ -90,7 +98,8 @@ def _describe_kernel(model: Any) -> str:
 
 
 def _describe_neighbours(model: Any) -> str:
-    return f"{model.density_.n_neighbors_} neighbours ({model.density.n_neighbors!r})"
+    k = model.density_.n_neighbors_
+    return f"{k} neighbour{'s' if k > 1 else ''} ({model.density.n_neighbors!r})"
 
 
 def _describe_mixture(model: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -23,12 +24,20 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 
 def wrapped(sentence: str) -> str:
     """A long line cut at words."""
-    return textwrap.fill(sentence, width=WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return _filled(sentence, "")
 
 
 def paragraph(note: str) -> str:
     """A note as an item of a list, wrapped."""
-    return textwrap.fill(note, width=WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    return _filled(note, "- ")
+
+
+def _filled(text: str, start: str) -> str:
+    whole_numbers = re.sub(r"(?<=\d) (?=\d{3}\b)", "\N{NO-BREAK SPACE}", text)
+    lines = textwrap.fill(
+        whole_numbers, width=WIDTH, initial_indent=start, subsequent_indent="  ", break_on_hyphens=False
+    )
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def duration(seconds: float) -> str:

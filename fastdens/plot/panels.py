@@ -186,3 +186,6 @@ def two_scatters(
     """Two scatter plots over the same axes."""
     scatter(axes[0], shown_points(data, weights, rng), DATA)
     scatter(axes[1], shown_points(new, None, rng), NEW)
+    for j, set_limits in enumerate((axes[0].set_xlim, axes[0].set_ylim)):
+        ends = [_limits(data[:, j]), *([_limits(new[:, j])] if len(new) else [])]
+        set_limits(min(low for low, _ in ends), max(high for _, high in ends))
