@@ -37,8 +37,8 @@ class BuildWithFlags(build_ext):
                 compile_flags += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
                 link_flags += ["-fsanitize=address,undefined"]
         for extension in self.extensions:
-            # A sum of float differences is enumerated and re-evaluated bit by bit: no contraction there.
-            exact = extension.name.endswith(".subsets") and self.compiler.compiler_type != "msvc"
+            # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
+            exact = extension.name.endswith((".subsets", ".neighbors", ".kd_tree")) and self.compiler.compiler_type != "msvc"
             extension.extra_compile_args = [*compile_flags, *(["-ffp-contract=off"] if exact else [])]
             extension.extra_link_args = link_flags
         super().build_extensions()

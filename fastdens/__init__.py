@@ -22,6 +22,7 @@ _HOMES = {
     "fastdens.models.mixture": ["GaussianMixture"],
     "fastdens.models.neighbors_density": ["KNeighborsDensity"],
     "fastdens.tasks.persistence": ["load", "save"],
+    "fastdens.tasks.selection": ["select_density"],
     "fastdens.versions": ["show_versions"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

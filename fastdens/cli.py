@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fastdens._version import __version__
 from fastdens.commands import CommandError
@@ -54,13 +54,84 @@ def _add_data_options(parser: argparse.ArgumentParser, weights: bool = True) -> 
     if weights:
         parser.add_argument("--weights", metavar="COLUMN", help="column that holds the weight of each row")
     parser.add_argument("--separator", type=_separator, default=",", metavar="C", help="between cells (default: ,)")
+
+
+def _add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=_integer(1), metavar="N", help="threads to use (default: all processors)")
+
+
+def _add_model_commands(commands: Any) -> None:
+    fit = commands.add_parser(
+        "fit",
+        allow_abbrev=False,
+        help="fit one model to a table and keep it in a file",
+        description="Fit one model to the columns of a table and keep it in a file.",
+    )
+    fit.add_argument(
+        "model", metavar="MODEL", help="Gaussian, Histogram, KernelDensity, KNeighborsDensity or GaussianMixture"
+    )
+    fit.add_argument("data", metavar="DATA.csv", help="table of numbers (CSV, or Parquet through pandas)")
+    fit.add_argument("-o", "--output", required=True, metavar="FILE", help="file for the model")
+    fit.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help="argument of the model, as in Python (bandwidth=scott, n_components=3); may be repeated",
+    )
+    fit.add_argument("--seed", type=_integer(0), default=0, metavar="N", help="for random starts (default: 0)")
+    _add_data_options(fit)
+    _add_threads(fit)
+    fit.set_defaults(run=_fit)
+
+    score = commands.add_parser(
+        "score",
+        allow_abbrev=False,
+        help="log-density of each row of a table",
+        description="Write the log-density of each row of a table under a model of `fit` or `report`.",
+    )
+    score.add_argument("model", metavar="MODELFILE", help="file of the model")
+    score.add_argument("data", metavar="DATA.csv", help="table with the columns of the fit, in any order")
+    score.add_argument("-o", "--output", metavar="FILE", help="CSV to write (default: standard output)")
+    _add_data_options(score, weights=False)
+    _add_threads(score)
+    score.set_defaults(run=_score)
+
+    sample = commands.add_parser(
+        "sample",
+        allow_abbrev=False,
+        help="draw new points from a model",
+        description="Draw new points from a model of `fit` or `report`.",
+    )
+    sample.add_argument("model", metavar="MODELFILE", help="file of the model")
+    sample.add_argument("-n", "--number", type=_integer(1), default=1000, metavar="N", help="points (default: 1000)")
+    sample.add_argument("--seed", type=_integer(0), default=0, metavar="N", help="for the draws (default: 0)")
+    sample.add_argument("-o", "--output", metavar="FILE", help="CSV to write (default: standard output)")
+    _add_threads(sample)
+    sample.set_defaults(run=_sample)
 
 
 def _report(arguments: argparse.Namespace) -> None:
     from fastdens.commands.report import run
 
     run(arguments)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    from fastdens.commands.models import fit
+
+    fit(arguments)
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from fastdens.commands.models import score
+
+    score(arguments)
+
+
+def _sample(arguments: argparse.Namespace) -> None:
+    from fastdens.commands.models import sample
+
+    sample(arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,8 +144,8 @@ def build_parser() -> argparse.ArgumentParser:
         "report",
         allow_abbrev=False,
         help="fit every model, compare them, draw new points, make pictures",
-        description="Fit every model to the columns of a table, compare them by the log-density of held-out points, draw "
-        "new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
+        description="Fit every model to the columns of a table, compare them by the log-density of held-out points, "
+        "draw new points from the best, and save a table and pictures. Without a file: the bundled Old Faithful data.",
     )
     report.add_argument("data", nargs="?", metavar="DATA.csv", help="table of numbers (CSV, or Parquet through pandas)")
     report.add_argument(
@@ -87,11 +158,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--folds", type=_integer(2), default=5, metavar="N", help="folds of the cross-validation (default: 5)"
     )
     report.add_argument(
-        "--max-components", type=_integer(1), default=8, metavar="N", help="most components of a mixture (default: 8)"
+        "--max-components", type=_integer(1), default=16, metavar="N", help="most components of a mixture (default: 16)"
     )
     report.add_argument("--no-pictures", action="store_true", help="make no pictures")
     _add_data_options(report)
+    _add_threads(report)
     report.set_defaults(run=_report)
+    _add_model_commands(commands)
     return parser
 
 
@@ -101,6 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(argv)
     except SystemExit as exit_:  # argparse ends --help and errors so
         return exit_.code if isinstance(exit_.code, int) else 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # no sign in the text is worth a traceback where the terminal lacks it
+            stream.reconfigure(errors="replace")
     try:
         from fastdens.threads import default_threads, threads
 

@@ -309,11 +309,11 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, weights: str | None
     if not path.exists():
         raise FileNotFoundError(path)
     try:
-        import pandas
+        import pandas as pd
     except ImportError:
         raise TableError(f"{path}: reading Parquet needs pandas and pyarrow: pip install pandas pyarrow") from None
     try:
-        frame = pandas.read_parquet(path)
+        frame = pd.read_parquet(path)
     except ImportError:
         raise TableError(f"{path}: reading Parquet needs pandas and pyarrow: pip install pandas pyarrow") from None
     except Exception as error:  # pyarrow's own errors have no common class that is there without pyarrow

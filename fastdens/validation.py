@@ -163,6 +163,28 @@ def check_pair_of_probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]
     return p, q
 
 
+def positive_weights(sample_weight: Any) -> np.ndarray | None:
+    """Weights that `check_sample_weight` has passed, as they were given, without the zeros."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=_FLOAT64)
+    return weights[weights > 0]
+
+
+def effective_sample_size(weights: np.ndarray | None, n_samples: int) -> float:
+    """How many rows weighted ones are worth, for whatever depends on the size of a sample.
+
+    Whole-number weights count repeated rows, and their sum is the size. Others are relative, and the size is
+    (sum w)^2 / sum w^2 (Kish 1965, Survey Sampling), which does not depend on their scale.
+    """
+    if weights is None:
+        return float(n_samples)
+    if weights.max() < 2.0**53 and np.array_equal(weights, np.floor(weights)):
+        return float(weights.sum())
+    relative = weights / weights.max()
+    return float(relative.sum() ** 2 / (relative**2).sum())
+
+
 def check_option(value: Any, name: str, allowed: Iterable[str]) -> str:
     """One word of a list of options."""
     options = list(allowed)

@@ -62,9 +62,9 @@ def test_suite_runs(suite):
 
 
 def test_every_compiled_topic_has_its_file():
-    from fastdens import engines
+    from fastdens import reference
 
-    topics = {path.stem for path in Path(engines.__file__).parent.glob("*.py")} - {"__init__"}
+    topics = {path.stem for path in Path(reference.__file__).parent.glob("*.py")} - {"__init__"}
     assert topics <= set(FILES)
 
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from hostile_arrays import BAD_WEIGHTS, DEGENERATE
-from models_under_test import MODELS, NOT_NORMALISED, draw, fitted_state, training_data
+from models_under_test import COUNTS_ROWS, MODELS, NOT_NORMALISED, draw, fitted_state, training_data
 from subprocesses import run_python
 
 import fastdens as fd
@@ -42,7 +42,7 @@ def test_parameters_round_trip(make):
     params = model.get_params()
     other = type(model)().set_params(**params)
     assert other.get_params() == params
-    with pytest.raises(ValueError, match=r"Invalid parameter 'no_such' for estimator .*Valid parameters are"):
+    with pytest.raises(ValueError, match=r"(?s)Invalid parameter 'no_such' for estimator .*Valid parameters are"):
         model.set_params(no_such=1)
 
 
@@ -193,7 +193,7 @@ def test_the_density_integrates_to_one(make, request):
     if request.node.callspec.id in NOT_NORMALISED:
         pytest.skip("its score is not normalised, as documented")
     model = fitted(make)
-    side, step = np.linspace(-9, 11, 401, retstep=True)
+    side, step = np.linspace(-16, 20, 601, retstep=True)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     smooth = "epanechnikov" not in request.node.callspec.id and "Histogram" not in request.node.callspec.id
     assert np.exp(model.score_samples(grid)).sum() * step**2 == pytest.approx(1, abs=1e-6 if smooth else 0.05)
@@ -242,7 +242,9 @@ def compare_fits(make, X, weights, X_other, weights_other=None):
     np.testing.assert_allclose(model.score_samples(queries), other.score_samples(queries), rtol=1e-6, atol=1e-8)
 
 
-def test_an_integer_weight_is_a_repeated_row(make, random):
+def test_an_integer_weight_is_a_repeated_row(make, random, request):
+    if request.node.callspec.id in COUNTS_ROWS:
+        pytest.skip("its bandwidth depends on the number of rows, and weights have no scale: both cannot hold")
     X = training_data()
     weights = random.integers(1, 5, size=len(X))
     compare_fits(make, X, weights, np.repeat(X, weights, axis=0))

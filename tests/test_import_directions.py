@@ -12,31 +12,40 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "fastdens"
 
 LOWEST = {"smoothing_kernels", "validation", "threads"}
+DENSITIES = {"models", "divergences", "bandwidths", *LOWEST}
 
 # A room is a folder or a module of the package; it may import itself where it is named in its own row.
 MAY_IMPORT = {
     "__init__": {"_version", "threads"},
     "__main__": {"cli"},
-    "cli": {"tasks", "plot", "datasets", "models", "divergences", "bandwidths", "versions", "_version", *LOWEST, "cli"},
-    "plot": {"models", "divergences", "bandwidths", "plot", *LOWEST},
-    "tasks": {"models", "divergences", "bandwidths", "tasks", "_version", *LOWEST},
-    "divergences": {"models", "engines", "divergences", *LOWEST},
-    "models": {"bandwidths", "engines", "models", *LOWEST},
-    "bandwidths": {"engines", "bandwidths", *LOWEST},
-    "engines": {"compiled", "engines", *LOWEST},
+    "cli": {"commands", "tables", "threads", "_version"},
+    "commands": {"__init__", "commands", "plot", "tasks", "tables", "datasets", "engines", "reference", *DENSITIES},
+    "plot": {"plot", "tasks", *DENSITIES},
+    "tasks": {"tasks", "_version", *DENSITIES},
+    "divergences": {"divergences", "models", "engines", *LOWEST},
+    "models": {"models", "bandwidths", "engines", *LOWEST},
+    "bandwidths": {"bandwidths", "engines", *LOWEST},
+    "engines": {"engines", "compiled", *LOWEST},
     "smoothing_kernels": {"validation"},
     "validation": {"compiled"},
     "threads": {"compiled"},
     "compiled": {"compiled"},
     "versions": {"_version", "compiled", "threads"},
+    "tables": {"validation"},
     "datasets": {"datasets"},
     "reference": {"reference"},
     "_version": set(),
 }
 THIRD_PARTY_AT_IMPORT = {"reference": {"numpy", "scipy"}, "compiled": set()}
 THIRD_PARTY_WHERE_USED = {"scipy", "sklearn", "matplotlib", "tqdm", "pandas", "polars", "pyarrow", "dask"}
-# The compiled modules that every topic may use; the others belong to the engine of the same name.
+# The compiled modules that every topic may use; the others belong to one topic, as its engines do.
 SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
+TOPICS = {
+    "kernel_sums": {"kernel_sums"},
+    "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
+    "em": {"em", "covariances"},
+    "subsets": {"subsets"},
+}
 
 MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pyi"))
 PYTHON = [path for path in MODULES if path.suffix == ".py"]
@@ -105,7 +114,7 @@ def test_a_room_imports_only_the_rooms_below_it(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_heavy_is_imported_at_module_level(path):
-    allowed = THIRD_PARTY_AT_IMPORT.get(room_of(path), {"numpy"})
+    allowed = {"numpy"} if path.suffix == ".pyi" else THIRD_PARTY_AT_IMPORT.get(room_of(path), {"numpy"})
     for dotted, inside_function in imports(path):
         top = dotted.partition(".")[0]
         if top in sys.stdlib_module_names or top in ("fastdens", "libc", "cython", "cpython"):
@@ -114,28 +123,38 @@ def test_nothing_heavy_is_imported_at_module_level(path):
 
 
 @pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "engines"], ids=name_of)
-def test_an_engine_uses_the_compiled_module_of_its_own_topic(path):
+def test_an_engine_uses_the_compiled_modules_of_its_own_topic(path):
+    topics = [files for files in TOPICS.values() if path.stem in files or path.stem == "__init__"]
+    assert topics, "this engine belongs to no topic of the table"
     used = {dotted.split(".")[2] for dotted, _ in imports(path) if dotted.startswith("fastdens.compiled.")}
-    topics = used - SHARED_COMPILED
-    assert all(path.stem.startswith(topic) or topic.startswith(path.stem) for topic in topics), topics
+    assert used - SHARED_COMPILED <= topics[0]
+
+
+def test_compiled_modules_belong_to_a_topic():
+    modules = {path.stem for path in CYTHON if path.suffix == ".pyx"}
+    assert modules - SHARED_COMPILED <= set().union(*TOPICS.values())
+
+
+def defines_a_model(path: Path) -> bool:
+    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    return any("Density" in map(ast.unparse, node.bases) for node in classes)
 
 
 @pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "models"], ids=name_of)
-def test_a_model_imports_no_other_model(path):
-    """What two models share belongs to the contract or to a room below."""
-    others = {
-        dotted.split(".")[2]
-        for dotted, _ in imports(path)
-        if dotted.startswith("fastdens.models.") and dotted.split(".")[2] not in ("contract", path.stem)
-    }
-    models = {p.stem for p in (PACKAGE / "models").glob("*.py") if "class " in p.read_text() and p.stem != "contract"}
-    assert not others & models
+def test_no_model_is_imported_within_their_room(path):
+    """What two models share belongs to the contract, to a file of its own or to a room below."""
+    models = {p.stem for p in PYTHON if room_of(p) == "models" and p != path and defines_a_model(p)}
+    assert len(models) >= 4
+    imported = {dotted.split(".")[2] for dotted, _ in imports(path) if dotted.startswith("fastdens.models.")}
+    assert not imported & models
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name_of)
-def test_nothing_calls_a_twin(path):
-    if room_of(path) not in ("reference", "__init__", "tasks", "cli"):
+def test_no_work_is_done_by_a_twin(path):
+    """The report times twins beside the compiled code; nothing else of the package touches them."""
+    if room_of(path) not in ("reference", "__init__") and path.name != "timing.py":
         assert "fastdens.reference" not in path.read_text()
+        assert "import reference" not in path.read_text()
 
 
 def without_comments(text: str) -> str:

@@ -47,7 +47,7 @@ class Box(Density):
         return self
 
     def score_samples(self, X):
-        inside = ((self._new_data(X) >= self.low_) & (X <= self.high_)).all(axis=1)
+        inside = ((self._new_data(X) >= self.low_) & (self.high_ >= X)).all(axis=1)
         return np.where(inside, -np.log(self.high_ - self.low_).sum(), -np.inf)
 
 

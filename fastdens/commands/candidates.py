@@ -16,8 +16,8 @@ from fastdens.models.mixture import GaussianMixture
 from fastdens.models.neighbors_density import KNeighborsDensity
 from fastdens.tasks.scaling import ScaledDensity
 
-# The likelihood rule weighs every pair of points for every bandwidth it tries.
-MOST_ROWS_FOR_LIKELIHOOD = 20_000
+# The likelihood rule sums over all rows at thousands of them for every bandwidth it tries: 20 s at this size.
+MOST_ROWS_FOR_LIKELIHOOD = 200_000
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,9 @@ class Family:
     describe: Callable[[Any], str]
 
 
-def families(n_rows: int, n_features: int, max_components: int, seed: int) -> list[Family]:
-    """What to compare on a table of this size, of which `n_rows` rows are in a training fold."""
-    rules = ["scott", "silverman", *(["likelihood"] if n_rows <= MOST_ROWS_FOR_LIKELIHOOD else [])]
-    most = max(1, min(max_components, n_rows // (2 * (n_features + 1))))
+def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed: int) -> list[Family]:
+    """What to compare on a table of `n_all` rows, of which `n_rows` are in a training fold."""
+    rules = ["scott", "silverman", *(["likelihood"] if n_all <= MOST_ROWS_FOR_LIKELIHOOD else [])]
     return [
         Family("Gaussian", {"full covariance": Gaussian()}, _describe_gaussian),
         Family(
@@ -55,23 +54,27 @@ def families(n_rows: int, n_features: int, max_components: int, seed: int) -> li
         ),
         Family(
             "KNeighborsDensity",
-            {f"n_neighbors={k}": ScaledDensity(KNeighborsDensity(n_neighbors=k)) for k in _neighbours(n_rows)},
+            {"n_neighbors='auto'": ScaledDensity(KNeighborsDensity(n_neighbors="auto"))},
             _describe_neighbours,
         ),
         Family(
             "GaussianMixture",
             {
                 f"n_components={k}": ScaledDensity(GaussianMixture(k, random_state=seed, n_init=2 if k > 1 else 1))
-                for k in range(1, most + 1)
+                for k in _numbers_of_components(n_rows, n_features, max_components)
             },
             _describe_mixture,
         ),
     ]
 
 
-def _neighbours(n_rows: int) -> list[int]:
-    """Numbers of neighbours from few to many, each about twice the last, up to a quarter of the rows."""
-    return [k for k in (5, 10, 20, 40, 80, 160) if k <= n_rows / 4] or [max(1, n_rows // 2)]
+def _numbers_of_components(n_rows: int, n_features: int, max_components: int) -> list[int]:
+    """From one to the most allowed, in steps of about a quarter; each has rows enough for its covariance twice over."""
+    most = max(1, min(max_components, n_rows // (2 * (n_features + 1))))
+    numbers = [1]
+    while numbers[-1] < most:
+        numbers.append(min(numbers[-1] + max(1, numbers[-1] // 4), most))
+    return numbers
 
 
 def _describe_gaussian(model: Any) -> str:
@@ -87,12 +90,16 @@ def _describe_kernel(model: Any) -> str:
     bandwidth = np.asarray(model.bandwidth_, dtype=np.float64)
     if bandwidth.ndim == 2:  # a matrix, in squared units: its widths along the axes
         bandwidth = np.sqrt(np.diag(bandwidth))
-    widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    if bandwidth.size <= 3:
+        widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    else:
+        widths = f"{magnitude(bandwidth.min())} to {magnitude(bandwidth.max())}"
     return f"bandwidth {widths} ({model.bandwidth!r})"
 
 
 def _describe_neighbours(model: Any) -> str:
-    return f"{model.density.n_neighbors} neighbours"
+    k = model.density_.n_neighbors_
+    return f"{k} neighbour{'s' if k > 1 else ''} ({model.density.n_neighbors!r})"
 
 
 def _describe_mixture(model: Any) -> str:

@@ -22,19 +22,20 @@ def available() -> bool:
 
 def draw_all(folder: Path, model: Any, model_name: str, table: Table, labels: Sequence[str], new: np.ndarray) -> None:
     """Write density.png and samples.png."""
-    import matplotlib
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     from fastdens.plot import MOST_PAIRS, plot_density, plot_samples
 
     n_features = table.data.shape[1]
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": "agg"}):
+    settings: dict[Any, Any] = {**mpl.rcParamsDefault, **_STYLE, "backend": "agg"}  # whatever the user's own are
+    with mpl.rc_context(settings):
         size = (1.9 * n_features + 0.8, 1.9 * n_features) if 2 < n_features <= MOST_PAIRS else (6.4, 4.4)
         figure = Figure(figsize=size, layout="constrained")
         axes = plot_density(model, table.data, names=labels, sample_weight=table.weights, figure=figure)
-        title = f"{model_name}: {'density' if n_features == 1 else 'regions of highest density'}"
-        if n_features == 2:
-            title += ", with their share of the probability"
+        title = f"{model_name}: {'density' if n_features == 1 else 'share of the probability inside each line'}"
+        if isinstance(axes, np.ndarray):
+            title = f"{model_name}: 10, 30, 50, 70 and 90% of the probability inside the lines"
         if isinstance(axes, np.ndarray):
             figure.suptitle(title, x=0.01, ha="left", fontsize=11)
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import time
 import warnings
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 from fastdens import datasets
 from fastdens.commands import CommandError, pictures
 from fastdens.commands.candidates import Family, families
+from fastdens.commands.models import save_model
 from fastdens.commands.progress import progress
-from fastdens.commands.text import columns, count, duration, number
+from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
 from fastdens.tables import Table, read_table, write_csv
 from fastdens.tasks.scaling import draw
@@ -62,8 +63,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     n_rows, n_features = table.data.shape
     text = [
-        f"{title}: {count(n_rows)} rows, {count(n_features)} column{'s' if n_features > 1 else ''}"
-        f" ({', '.join(table.names)})",
+        wrapped(
+            f"{title}: {count(n_rows)} rows, {count(n_features)} column{'s' if n_features > 1 else ''}"
+            f" ({', '.join(table.names)})"
+        ),
         f"Held-out log-density per point (natural logarithm, larger is better), {_folds(arguments, compared)}-fold "
         f"cross-validation{'' if compared == n_rows else f' on {count(compared)} rows'}, seed {arguments.seed}, "
         f"{default_threads()} thread{'s' if default_threads() > 1 else ''}",
@@ -76,13 +79,16 @@ def run(arguments: argparse.Namespace) -> None:
             f"Models were compared on {count(compared)} rows chosen at random (kernel and neighbour sums grow with the "
             f"square of the rows), then fitted to all {count(n_rows)}."
         )
-    text += [f"- {note}" for note in notes + _explanations(rows, selection) + _warnings(caught)]
+    text += [paragraph(note) for note in notes + _explanations(rows, selection) + _warnings(caught)]
 
     new = draw(best.model, N_NEW_POINTS, arguments.seed)
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
     _write_table(output / "table.csv", selection, rows)
+    save_model(best.model, output / "model.fastdens", table.names if table.has_header else None)
+    vars(best.model).pop("feature_names_in_", None)  # the pictures score plain arrays
     written = [
         ("samples.csv", f"{count(N_NEW_POINTS)} new points from {best.family.name}"),
+        ("model.fastdens", "that model, for `fastdens sample` and `fastdens score`"),
         ("table.csv", "every candidate"),
     ]
     if arguments.no_pictures:
@@ -91,10 +97,10 @@ def run(arguments: argparse.Namespace) -> None:
         pictures.draw_all(output, best.model, best.family.name, table, labels, new)
         written += [("density.png", "its density over the data"), ("samples.png", "the new points beside the data")]
     else:
-        text.append("- No pictures: they need matplotlib (pip install matplotlib).")
+        text.append(paragraph("No pictures: they need matplotlib (pip install matplotlib)."))
     written.append(("report.txt", "this text"))
     width = max(len(str(output / name)) for name, _ in written)
-    text += ["", *(f"{str(output / name):<{width}}  {what}" for name, what in written)]
+    text += ["", *(f"{output / name!s:<{width}}  {what}" for name, what in written)]
     whole = "\n".join(text) + "\n"
     (output / "report.txt").write_text(whole, encoding="utf-8")
     print(whole, end="")
@@ -132,7 +138,8 @@ def _compare(table: Table, arguments: argparse.Namespace) -> tuple[DensitySelect
         chosen = np.random.default_rng(arguments.seed).choice(len(data), MOST_ROWS_COMPARED, replace=False)
         data, weights = data[chosen], None if weights is None else weights[chosen]
     n_folds = _folds(arguments, len(data))
-    all_families = families(len(data) - len(data) // n_folds, data.shape[1], arguments.max_components, arguments.seed)
+    n_rows = len(data) - math.ceil(len(data) / n_folds)
+    all_families = families(len(table.data), n_rows, data.shape[1], arguments.max_components, arguments.seed)
     candidates = {f"{family.name}({label})": model for family in all_families for label, model in family.models.items()}
     try:
         with progress("comparing models") as callback:
@@ -216,8 +223,8 @@ def _about_repeats(table: Table) -> list[str]:
     if not repeating:
         return []
     return [
-        f"Values repeat in {', '.join(repeating)}: a density that spikes at them scores high on held-out points without "
-        "describing anything between."
+        f"Values repeat in {', '.join(repeating)}: a density that spikes at them scores high on held-out points "
+        "without describing anything between."
     ]
 
 
@@ -226,11 +233,13 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
     notes = []
     chosen = [f"{row.family.name} {row.tried}" for row in rows if row.tried > 1]
     notes.append(
-        f"Parameters are those with the best held-out score among the candidates ({', '.join(chosen)}; all in table.csv), "
-        "which makes the scores slightly optimistic."
+        f"Parameters are those with the best held-out score among the candidates ({', '.join(chosen)}; all in "
+        "table.csv), which makes the scores slightly optimistic."
     )
     for row in rows:
         candidate = row.candidate
+        if candidate.model is list(row.family.models.values())[-1] and row.family.name == "GaussianMixture":
+            notes.append("The mixture is at its most components; --max-components N allows more.")
         if candidate.error:
             notes.append(f"{row.family.name} failed: {candidate.error}")
         elif candidate.infinite_fraction:
@@ -239,8 +248,8 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
             )
         elif candidate.zero_fraction:
             notes.append(
-                f"{row.family.name}: {candidate.zero_fraction:.2%} of the held-out points fell where it has density zero, "
-                f"so its score is -inf; on the others it averages {candidate.score_elsewhere:.3f}."
+                f"{row.family.name}: {candidate.zero_fraction:.2%} of the held-out points fell where it has density "
+                f"zero, so its score is -inf; on the others it averages {candidate.score_elsewhere:.3f}."
             )
     compared = [f"{row.family.name}: {row.times_faster[1]}" for row in rows if row.times_faster is not None]
     if compared:
@@ -252,9 +261,15 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
 
 
 def _warnings(caught: list[warnings.WarningMessage]) -> list[str]:
-    """Each warning of the fits once, with how often it came."""
-    messages = Counter(" ".join(str(warning.message).split()) for warning in caught)
-    return [f"Warning{f' ({times} fits)' if times > 1 else ''}: {message}" for message, times in messages.items()]
+    """Each warning of the fits once, whatever its numbers, with how often it came."""
+    kinds: dict[str, list[str]] = {}
+    for warning in caught:
+        message = " ".join(str(warning.message).split())
+        kinds.setdefault(re.sub(r"\d+", "#", message), []).append(message)
+    return [
+        f"Warning{f' (and {count(len(messages) - 1)} like it)' if len(messages) > 1 else ''}: {messages[0]}"
+        for messages in kinds.values()
+    ]
 
 
 def _write_table(path: Path, selection: DensitySelection, rows: list[Row]) -> None:

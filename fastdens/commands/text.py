@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
+
+WIDTH = 118
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -16,6 +20,24 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(rows[0]), "  ".join("-" * width for width in widths), *map(line, rows[1:])])
+
+
+def wrapped(sentence: str) -> str:
+    """A long line cut at words."""
+    return _filled(sentence, "")
+
+
+def paragraph(note: str) -> str:
+    """A note as an item of a list, wrapped."""
+    return _filled(note, "- ")
+
+
+def _filled(text: str, start: str) -> str:
+    whole_numbers = re.sub(r"(?<=\d) (?=\d{3}\b)", "\N{NO-BREAK SPACE}", text)
+    lines = textwrap.fill(
+        whole_numbers, width=WIDTH, initial_indent=start, subsequent_indent="  ", break_on_hyphens=False
+    )
+    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.commands.text import count
+from fastdens.tasks.scaling import ScaledDensity
+
 _SCORED_ROWS = 2_000
 _PAIRS_IN_NUMPY = 2_000_000  # pairs of a point and a query that the reference is given
+_QUERIES = 1_000
 _ENOUGH_SECONDS = 0.2
 
 
@@ -29,17 +33,19 @@ def best_time(call: Callable[[], object], repeats: int = 5) -> float:
 def seconds_per_point(model: Any, data: np.ndarray) -> float:
     """Time to score one of many rows."""
     rows = data[:_SCORED_ROWS]
+    model.score_samples(rows[:1])  # the first call may import what it needs
     return best_time(lambda: model.score_samples(rows)) / len(rows)
 
 
 def compared_with_numpy(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[float, str] | None:
     """How many times faster the compiled computation is, and on what; None for models without one.
 
-    The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do.
+    The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do;
+    rows are repeated where there are few, since a call that takes microseconds tells nothing about loops.
     """
-    inner = getattr(model, "density_", model)
-    if inner is not model:
-        data = (data - model.location_) / model.scale_
+    inner = model
+    if isinstance(model, ScaledDensity):
+        inner, data = model.density_, (data - model.location_) / model.scale_
     comparison = _COMPARISONS.get(type(inner).__name__)
     if comparison is None:
         return None
@@ -48,26 +54,31 @@ def compared_with_numpy(model: Any, data: np.ndarray, weights: np.ndarray | None
     return best_time(twin) / best_time(compiled), size
 
 
-def _sizes(n_rows: int) -> tuple[int, int]:
-    n_queries = min(n_rows, 1_000)
-    return min(n_rows, _PAIRS_IN_NUMPY // n_queries), n_queries
+def _points_and_queries(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As many points as the reference can do, and queries: the rows, over and over where there are few."""
+    n_points = min(len(data), _PAIRS_IN_NUMPY // _QUERIES)
+    return data[:n_points], _repeated(data, _QUERIES)
+
+
+def _repeated(data: np.ndarray, n_rows: int) -> np.ndarray:
+    return np.resize(data, (n_rows, data.shape[1]))  # the rows from the first on, again and again
 
 
 def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
     from fastdens.engines import kernel_sums
     from fastdens.reference import kernel_sums as reference
 
-    n, m = _sizes(len(data))
+    points, queries = _points_and_queries(data)
     arguments = {
         "bandwidth": model.bandwidth_,
         "kernel": model.kernel,
-        "weights": None if weights is None else weights[:n],
+        "weights": None if weights is None else weights[: len(points)],
         "log": True,
     }
     return (
-        lambda: kernel_sums.kernel_sum(data[:n], data[:m], **arguments),
-        lambda: reference.kernel_sum(data[:n], data[:m], **arguments),
-        f"kernel sums over {n} points at {m}",
+        lambda: kernel_sums.kernel_sum(points, queries, **arguments),
+        lambda: reference.kernel_sum(points, queries, **arguments),
+        f"kernel sums over {count(len(points))} points at {count(len(queries))}",
     )
 
 
@@ -75,12 +86,12 @@ def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tup
     from fastdens.engines import neighbors
     from fastdens.reference import neighbors as reference
 
-    n, m = _sizes(len(data))
-    k = min(model.n_neighbors, n)
+    points, queries = _points_and_queries(data)
+    k = min(model.n_neighbors_, len(points))
     return (
-        lambda: neighbors.kneighbors(data[:n], data[:m], k=k),
-        lambda: reference.kneighbors(data[:n], data[:m], k=k),
-        f"{k} nearest of {n} points to {m}",
+        lambda: neighbors.kneighbors(points, queries, k=k),
+        lambda: reference.kneighbors(points, queries, k=k),
+        f"{k} nearest of {count(len(points))} points to {count(len(queries))}",
     )
 
 
@@ -88,12 +99,13 @@ def _responsibilities(model: Any, data: np.ndarray, weights: np.ndarray | None) 
     from fastdens.engines import em
     from fastdens.reference import em as reference
 
-    rows = data[: max(1, _PAIRS_IN_NUMPY // (len(model.weights_) * data.shape[1]))]
+    k = len(model.weights_)
+    rows = _repeated(data, max(1, _PAIRS_IN_NUMPY // (k * data.shape[1])))
     arguments = (rows, model.weights_, model.means_, model.precisions_cholesky_, model.covariance_type)
     return (
         lambda: em.e_step(*arguments),
         lambda: reference.e_step(*arguments),
-        f"E step of {len(model.weights_)} components on {len(rows)} points",
+        f"E step of {k} component{'s' if k > 1 else ''} on {count(len(rows))} points",
     )
 
 

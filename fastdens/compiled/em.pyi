@@ -9,6 +9,7 @@ SPHERICAL: int
 TIED: int
 
 def use_level(level: int) -> None: ...
+def scatter_length(width: int) -> int: ...
 def e_step(
     X: np.ndarray,
     family: int,

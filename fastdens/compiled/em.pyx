@@ -172,6 +172,12 @@ cdef void evaluate(Tile *tile, const Mixture *mixture, double cut) noexcept nogi
                     tile.log_likelihood)
 
 
+def scatter_length(Py_ssize_t width):
+    """Numbers that the lower triangle of a width x width matrix takes in the layout of em.h."""
+    cdef Py_ssize_t rest = width % 4, first = width - rest
+    return first * (first + 4) // 2 + rest * width
+
+
 cdef Py_ssize_t tiles_between_checks(const Tile *tile, const Mixture *mixture) noexcept nogil:
     cdef Py_ssize_t per_component = mixture.d + 16
     if mixture.family == FAMILY_FULL or mixture.family == FAMILY_TIED:
@@ -252,16 +258,16 @@ def em_step(
 ):
     """Adds the moments of each component, under the responsibilities of the given mixture, to one row per block.
 
-    With `separate_scatter` a row holds n_components matrices of (d + 1) x (d + 1): sums of r v v^T, upper triangle,
-    for v = (x - centre, 1). Without it, n_components times 1 + 2 d numbers: sums of r, r v and r v^2; where the
-    covariance is shared, one (d + 1) x (d + 1) matrix of all samples about `origin` follows.
+    With `separate_scatter` a row holds, for each component, the lower triangle of the sum of r v v^T for
+    v = (x - centre, 1), in the layout of em.h. Without it, 1 + 2 d numbers for each: sums of r, r (x - centre) and
+    r (x - centre)^2; where the covariance is shared, one triangle of all samples about `origin` follows.
     `log_likelihood_out` gets the weighted sum of log-likelihoods. An empty `sample_weight` means all ones.
     """
     cdef Mixture mixture = mixture_of(family, means, factors, constants, origin)
     cdef Tile tile = new_tile(tile_size, mixture.d, mixture.n_components)
     cdef Py_ssize_t n = X.shape[0], d = mixture.d, start, end, row, t, i, k, m, done = 0
     cdef Py_ssize_t check = tiles_between_checks(&tile, &mixture)
-    cdef Py_ssize_t length = (d + 1) * (d + 1) if separate_scatter else 1 + 2 * d
+    cdef Py_ssize_t length = scatter_length(d + 1) if separate_scatter else 1 + 2 * d
     cdef bint weighted = sample_weight.shape[0] > 0
     cdef double *sums
     cdef double total

@@ -1,7 +1,7 @@
 """Enumeration of all 2^n subsets: sums of a signed measure over every one of them.
 
 A subset is three partial sums: the `low` outcomes (a table that stays in the first-level cache), the `middle` ones
-(a table; one block of work is all pairs of the two) and the `top` ones (fixed within a block, whose number spells them).
+(a table; one block of work is all pairs of the two) and the `top` ones (fixed within a block, which spells them).
 Bit i of a subset's index says whether outcome i belongs to it.
 """
 

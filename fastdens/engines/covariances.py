@@ -97,8 +97,6 @@ def factor_precisions(
         variances = np.diagonal(covariances, axis1=-2, axis2=-1)
     elif covariance_type == "spherical":
         least = np.full(1, least.mean())
-    if not np.isfinite(covariances).all():
-        raise ValueError("covariances overflow: the values of X are too large for their squares; rescale X")
     raised = np.maximum(variances, least)
     if not (raised > 0).all():
         feature = "" if covariance_type == "spherical" else f" in feature {np.argwhere(raised <= 0)[0][-1]}"

@@ -7,6 +7,7 @@ responsibilities of a tile of samples live only until its moments are taken, unl
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ NS_FIXED, NS_PER_FEATURE, NS_PER_PRODUCT = 3.0, 0.4, 0.08
 # Moments about a centre that is far from the mean, in standard deviations, lose digits to cancellation: beyond this
 # squared distance (relative error of a covariance about 1e-11) they are taken again about the new means.
 FARTHEST_SQUARED = 1e5
+LARGEST_VALUE = 1e145
 
 _FAMILIES = {"full": em.FULL, "tied": em.TIED, "diag": em.DIAG, "spherical": em.SPHERICAL}
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -149,10 +151,10 @@ def _run_em_step(
     """The moments, and the weighted sum of log-likelihoods."""
     n_samples, d = X.shape
     n_components = len(centres)
-    matrix = (d + 1) * (d + 1)
-    per_component = matrix if separate_scatter else 1 + 2 * d
+    triangle = em.scatter_length(d + 1)
+    per_component = triangle if separate_scatter else 1 + 2 * d
     share_scatter = packed.family == em.TIED and not separate_scatter
-    length = n_components * per_component + share_scatter * matrix
+    length = n_components * per_component + share_scatter * triangle
     tile_size = _tile_size(n_components, d)
     most_blocks = min(max(PARTIAL_NUMBERS // length, FEWEST_BLOCKS), MOST_BLOCKS, -(-n_samples // (4 * tile_size)))
     block_rows = -(-n_samples // (most_blocks * tile_size)) * tile_size
@@ -171,18 +173,33 @@ def _run_em_step(
     sums = block_sums.sum(axis=0)
     parts = sums[: n_components * per_component].reshape(n_components, per_component)
     if separate_scatter:
-        matrices = parts.reshape(n_components, d + 1, d + 1)
-        moments = _Moments(matrices[:, d, d], matrices[:, :d, d], _symmetric(matrices[:, :d, :d]), None)
+        matrices = _symmetric(parts, d + 1)
+        moments = _Moments(matrices[:, d, d], matrices[:, :d, d], matrices[:, :d, :d], None)
     else:
-        shared = sums[-matrix:].reshape(d + 1, d + 1)[:d, :d] if share_scatter else None
-        moments = _Moments(
-            parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], None if shared is None else _symmetric(shared)
-        )
+        shared = _symmetric(sums[-triangle:], d + 1)[:d, :d] if share_scatter else None
+        moments = _Moments(parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], shared)
     return moments, float(log_likelihood.sum())
 
 
-def _symmetric(upper: np.ndarray) -> np.ndarray:
-    return np.triu(upper) + np.swapaxes(np.triu(upper, 1), -1, -2)
+@lru_cache(maxsize=8)
+def _triangle_places(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the lower triangle lies in the layout of em.h: positions, their rows and their columns."""
+    rows, columns = [], []
+    for first in range(0, width, 4):
+        n_rows = min(4, width - first)
+        column, row = np.divmod(np.arange(n_rows * (first + n_rows)), n_rows)
+        rows.append(first + row)
+        columns.append(column)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    positions = np.flatnonzero(column <= row)
+    return positions, row[positions], column[positions]
+
+
+def _symmetric(triangles: np.ndarray, width: int) -> np.ndarray:
+    positions, row, column = _triangle_places(width)
+    matrices = np.empty((*triangles.shape[:-1], width, width))
+    matrices[..., row, column] = matrices[..., column, row] = triangles[..., positions]
+    return matrices
 
 
 def _covariances(
@@ -198,20 +215,29 @@ def _covariances(
     return each if covariance_type == "diag" else each.mean(axis=1)
 
 
-def _maximise(
+class _Estimate(NamedTuple):
+    """Maximum-likelihood parameters from the moments, before covariances are checked and factored."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray  # with reg_covar
+    variances: np.ndarray  # their diagonals, (n_components, d), or (d,) where the covariance is shared
+    from_centre: np.ndarray  # the means, seen from where the moments are about
+
+
+def _estimate(
     moments: _Moments, mixture: Mixture, centres: np.ndarray, origin: np.ndarray, reg_covar: float
-) -> tuple[Mixture, np.ndarray, float]:
-    """New parameters, new covariances, and how far (squared, in standard deviations) the new means are from the places
-    that the moments are about."""
+) -> _Estimate:
     covariance_type = mixture.covariance_type
-    d = centres.shape[1]
+    n_components, d = centres.shape
     empty = moments.totals <= 10 * _EPSILON
     divisor = np.where(empty, 1.0, moments.totals)
     shift = np.where(empty[:, None], 0.0, moments.first / divisor[:, None])
     means = np.where(empty[:, None], mixture.means, centres + shift)
     weights = np.where(empty, 0.0, moments.totals)
     weights = weights / weights.sum()
-    from_centre = shift if moments.shared is None else means - origin
+    # Not from `means`, which are rounded in units of their distance from zero.
+    from_centre = shift if moments.shared is None else np.where(empty[:, None], 0.0, (centres - origin) + shift)
 
     covariances = _covariances(moments, weights, from_centre, divisor, covariance_type)
     if covariance_type in ("full", "tied"):
@@ -219,21 +245,31 @@ def _maximise(
         covariances[..., places, places] = np.maximum(covariances[..., places, places], 0.0) + reg_covar
         variances = covariances[..., places, places]
     else:
-        variances = covariances = np.maximum(covariances, 0.0) + reg_covar
+        covariances = np.maximum(covariances, 0.0) + reg_covar
+        variances = np.broadcast_to(covariances.reshape(n_components, -1), (n_components, d))
     if empty.any() and covariance_type != "tied":
         covariances[empty] = covariances_of_factors(mixture.precisions_cholesky[empty], covariance_type)
+    return _Estimate(weights, means, covariances, variances, from_centre)
 
+
+def _factor(estimate: _Estimate, covariance_type: str) -> tuple[Mixture, np.ndarray]:
+    weights, means, covariances, variances, _ = estimate
     within = variances if covariance_type == "tied" else weights @ variances
     between = weights @ (means - weights @ means) ** 2
     covariances, factors = factor_precisions(covariances, covariance_type, between + within)
-    if covariance_type == "full":
-        scaled = (from_centre[:, None, :] @ factors)[:, 0]
-    elif covariance_type == "tied":
-        scaled = from_centre @ factors
+    return Mixture(weights, means, factors, covariance_type), covariances
+
+
+def _far_from_centre(estimate: _Estimate, new: Mixture) -> bool:
+    """Whether a new mean is so many standard deviations from the place of the moments that its covariance is inexact."""
+    factors = new.precisions_cholesky
+    if new.covariance_type == "full":
+        scaled = (estimate.from_centre[:, None, :] @ factors)[:, 0]
+    elif new.covariance_type == "tied":
+        scaled = estimate.from_centre @ factors
     else:
-        scaled = from_centre * factors.reshape(len(means), -1)
-    farthest = float((scaled**2).sum(axis=1).max())
-    return Mixture(weights, means, factors, covariance_type), covariances, farthest
+        scaled = estimate.from_centre * factors.reshape(len(new.means), -1)
+    return bool(((scaled**2).sum(axis=1) > FARTHEST_SQUARED).any())
 
 
 def run_em_step(
@@ -244,22 +280,26 @@ def run_em_step(
     Rows of weight zero must be absent.
     """
     packed = _pack(mixture)
-    tied = mixture.covariance_type == "tied"
+    full, tied = mixture.covariance_type == "full", mixture.covariance_type == "tied"
     # A shared covariance is cheapest as that of all rows less that of the means, if the second leaves enough of it.
-    separate_scatter = mixture.covariance_type == "full" or (
-        tied and float((packed.means**2).sum(axis=1).max()) * 2 * math.log(2) > FARTHEST_SQUARED
-    )
-    centres = mixture.means
+    squared = (packed.means**2).sum(axis=1) * 2 * math.log(2)  # in standard deviations, from the origin
+    apart = tied and bool((squared[mixture.weights > 0] > FARTHEST_SQUARED).any())
     estimated_ns = 2 * _estimated_ns(len(X), mixture)
     total_weight = len(X) if sample_weight is None else float(sample_weight.sum())
-    for attempt in range(2):
-        moments, log_likelihood = _run_em_step(
-            X, sample_weight, packed, centres, separate_scatter, n_threads, estimated_ns
-        )
-        new, covariances, farthest = _maximise(moments, mixture, centres, packed.origin, reg_covar)
-        if farthest <= FARTHEST_SQUARED or attempt:
-            break
-        centres, separate_scatter = np.ascontiguousarray(new.means), separate_scatter or tied
+
+    moments, log_likelihood = _run_em_step(
+        X, sample_weight, packed, mixture.means, full or apart, n_threads, estimated_ns
+    )
+    estimate = _estimate(moments, mixture, mixture.means, packed.origin, reg_covar)
+    inexact = bool((estimate.from_centre**2 > FARTHEST_SQUARED * estimate.variances).any())
+    if not inexact:
+        new, covariances = _factor(estimate, mixture.covariance_type)
+        inexact = _far_from_centre(estimate, new)
+    if inexact:
+        centres = np.ascontiguousarray(estimate.means)
+        moments, _ = _run_em_step(X, sample_weight, packed, centres, full or tied, n_threads, estimated_ns)
+        estimate = _estimate(moments, mixture, centres, packed.origin, reg_covar)
+        new, covariances = _factor(estimate, mixture.covariance_type)
     return new, covariances, log_likelihood / total_weight
 
 
@@ -272,7 +312,7 @@ def check_mixture(weights: Any, means: Any, precisions_cholesky: Any, covariance
         raise ValueError(f"means must have at least one row, got shape {means.shape}")
     weights = validation.check_sample_weight(weights, n_components, "weights")
     if weights is None or abs(weights.sum() - 1.0) > 1e-6:
-        raise ValueError(f"weights must sum to 1, got {weights if weights is None else weights.sum()}")
+        raise ValueError(f"weights must sum to 1, got the sum {weights if weights is None else weights.sum()}")
     shape = shape_of(covariance_type, n_components, n_features)
     factors = np.ascontiguousarray(precisions_cholesky, dtype=np.float64)
     if factors.shape != shape:
@@ -288,6 +328,15 @@ def check_mixture(weights: Any, means: Any, precisions_cholesky: Any, covariance
     if not np.isfinite(factors).all() or not (diagonal > 0).all():
         raise ValueError(f"precisions_cholesky must be finite with positive diagonals, got {factors}")
     return Mixture(weights, means, factors, covariance_type)
+
+
+def check_squares(X: np.ndarray) -> None:
+    """That the squares of the data can be summed."""
+    largest = max(float(X.max()), -float(X.min()))
+    if largest > LARGEST_VALUE:
+        raise ValueError(
+            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, got {largest:g}; rescale X"
+        )
 
 
 def e_step(
@@ -412,5 +461,6 @@ def em_step(
     mixture = check_mixture(weights, means, precisions_cholesky, covariance_type, data.shape[1])
     row_weights = validation.check_sample_weight(sample_weight, len(data))
     data, row_weights = validation.drop_zero_weights(data, row_weights)
+    check_squares(data)
     new, covariances, log_likelihood = run_em_step(data, row_weights, mixture, reg_covar, n_threads)
     return EMStep(new.weights, new.means, covariances, new.precisions_cholesky, log_likelihood)

@@ -106,9 +106,8 @@ def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> Sub
     differences = p - q
     members, value = _largest_in_floats(differences, n_threads)
     error = (len(p) + 2) * UNIT_ROUNDOFF * float(np.abs(differences).sum())
-    members = (
-        members if value >= 0 else ~members
-    )  # the complement is as near to the maximum of D as it was to its minimum
+    if value < 0:
+        members = ~members  # as near to the maximum of D as the other one is to its minimum
 
     exact = _exact_differences(p, q)
     gains = np.array([difference > 0 for difference in exact])
@@ -168,11 +167,14 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
         )
     heads, tails = _exact_sum(p, -q)
     split = min(n, LOW_OUTCOMES)
-    low = [_padded(table) for table in _doubled_sums(heads[:split], tails[:split])]
-    high = _doubled_sums(heads[split:], tails[split:])
-    sums = np.empty((len(high[0]), len(low[0])))
+    low, low_tail = map(_padded, _doubled_sums(heads[:split], tails[:split]))
+    high, high_tail = _doubled_sums(heads[split:], tails[split:])
+    sums = np.empty((len(high), len(low)))
     run_blocks(
-        lambda queue: subsets.all_sums(*low, *high, sums, queue), len(sums), n_threads, NS_PER_DISCREPANCY * 2.0**n
+        lambda queue: subsets.all_sums(low, low_tail, high, high_tail, sums, queue),
+        len(sums),
+        n_threads,
+        NS_PER_DISCREPANCY * 2.0**n,
     )
     return sums.reshape(-1) if sums.size == 2**n else sums[0, : 2**n].copy()
 

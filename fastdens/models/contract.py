@@ -44,6 +44,16 @@ def _names_message(given: np.ndarray, fitted: np.ndarray) -> str:
     return "\n".join(lines) + "\n"
 
 
+class ConvergenceWarning(UserWarning):
+    """An iteration ended before it converged."""
+
+
+def convergence_warning() -> type[Warning]:
+    """scikit-learn's class where it is loaded, so that filters on it work, else our own."""
+    module = sys.modules.get("sklearn.exceptions")
+    return ConvergenceWarning if module is None else module.ConvergenceWarning
+
+
 class Density:
     """Base of every density model; see the module's docstring for what a model adds."""
 
@@ -90,7 +100,7 @@ class Density:
         for name, default in self._parameter_defaults().items():
             value = getattr(self, name, default)
             if value is not default and repr(value) != repr(default):
-                shown.append(f"{name}={value!r}")
+                shown.append(f"{name}={' '.join(repr(value).split())}")  # an array's lines in one
         return f"{type(self).__name__}({', '.join(shown)})"
 
     # --- data -------------------------------------------------------------------------------------------------------

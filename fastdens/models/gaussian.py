@@ -37,8 +37,8 @@ class Gaussian(Density):
         Standard errors of the two from the Fisher information; not there for a law made by `condition`, or by
         `marginal` from a spherical one.
     effective_sample_size_ : float
-        Number of rows, or :math:`(\sum w_i)^2 / \sum w_i^2` with weights (Kish 1965, Survey Sampling); the standard
-        errors are those of so many rows.
+        Number of rows that the standard errors are those of: the sum of the weights where they are whole numbers,
+        counts of repeated rows, else :math:`(\sum w_i)^2 / \sum w_i^2` (Kish 1965, Survey Sampling).
     weight_sum_ : float
         Sum of the weights, or the number of rows.
     n_parameters_ : int
@@ -55,8 +55,8 @@ class Gaussian(Density):
     column is given 1e-6 of the mean variance of the others. Rows that are all equal, or a single row, have no scale
     to be regularised by and are a ValueError.
 
-    A weight of k is the same as k equal rows for all estimates. Standard errors and leave-one-out scores are the
-    exceptions: they depend on the ratio of the weights only, and a row is left out with all its weight.
+    A weight of k is the same as k equal rows, but for leave-one-out scores, where a row is left out with all its
+    weight. Rescaling the weights changes nothing, but for the standard errors where it makes or unmakes counts of them.
 
     The standard errors are those of Anderson (2003), An Introduction to Multivariate Statistical Analysis, 3rd ed.,
     section 3.4: :math:`\sqrt{\Sigma_{jj} / n}` and :math:`\sqrt{(\Sigma_{jk}^2 + \Sigma_{jj} \Sigma_{kk}) / n}`.
@@ -107,11 +107,11 @@ class Gaussian(Density):
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
         data, weights, names = self._fit_data(X, sample_weight, min_samples=2)
         mean, covariance = moments(data, weights, self.covariance_type)
-        weight_sum, effective_size = float(len(data)), float(len(data))
-        if weights is not None:
-            given = np.asarray(sample_weight, dtype=np.float64)
+        weight_sum = float(len(data))
+        given = validation.positive_weights(sample_weight)
+        if weights is not None and given is not None:
             weight_sum = float(np.ldexp(weights.sum(), math.frexp(float(given.max()))[1]))
-            effective_size = float(weights.sum() ** 2 / (weights**2).sum())
+        effective_size = validation.effective_sample_size(given, len(data))
         self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
         white = self._whitened(data - self.mean_)
         self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
@@ -256,8 +256,9 @@ class Gaussian(Density):
         return self.mean_ + self._coloured(rng.standard_normal((n_samples, self.n_features_in_)))
 
     def to_uniform(self, X: Any) -> np.ndarray:
-        """Rosenblatt's transform: column j is P(X_j <= x_j | X_1 = x_1, ..., X_{j-1} = x_{j-1}), uniform and independent.
+        """Rosenblatt's transform to independent uniform numbers of shape (n_samples, n_features).
 
+        Column j is P(X_j <= x_j | X_1 = x_1, ..., X_{j-1} = x_{j-1}).
         Rosenblatt (1952), Remarks on a multivariate transformation, Annals of Mathematical Statistics 23, 470-472.
         """
         from scipy.special import ndtr
@@ -265,7 +266,7 @@ class Gaussian(Density):
         return ndtr(self._whitened(self._new_data(X) - self.mean_))
 
     def from_uniform(self, U: Any) -> np.ndarray:
-        """The inverse of `to_uniform`: rows of numbers strictly between 0 and 1 to points of the law."""
+        """The inverse of `to_uniform`: numbers strictly between 0 and 1 to points of the law, in the same shape."""
         from scipy.special import ndtri
 
         self._check_fitted()

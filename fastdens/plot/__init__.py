@@ -14,19 +14,18 @@ import numpy as np
 from fastdens import validation
 from fastdens.plot import panels
 from fastdens.plot.projection import PrincipalPlane, as_names
-from fastdens.tasks.scaling import draw
 
 __all__ = ["MOST_PAIRS", "plot_density", "plot_samples"]
 
 MOST_PAIRS = 5  # columns up to which every pair gets its panel; 6 would make 15 of them, too small to read
-_DRAWS = 4000  # points from which marginals of more than two columns are estimated
+_DRAWS = 3000  # points from which marginals of more than two columns are estimated
 
 
 def _new_figure(width: float, height: float) -> Any:
     panels.require_matplotlib()
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    return pyplot.figure(figsize=(width, height), layout="constrained")
+    return plt.figure(figsize=(width, height), layout="constrained")
 
 
 def plot_density(
@@ -44,7 +43,8 @@ def plot_density(
     One column: the curve over a histogram. Two: lines of equal density over the points, each labelled with the share of
     the probability inside it (highest-density regions). Three to five: such a panel for each pair of columns and
     a curve for each column, of the marginal densities. More: the plane of the first two principal components.
-    With three columns or more, marginals are estimated from 4000 draws of the model.
+    With three columns or more, marginals are estimated from 3000 draws of the model.
+    Of 2000 rows or more, the furthest thousandth on either side of an axis may lie outside the picture.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def plot_density(
     if 2 < n_features <= MOST_PAIRS:
         if ax is not None:
             raise ValueError(f"ax must be None for {n_features} columns, which get a panel for each pair; use figure")
-        drawn = draw(model, _DRAWS, rng)
+        drawn = _draws(model, rng)
         figure = figure if figure is not None else _new_figure(2.0 * n_features + 0.6, 2.0 * n_features)
         return panels.all_pairs(figure, data, drawn, labels, weights, rng)
     if ax is None:
@@ -102,7 +102,7 @@ def plot_density(
         panels.label(ax, labels[0], labels[1])
     else:
         plane = PrincipalPlane(data, weights)
-        drawn = plane.project(draw(model, _DRAWS, rng))
+        drawn = plane.project(_draws(model, rng))
         panels.contours_over_points(ax, panels.smoothed(drawn), plane.project(data), weights, rng)
         panels.label(ax, *plane.labels)
     return ax
@@ -119,8 +119,8 @@ def plot_samples(
 ) -> Any:
     """Draw new points beside the data they should resemble.
 
-    One column: two histograms over the same bins. Two: two scatter plots with the same axes. More: the same in the plane
-    of the data's first two principal components.
+    One column: two histograms over the same bins. Two: two scatter plots with the same axes. More: the same in the
+    plane of the data's first two principal components.
 
     Parameters
     ----------
@@ -170,9 +170,17 @@ def plot_samples(
         panels.two_scatters(axes, data, new, weights, rng)
         panels.label(axes[0], x_label, y_label)
         panels.label(axes[1], x_label, "")
-    axes[0].set_title(f"data ({n_data:,} points)".replace(",", " "))
-    axes[1].set_title(f"new points ({len(new):,})".replace(",", " "))
+    shown = [n if data.shape[1] == 1 else min(n, panels.MOST_POINTS) for n in (n_data, len(new))]
+    for ax, what, n_shown, n in zip(axes, ("data", "new points"), shown, (n_data, len(new))):
+        numbers = f"{n:,}" if n_shown == n else f"{n_shown:,} of {n:,}"
+        ax.set_title(f"{what} ({numbers.replace(',', ' ')})")
     return axes
+
+
+def _draws(model: Any, rng: np.random.Generator) -> np.ndarray:
+    """Points from the model, without the labels that mixtures return beside them."""
+    drawn = model.sample(_DRAWS, random_state=int(rng.integers(2**31)))  # an integer is what every model takes
+    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
 
 
 def _density_of(model: Any) -> Any:

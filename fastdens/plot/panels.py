@@ -9,9 +9,10 @@ import numpy as np
 
 DATA, MODEL, NEW = "#5A5A5A", "#0072B2", "#D55E00"
 MASSES = (0.9, 0.7, 0.5, 0.3, 0.1)  # shares of probability inside the contour lines
-_MOST_POINTS = 4000  # points shown in a scatter plot
+MOST_POINTS = 4000  # points shown in a scatter plot
 _GRID = 120  # grid points per axis for contours
-_MARGIN = 0.08  # space around the data, as a share of their range
+_MANY = 2000  # rows from which single far ones do not stretch the axes
+_MARGIN = 0.1  # space around the data, as a share of their range
 
 Density = Callable[[np.ndarray], np.ndarray]
 
@@ -19,7 +20,7 @@ Density = Callable[[np.ndarray], np.ndarray]
 def require_matplotlib() -> None:
     """Raise an error that says how to get matplotlib, if it is not installed."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib as mpl  # noqa: F401
     except ImportError:
         raise ImportError("fastdens.plot needs matplotlib: pip install matplotlib") from None
 
@@ -32,13 +33,17 @@ def label(ax: Any, x_label: str, y_label: str) -> None:
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
+    """The range of the data with a margin; of many data, without the furthest thousandth on either side."""
+    ends = (0.001, 0.999) if len(values) >= _MANY else (0.0, 1.0)
+    low, high = map(float, np.quantile(values, ends))
+    if not high > low:
+        low, high = float(values.min()), float(values.max())
     margin = _MARGIN * (high - low) or max(abs(low), 1.0) * _MARGIN
     return low - margin, high + margin
 
 
 def bin_edges(values: np.ndarray, *more: np.ndarray) -> np.ndarray:
-    """Edges of histogram bins for a picture: the width of Freedman and Diaconis, 10 to 80 bins, over all values given."""
+    """Edges of histogram bins for a picture: the width of Freedman and Diaconis, 10 to 80 bins, over all values."""
     low = min(float(part.min()) for part in (values, *more) if part.size)
     high = max(float(part.max()) for part in (values, *more) if part.size)
     if not high > low:
@@ -54,24 +59,29 @@ def shown_points(rows: np.ndarray, weights: np.ndarray | None, rng: np.random.Ge
     """The rows to draw: all, or as many as stay readable, by chance in proportion to their weights."""
     if weights is not None:
         share = weights / weights.sum()
-        return rows[rng.choice(len(rows), min(len(rows), _MOST_POINTS), p=share)]
-    return rows if len(rows) <= _MOST_POINTS else rows[rng.choice(len(rows), _MOST_POINTS, replace=False)]
+        return rows[rng.choice(len(rows), min(len(rows), MOST_POINTS), p=share)]
+    return rows if len(rows) <= MOST_POINTS else rows[rng.choice(len(rows), MOST_POINTS, replace=False)]
 
 
 def scatter(ax: Any, points: np.ndarray, colour: str) -> None:
     """Points, smaller and fainter the more there are."""
     many = np.clip(np.log10(max(len(points), 1) / 100) / 1.6, 0, 1)
     ax.scatter(
-        *points.T, s=16 - 11 * many, color=colour, alpha=0.75 - 0.4 * many, linewidths=0, zorder=2, rasterized=True
+        *points.T, s=16 - 11 * many, color=colour, alpha=0.75 - 0.5 * many, linewidths=0, zorder=2, rasterized=True
     )
 
 
 def curve_over_histogram(ax: Any, density: Density, values: np.ndarray, weights: np.ndarray | None) -> None:
     """A density's curve over the histogram of the data."""
-    ax.hist(values, bins=bin_edges(values), weights=weights, density=True, color="#D0D0D0", label="data")
-    grid = np.linspace(*_limits(values), 1024)
+    low, high = _limits(values)
+    inside = (values >= low) & (values <= high)
+    shares = np.full(len(values), 1 / len(values)) if weights is None else weights / weights.sum()
+    heights, edges = np.histogram(values[inside], bins=bin_edges(values[inside]), weights=shares[inside])
+    heights = heights / np.diff(edges)
+    ax.stairs(heights, edges, fill=True, color="#D0D0D0", label="data")
+    grid = np.linspace(low, high, 1024)
     ax.plot(grid, density(grid[:, None]), color=MODEL, linewidth=1.8, label="density")
-    ax.set_xlim(*_limits(values))
+    ax.set_xlim(low, high)
     ax.set_ylim(bottom=0)
     ax.legend(frameon=False)
 
@@ -80,7 +90,7 @@ def smoothed(points: np.ndarray) -> Density:
     """The density of many points, from a kernel estimate of them."""
     from fastdens.models.kernel_density import KernelDensity
 
-    model = KernelDensity(bandwidth="scott").fit(points)
+    model = KernelDensity(bandwidth="likelihood").fit(points)
     return lambda rows: np.exp(model.score_samples(rows))
 
 
@@ -166,8 +176,8 @@ def all_pairs(
 def two_histograms(axes: Any, data: np.ndarray, new: np.ndarray, weights: np.ndarray | None) -> None:
     """Two histograms over the same bins."""
     edges = bin_edges(data, new)
-    axes[0].hist(data, bins=edges, weights=weights, density=True, color=DATA)
-    axes[1].hist(new, bins=edges, density=True, color=NEW)
+    axes[0].hist(data, bins=edges, weights=weights, density=True, color=DATA, alpha=0.75)
+    axes[1].hist(new, bins=edges, density=True, color=NEW, alpha=0.85)
 
 
 def two_scatters(
@@ -176,3 +186,6 @@ def two_scatters(
     """Two scatter plots over the same axes."""
     scatter(axes[0], shown_points(data, weights, rng), DATA)
     scatter(axes[1], shown_points(new, None, rng), NEW)
+    for j, set_limits in enumerate((axes[0].set_xlim, axes[0].set_ylim)):
+        ends = [_limits(data[:, j]), *([_limits(new[:, j])] if len(new) else [])]
+        set_limits(min(low for low, _ in ends), max(high for _, high in ends))

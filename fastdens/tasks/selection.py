@@ -352,7 +352,7 @@ def _rank(result: dict[str, Any]) -> tuple[Any, ...]:
 
 def _difference(
     best: dict[str, Any], result: dict[str, Any], weights: np.ndarray | None, rows: np.ndarray
-) -> dict[str, float]:
+) -> dict[str, Any]:
     if result is best:
         return {"difference": 0.0, "difference_error": 0.0}
     if not (math.isfinite(best["score"]) and math.isfinite(result["score"])):

@@ -33,8 +33,9 @@ struct fd_em_tiles {
      * scale = weight / their sum (density * scale = responsibility * weight) and the natural log-likelihood. */
     void (*normalise)(double *log_densities, ptrdiff_t n_components, ptrdiff_t size, double cut, const double *largest,
                       const double *weights, double *scale_out, double *log_likelihood_out);
-    /* Adds r, r (x - centre) and r (x - centre)(x - centre)^T, r = density * scale, to a (d + 1) x (d + 1) matrix of
-     * which the upper triangle is meant, with (x - centre, 1) for vectors; scratch holds 2 (d + 1) * size. */
+    /* Adds the lower triangle of the sum of r v v^T, v = (x - centre, 1), r = density * scale, to `sums`: by groups of
+     * four rows (the last of fewer), of each group all columns up to its last row, the rows of a column together.
+     * scratch holds 2 (d + 1) * size. */
     void (*scatter_full)(const double *x, ptrdiff_t d, ptrdiff_t size, const double *centre, const double *density,
                          const double *scale, double *scratch, double *sums);
     /* Adds r, d sums of r (x - centre) and d of r (x - centre)^2 to 1 + 2 d numbers. */
