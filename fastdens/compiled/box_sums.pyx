@@ -154,7 +154,7 @@ def moments(
     double[:, ::1] moments_out,
     BlockQueue queue,
 ):
-    """Chebyshev moments of the (weighted) points of each box; box b holds the points starts[b] ... starts[b + 1] - 1."""
+    """Chebyshev moments of the (weighted) points of each box: box b holds starts[b] ... starts[b + 1] - 1."""
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, k
     cdef long long block
     cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
@@ -281,7 +281,7 @@ def near_sums(
     `ranges[b]` are the runs (first, end) of `point_order` that surround box `boxes[b]`; its queries are
     query_order[query_starts[boxes[b]]] and so on. One box is one block of work.
     """
-    cdef Py_ssize_t d = points.shape[1], b, i, j, a, r, first, count, padded, n_queries, point
+    cdef Py_ssize_t d = points.shape[1], b, i, j, a, r, first, count, padded, point
     cdef long long block
     cdef fd_bandwidth bandwidth
     cdef Py_ssize_t size = (d + 2) * 512 * sizeof(double)

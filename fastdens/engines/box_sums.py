@@ -42,6 +42,11 @@ class AxisTransform:
     tail: float
 
 
+def _gaussian(beta: float, offset: int, places: np.ndarray) -> np.ndarray:
+    """The Gaussian between places of a box (rows) and of the box `offset` away (columns)."""
+    return np.exp(-0.5 * (beta * ((places[:, None] - places) / 2 - offset)) ** 2)
+
+
 @lru_cache(maxsize=64)
 def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
     """Interpolants for the boxes up to `reach` away on either side."""
@@ -58,12 +63,9 @@ def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
     for k, offset in enumerate(offsets):
 
-        def gaussian(target: np.ndarray, source: np.ndarray, offset: int = offset) -> np.ndarray:
-            return np.exp(-0.5 * (beta * ((target[:, None] - source) / 2 - offset)) ** 2)
-
-        coefficients = to_coefficients @ gaussian(nodes, nodes) @ to_coefficients.T
+        coefficients = to_coefficients @ _gaussian(beta, offset, nodes) @ to_coefficients.T
         matrices[k, :, :terms] = coefficients.T
-        missed = np.abs(chebyshev.T @ coefficients @ chebyshev - gaussian(places, places)).max()
+        missed = np.abs(chebyshev.T @ coefficients @ chebyshev - _gaussian(beta, offset, places)).max()
         rounding = 4 * (terms + 4) * UNIT_ROUNDOFF * np.abs(coefficients).sum()
         errors[k] = 2 * missed + rounding
         heights[k] = math.exp(-0.5 * (beta * max(abs(int(offset)) - 1, 0)) ** 2) + errors[k]
@@ -250,10 +252,11 @@ class BoxTransform:
         again = np.flatnonzero(query_bounds < 0)
         ranges = self._ranges_around(boxes, sources, targets.keys[failing])
         kernel = KERNELS["gaussian"]
+        exponent = kernel.log2_exponent or 0.0
 
         def work(queue: Any) -> None:
             compiled.near_sums(
-                self.X, Q, 1.0 / self.bandwidths, self.weights, kernel.code, kernel.log2_exponent, 1.0, 1.0,
+                self.X, Q, 1.0 / self.bandwidths, self.weights, kernel.code, exponent, 1.0, 1.0,
                 sources.order, ranges, targets.order, targets.starts, failing, sums, query_bounds, queue,
             )  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
-from fastdens.engines.sum_plan import FULL_PRECISION, ROUTES, SMALL_PROBLEM, SumPlan, make_plan
+from fastdens.engines.sum_plan import FULL_PRECISION, ROUTES, SINGLE_PRECISION, SMALL_PROBLEM, SumPlan, make_plan
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 from fastdens.threads import check_n_threads
 
@@ -109,10 +109,11 @@ class KernelSum:
         """
         if algorithm == "direct" or (algorithm == "auto" and self.n_points * len(Q) <= SMALL_PROBLEM):
             return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
-        plan = self.plan(Q, rtol, algorithm, leaves_out=own is not None)
+        finest = FULL_PRECISION if self._X.dtype == _FLOAT64 else SINGLE_PRECISION
+        plan = self.plan(Q, max(rtol, finest), algorithm, leaves_out=own is not None)
         if plan.route == "direct":
             return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
-        return self._by_boxes(plan, Q, log, max(rtol, FULL_PRECISION), atol, n_threads)
+        return self._by_boxes(plan, Q, log, max(rtol, finest), atol, n_threads)
 
     def plan(self, Q: np.ndarray, rtol: float = 0.0, algorithm: str = "auto", leaves_out: bool = False) -> SumPlan:
         """The route that `evaluate` takes."""
@@ -125,16 +126,16 @@ class KernelSum:
     ) -> np.ndarray:
         from fastdens.engines.box_sums import BoxTransform
 
-        X, bandwidths = self._X, np.broadcast_to(np.asarray(self.bandwidth, dtype=np.float64), (self.n_features,))
+        X, Q_white = self._X, Q
         if isinstance(self.bandwidth, np.ndarray) and self.bandwidth.ndim == 2:
             to_white = np.linalg.inv(np.linalg.cholesky(self.bandwidth)).T
             centre, bandwidths = X.mean(axis=0), np.ones(self.n_features)
             X, Q_white = (X - centre) @ to_white, (Q - centre) @ to_white
         else:
-            Q_white = Q
+            bandwidths = np.full(self.n_features, self.bandwidth, dtype=np.float64)
         X = validation.check_data(np.ascontiguousarray(X), "X")
         Q_white = X if Q is self._X else np.ascontiguousarray(Q_white, dtype=np.float64)
-        transform = BoxTransform(X, bandwidths.copy(), self._weights, plan.beta, plan.terms, plan.smallest, n_threads)
+        transform = BoxTransform(X, bandwidths, self._weights, plan.beta, plan.terms, plan.smallest, n_threads)
         if not transform.covers(Q_white):
             return self.direct.evaluate(Q, log=log, n_threads=n_threads)
         sums, bounds = transform.evaluate(Q_white, rtol, atol)
@@ -142,9 +143,7 @@ class KernelSum:
             result = np.log(sums) if log else sums
         unresolved = np.flatnonzero(bounds < 0)
         if unresolved.size:
-            result[unresolved] = self.direct.evaluate(
-                np.ascontiguousarray(Q[unresolved]), log=log, n_threads=n_threads
-            )
+            result[unresolved] = self.direct.evaluate(np.ascontiguousarray(Q[unresolved]), log=log, n_threads=n_threads)
         return result
 
 
@@ -246,9 +245,7 @@ def kernel_sum(
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
     prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-    result = prepared.evaluate(
-        Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads
-    )
+    result = prepared.evaluate(Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads)
     if X.dtype == _FLOAT32:
         return result.astype(np.float32)
     return result[:, 0] if flat else result

@@ -12,8 +12,8 @@ from fastdens.smoothing_kernels import SmoothingKernel
 
 ROUTES = ("auto", "direct", "grid")
 
-# What rtol = 0 stands for.
-FULL_PRECISION = 1e-12
+# What rtol = 0 stands for, for float64 and float32 data.
+FULL_PRECISION, SINGLE_PRECISION = 1e-12, 1e-6
 # Up to so many pairs nothing beats the direct sum, and planning itself would show.
 SMALL_PROBLEM = 1 << 21
 # Pairs of box width and terms per axis to choose from, and how much smaller than the tolerance the error expected for
@@ -106,10 +106,9 @@ def _grids(X: np.ndarray, Q: np.ndarray, bandwidth: float | np.ndarray, rtol: fl
             continue
         n_boxes = min(float(n), float(np.prod(extent / beta + 1)))
         with_reach = n_boxes * (1 + (d - 1) * 0.5)
-        cost = (
-            (n + m) * (SORT_NS + TERM_NS * terms**d)
-            + with_reach * d * (2 * reach + 1) * terms ** (d + 1) * TRANSLATE_NS
-        )
+        cost = (n + m) * (SORT_NS + TERM_NS * terms**d) + with_reach * d * (2 * reach + 1) * terms ** (
+            d + 1
+        ) * TRANSLATE_NS
         plans.append(SumPlan("grid", cost, f"boxes of {beta:g} bandwidths, {terms} terms", beta, terms, smallest))
     if not plans:  # a tolerance near the unit roundoff: the finest there is, and direct sums where it does not do
         plans.append(SumPlan("grid", math.inf, "the finest boxes", 1.0, 20, smallest))
