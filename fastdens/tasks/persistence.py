@@ -41,7 +41,6 @@ CLASSES = {
     "GaussianMixture": "fastdens.models.mixture",
     "ScaledDensity": "fastdens.tasks.scaling",
     "KDTree": "fastdens.engines.neighbors",
-    "ScaledDensity": "fastdens.tasks.scaling",
 }
 # Classes that cannot be changed once made, and the function of the same module that makes one from what their
 # __reduce__ gives.
@@ -63,6 +62,10 @@ def save(model: Any, path: Any) -> None:
         Fitted or not.
     path : str or path-like
         File to write. It is replaced whole: whoever reads it sees the old file or the new one.
+
+    Returns
+    -------
+    None
 
     Raises
     ------
@@ -130,6 +133,16 @@ def load(path: Any, mmap: bool = False) -> Any:
         If the file is not one of fastdens, is damaged or cut short, or was written in a newer format.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import fastdens as fd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.fastdens")
+    ...     fd.save(fd.Histogram(bins=2).fit([[0.0], [2.0], [4.0]]), path)
+    ...     print(fd.load(path).ppf(0.5))
+    2.5
     """
     with open(path, "rb") as file:
         try:
