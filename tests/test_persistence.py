@@ -269,7 +269,7 @@ def test_wrong_file(path, content):
 def test_every_truncation_is_an_error(path, mmap):
     fd.save(fd.Gaussian().fit(data(5)), path)
     content = path.read_bytes()
-    for length in range(len(content)):
+    for length in [*range(0, len(content) - 64, 5), *range(len(content) - 64, len(content))]:
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"cut short|not a file of fastdens|damaged"):
             fd.load(path, mmap=mmap)
@@ -280,7 +280,8 @@ def test_every_damaged_byte_that_matters_is_noticed(path):
     fd.save(model, path)
     content = path.read_bytes()
     noticed = 0
-    for place in range(len(content)):
+    places = range(0, len(content), 3)
+    for place in places:
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
         try:
             loaded = fd.load(path)
@@ -288,7 +289,7 @@ def test_every_damaged_byte_that_matters_is_noticed(path):
             noticed += 1
         else:  # padding between arrays
             assert same(vars(loaded), vars(model))
-    assert noticed > len(content) / 2
+    assert noticed > len(places) / 2
 
 
 def with_header(change, version=1):
