@@ -63,10 +63,6 @@ def save(model: Any, path: Any) -> None:
     path : str or path-like
         File to write. It is replaced whole: whoever reads it sees the old file or the new one.
 
-    Returns
-    -------
-    None
-
     Raises
     ------
     TypeError
