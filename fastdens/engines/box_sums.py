@@ -61,14 +61,14 @@ def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
     offsets = np.arange(-reach, reach + 1)
     matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
-    for k, offset in enumerate(offsets):
+    for k, offset in enumerate(range(-reach, reach + 1)):
 
         coefficients = to_coefficients @ _gaussian(beta, offset, nodes) @ to_coefficients.T
         matrices[k, :, :terms] = coefficients.T
         missed = np.abs(chebyshev.T @ coefficients @ chebyshev - _gaussian(beta, offset, places)).max()
         rounding = 4 * (terms + 4) * UNIT_ROUNDOFF * np.abs(coefficients).sum()
         errors[k] = 2 * missed + rounding
-        heights[k] = math.exp(-0.5 * (beta * max(abs(int(offset)) - 1, 0)) ** 2) + errors[k]
+        heights[k] = math.exp(-0.5 * (beta * max(abs(offset) - 1, 0)) ** 2) + errors[k]
     return AxisTransform(offsets, matrices, errors, heights, math.exp(-0.5 * (beta * reach) ** 2))
 
 
