@@ -12,9 +12,10 @@ import pytest
 from hostile_arrays import DEGENERATE, GUISES, REFUSED
 
 import fastdens as fd
+import fastdens.reference.kernel_sums
 
 TOPICS = ("em", "kernel_sums", "neighbors", "subsets")
-KERNELS = ("gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight", "triweight")
+KERNELS = tuple(fd.reference.kernel_sums.PROFILES)
 
 
 def engine_and_twin(topic: str, name: str) -> tuple[Any, Any]:
