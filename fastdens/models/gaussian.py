@@ -266,7 +266,7 @@ class Gaussian(Density):
         return ndtr(self._whitened(self._new_data(X) - self.mean_))
 
     def from_uniform(self, U: Any) -> np.ndarray:
-        """The inverse of `to_uniform`: rows of numbers strictly between 0 and 1 to points of the law."""
+        """The inverse of `to_uniform`: numbers strictly between 0 and 1 to points of the law, in the same shape."""
         from scipy.special import ndtri
 
         self._check_fitted()

@@ -130,6 +130,16 @@ def load(path: Any, mmap: bool = False) -> Any:
         If the file is not one of fastdens, is damaged or cut short, or was written in a newer format.
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import fastdens as fd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.fastdens")
+    ...     fd.save(fd.Gaussian("diag").fit([[0.0], [2.0]]), path)
+    ...     fd.load(path)
+    Gaussian(covariance_type='diag')
     """
     with open(path, "rb") as file:
         try:
