@@ -114,7 +114,7 @@ def test_log_likelihood_far_from_all_components_is_exact(instruction_set):
             ]
             exact = mpmath.log(sum(terms) / mpmath.sqrt(2 * mpmath.pi))
             assert float(value) == pytest.approx(float(exact), rel=1e-13)
-    np.testing.assert_allclose(responsibilities.sum(axis=1), 1, rtol=1e-15)
+    np.testing.assert_allclose(responsibilities.sum(axis=1), 1, rtol=1e-14)
 
 
 def test_rows_beyond_all_logarithms_stay_finite(instruction_set):
