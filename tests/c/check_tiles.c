@@ -111,7 +111,7 @@ static void check_logarithms(const fd_kernel_sum_tiles *tiles) {
     }
 }
 
-/* --- subsets, neighbours, em: against the base set, whose own tests are the Python ones ---------------------------- */
+/* --- subsets: against the base set, whose own tests are the Python ones; neighbours, em: against definitions ------ */
 
 static void check_subsets(const struct fd_subsets_tiles *tiles) {
     enum { LOW = 2 * FD_SUBSETS_LOW_MULTIPLE, HIGH = 5 };
@@ -180,62 +180,90 @@ static void check_neighbors(const struct fd_neighbor_tiles *tiles, ptrdiff_t k) 
     }
 }
 
-static void check_em(const struct fd_em_tiles *tiles) {
-    enum { D = 5, N = 4 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = (D + 1) * (D + 4) };
-    static double x[D * N], factor[D * D], scratch[2 * (D + 1) * N], density[K * N], wanted[K * N];
-    double mean[D], largest[N], component[N], weights[N], scale[N], log_likelihood[N], sums[SUMS], base_sums[SUMS];
-    const struct fd_em_tiles *base = &fd_em_tiles[FD_BASE];
+static void check_em(const struct fd_em_tiles *tiles, ptrdiff_t d) {
+    enum { D = 9, N = 5 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = (D + 4) * (D + 4) };
+    static double x[D * N], factor[D * D], scratch[(D + 1) * N], white[D * N], root[K * N], half[K * N];
+    double mean[D], largest[N], component[N], weights[N], scale[N], log_likelihood[N], sums[SUMS];
     for (int i = 0; i < D * N; i++) x[i] = 4 * uniform() - 2;
     for (int a = 0; a < D; a++) mean[a] = uniform();
     for (int i = 0; i < N; i++) weights[i] = 0.5 + uniform();
-    for (int a = 0; a < D; a++)
-        for (int b = 0; b < D; b++) factor[a * D + b] = b < a ? uniform() - 0.5 : b == a ? 0.5 + uniform() : 0;
-#define SAME(call, what)                                                                  \
-    tiles->call;                                                                          \
-    memcpy(wanted, density, sizeof(density));                                             \
-    base->call;                                                                           \
-    for (int i = 0; i < N; i++) expect_close(what, wanted[i], density[i], 1e-13);
-    SAME(log_density_full(x, D, N, mean, factor, -3.0, scratch, density), "log-density, full")
-    SAME(log_density_diag(x, D, N, mean, factor, -3.0, scratch, density), "log-density, diagonal")
-    SAME(log_density_spherical(x, D, N, mean, factor, -3.0, scratch, density), "log-density, spherical")
-    for (int i = 0; i < N; i++) { /* the definition itself, for the full covariance */
-        double log_density = -3.0;
-        for (int a = 0; a < D; a++) {
-            double y = 0;
-            for (int b = 0; b <= a; b++) y += factor[a * D + b] * (x[b * N + i] - mean[b]);
-            log_density -= y * y;
-        }
-        tiles->log_density_full(x, D, N, mean, factor, -3.0, scratch, density);
-        expect_close("log-density, by its definition", density[i], log_density, 1e-13);
-    }
-    for (int i = 0; i < N; i++) largest[i] = -INFINITY, component[i] = -1;
-    for (int k = 0; k < K; k++) {
-        for (int i = 0; i < N; i++) density[k * N + i] = -20 * uniform();
-        tiles->keep_largest(density + k * N, k, N, largest, component);
-    }
+    for (int a = 0; a < d; a++)
+        for (int b = 0; b < d; b++) factor[a * d + b] = b < a ? uniform() - 0.5 : b == a ? 0.5 + uniform() : 0;
+
+    tiles->square_full(x, d, N, mean, factor, scratch, root);
+    tiles->square_diag(x, d, N, mean, factor, scratch, root + N);
+    tiles->square_spherical(x, d, N, mean, factor, scratch, root + 2 * N);
+    tiles->whiten(x, d, N, mean, factor, scratch, white);
     for (int i = 0; i < N; i++) {
-        double most = density[i];
-        for (int k = 1; k < K; k++) most = fmax(most, density[k * N + i]);
-        expect_close("largest log-density", largest[i], most, 0);
-        expect_close("its component", density[(int)component[i] * N + i], most, 0);
+        double full = 0, diag = 0, spherical = 0;
+        for (int a = 0; a < d; a++) {
+            const double difference = x[a * N + i] - mean[a];
+            double y = 0;
+            for (int b = 0; b <= a; b++) y += factor[a * d + b] * (x[b * N + i] - mean[b]);
+            full += y * y, diag += difference * factor[a] * difference * factor[a];
+            spherical += difference * factor[0] * difference * factor[0];
+            expect(fabs(white[a * N + i] - y) <= 1e-14, "whitened feature", white[a * N + i], y);
+        }
+        expect_close("square, full", root[i], full, 1e-13);
+        expect_close("square, diagonal", root[N + i], diag, 1e-13);
+        expect_close("square, spherical", root[2 * N + i], spherical, 1e-13);
     }
-    memcpy(wanted, density, sizeof(density));
-    tiles->normalise(density, K, N, -700, largest, weights, scale, log_likelihood);
+
+    for (int i = 0; i < K * N; i++) root[i] = 10 * uniform();
+    root[0] = INFINITY, root[N] = NAN, root[2 * N] = 1;
+    for (int k = 0; k < K; k++) {
+        memcpy(half + k * N, root + k * N, sizeof(double) * N);
+        tiles->keep_largest(half + k * N, 2.0, k, N, largest, component);
+    }
+    expect(half[0] == FD_EM_FLOOR && half[N] == FD_EM_FLOOR, "floor of a log-density", half[0], FD_EM_FLOOR);
+    for (int i = 0; i < N; i++) {
+        double most = half[i];
+        for (int k = 0; k < K; k++) {
+            if (i > 0) expect_close("half log-density", half[k * N + i], 2.0 - root[k * N + i], 0);
+            most = fmax(most, half[k * N + i]);
+        }
+        expect_close("largest half log-density", largest[i], most, 0);
+        expect_close("its component", half[(int)component[i] * N + i], most, 0);
+    }
+
+    memcpy(root, half, sizeof(half));
+    tiles->normalise(root, K, N, -510, largest, weights, scale, log_likelihood);
     for (int i = 0; i < N; i++) {
         double total = 0;
-        for (int k = 0; k < K; k++) total += exp2(wanted[k * N + i]);
+        for (int k = 0; k < K; k++) total += exp2(2 * half[k * N + i]);
         expect(fabs(log_likelihood[i] - log(total)) <= 1e-14, "log-likelihood", log_likelihood[i], log(total));
-        for (int k = 0; k < K; k++)
-            expect_close("responsibility", density[k * N + i] * scale[i], weights[i] * exp2(wanted[k * N + i]) / total, 1e-13);
+        for (int k = 0; k < K; k++) {
+            const double r = root[k * N + i] * scale[i];
+            expect(fabs(r * r - weights[i] * exp2(2 * half[k * N + i]) / total) <= 1e-14, "responsibility", r * r,
+                   weights[i] * exp2(2 * half[k * N + i]) / total);
+        }
     }
-    memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
-    tiles->scatter_full(x, D, N, mean, density, scale, scratch, sums);
-    base->scatter_full(x, D, N, mean, density, scale, scratch, base_sums);
-    for (int i = 0; i < SUMS; i++) expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, full", sums[i], base_sums[i]);
-    memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
-    tiles->scatter_diag(x, D, N, mean, density, scale, scratch, sums);
-    base->scatter_diag(x, D, N, mean, density, scale, scratch, base_sums);
-    for (int i = 0; i < SUMS; i++) expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, diagonal", sums[i], base_sums[i]);
+
+    memset(sums, 0, sizeof(sums));
+    tiles->scatter_full(x, d, N, mean, root, scale, scratch, sums);
+    const double *next = sums;
+    for (int first = 0; first < d + 1; first += 4)
+        for (int b = 0; b < first + 4 && b < d + 1; b++)
+            for (int a = first; a < first + 4; a++, next++) {
+                double wanted = 0;
+                for (int i = 0; i < N && a < d + 1; i++) {
+                    const double r = root[i] * scale[i];
+                    wanted += r * r * (a < d ? x[a * N + i] - mean[a] : 1) * (b < d ? x[b * N + i] - mean[b] : 1);
+                }
+                if (b <= a) expect(fabs(*next - wanted) <= 1e-12, "scatter, full", *next, wanted);
+            }
+    memset(sums, 0, sizeof(sums));
+    tiles->scatter_diag(x, d, N, mean, root + N, scale, scratch, sums);
+    for (int a = -1; a < d; a++) {
+        double total = 0, first = 0, second = 0;
+        for (int i = 0; i < N; i++) {
+            const double r = root[N + i] * scale[i], y = a < 0 ? 0 : x[a * N + i] - mean[a];
+            total += r * r, first += r * r * y, second += r * r * y * y;
+        }
+        if (a < 0) expect(fabs(sums[0] - total) <= 1e-12, "total, diagonal", sums[0], total);
+        if (a >= 0) expect(fabs(sums[1 + a] - first) <= 1e-12, "first moment, diagonal", sums[1 + a], first);
+        if (a >= 0) expect(fabs(sums[1 + d + a] - second) <= 1e-12, "second moment, diagonal", sums[1 + d + a], second);
+    }
 }
 
 int main(void) {
@@ -251,7 +279,7 @@ int main(void) {
             check_subsets(&fd_subsets_tiles[level]);
             check_neighbors(&fd_neighbors_tiles[level], 1);
             check_neighbors(&fd_neighbors_tiles[level], 20);
-            check_em(&fd_em_tiles[level]);
+            for (int d = 1; d <= 9; d++) check_em(&fd_em_tiles[level], d);
         }
         printf("%s: %s\n", set_name, n_wrong == before ? "all tiles agree" : "WRONG");
     }
