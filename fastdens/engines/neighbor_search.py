@@ -8,6 +8,8 @@ set, and by either route.
 from __future__ import annotations
 
 import math
+from functools import partial
+
 import numpy as np
 
 from fastdens.compiled import kd_tree
@@ -17,6 +19,13 @@ from fastdens.threads import run_blocks
 QUERIES_PER_BLOCK = 256
 LEVELS_OF_SUBTREES = 6  # the nodes of this level are built each by one thread
 SCAN_SIZE = 256  # points per leaf of the row of leaves that brute force scans
+
+# What the choice of the route rests on, in nanoseconds on one core (AVX-512 at 2.6 GHz, November 2026, timed by hand on
+# normal samples); only the proportions matter.
+BUILD_NS = 150.0  # per point
+TREE_QUERY_NS = 1000.0  # in few dimensions
+SURE_DIMENSION = 4  # up to here a tree pays on any data
+N_PILOT = 64
 
 # Squares neither overflow nor underflow where the largest coordinate is within these bounds, with room for queries
 # further away; other data are multiplied by a power of two.
@@ -62,10 +71,8 @@ def _build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.n
     subtree_level = min(LEVELS_OF_SUBTREES, depth)
     build_ns = 10.0 * n_samples * (depth + 1) * (1 + n_features / 8)
     for level in range(subtree_level):
-        run_blocks(lambda queue: builder.split_level(queue, level), 2**level, n_threads, build_ns / (depth + 1))  # noqa: B023
-    run_blocks(
-        lambda queue: builder.build_subtrees(queue, subtree_level), 2**subtree_level, n_threads, build_ns / 2
-    )
+        run_blocks(partial(builder.split_level, level=level), 2**level, n_threads, build_ns / (depth + 1))
+    run_blocks(partial(builder.build_subtrees, level=subtree_level), 2**subtree_level, n_threads, build_ns / 2)
     builder.finish()
     return arrays
 
@@ -96,7 +103,7 @@ def _limits(radii: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _pair_ns(n_features: int) -> float:
-    """Estimated nanoseconds for one query and one point (AVX-512 at 2.6 GHz; all that matters is the proportion)."""
+    """Estimated nanoseconds for one query and one point."""
     return 0.3 + 0.12 * n_features
 
 
@@ -114,7 +121,8 @@ class Searcher:
     @classmethod
     def tree(cls, X: np.ndarray, leaf_size: int, n_threads: int) -> Searcher:
         exponent = _scale_exponent(X)
-        return cls(*X.shape, leaf_size, exponent, _build_tree(_scaled(X, exponent), leaf_size, n_threads))
+        n_samples, n_features = X.shape
+        return cls(n_samples, n_features, leaf_size, exponent, _build_tree(_scaled(X, exponent), leaf_size, n_threads))
 
     @classmethod
     def brute(cls, X: np.ndarray) -> Searcher:
@@ -147,7 +155,9 @@ class Searcher:
             return scaled, far, np.arange(n_queries), np.zeros(n_queries, np.intp)
         leaves = np.empty(n_queries, np.intp)
         run_blocks(
-            lambda queue: self.points.locate(queue, scaled, 4096, leaves), -(-n_queries // 4096), n_threads,
+            lambda queue: self.points.locate(queue, scaled, 4096, leaves),
+            -(-n_queries // 4096),
+            n_threads,
             100.0 * n_queries,
         )
         order, sorted_leaves = np.empty(n_queries, np.int64), np.empty(n_queries, np.intp)
@@ -173,7 +183,9 @@ class Searcher:
                 lambda queue: self.points.nearest(
                     queue, scaled, order, leaves, block_size, k, exclude_self, self.scale, distances, indices
                 ),
-                -(-n_queries // block_size), n_threads, self.estimated_ns(n_queries, k),
+                -(-n_queries // block_size),
+                n_threads,
+                self.estimated_ns(n_queries, k),
             )
         if far is not None:
             distances[far] = _distance_to_all(Q[far], self.point(0))[:, None]
@@ -184,8 +196,13 @@ class Searcher:
         place = int(np.flatnonzero(self.arrays["indices"] == row)[0])
         start, stride = place // self.leaf_size * self.leaf_size, self.leaf_size
         if self.is_tree:
-            node = int(np.flatnonzero((self.arrays["kinds"] > 0) & (self.arrays["starts"] <= place)
-                                      & (place < self.arrays["starts"] + self.arrays["counts"]))[0])
+            node = int(
+                np.flatnonzero(
+                    (self.arrays["kinds"] > 0)
+                    & (self.arrays["starts"] <= place)
+                    & (place < self.arrays["starts"] + self.arrays["counts"])
+                )[0]
+            )
             start = int(self.arrays["starts"][node])
             stride = -(-int(self.arrays["counts"][node]) // self.leaf_size) * self.leaf_size
         first = start * self.n_features + place - start
@@ -217,7 +234,9 @@ class Searcher:
         block_size = QUERIES_PER_BLOCK if self.is_tree else GROUP
         run_blocks(
             lambda queue: self.points.count(queue, scaled, order, leaves, block_size, limits, counts),
-            -(-len(Q) // block_size), n_threads, self.estimated_ns(len(Q)),
+            -(-len(Q) // block_size),
+            n_threads,
+            self.estimated_ns(len(Q)),
         )
         return counts
 
@@ -232,7 +251,9 @@ class Searcher:
         n_blocks = -(-len(Q) // block_size)
         run_blocks(
             lambda queue: self.points.count(queue, scaled, order, leaves, block_size, limits, counts),
-            n_blocks, n_threads, self.estimated_ns(len(Q)),
+            n_blocks,
+            n_threads,
+            self.estimated_ns(len(Q)),
         )
         row_starts = np.concatenate([[0], np.cumsum(counts)])
         n_found = int(row_starts[-1])
@@ -240,21 +261,26 @@ class Searcher:
         if n_found:
             run_blocks(
                 lambda queue: self.points.collect(
-                    queue, scaled, order, leaves, block_size, limits, self.scale, by_distance, row_starts,
-                    indices, distances,
+                    queue,
+                    scaled,
+                    order,
+                    leaves,
+                    block_size,
+                    limits,
+                    self.scale,
+                    by_distance,
+                    row_starts,
+                    indices,
+                    distances,
                 ),
-                n_blocks, n_threads, self.estimated_ns(len(Q)) + 20.0 * n_found,
+                n_blocks,
+                n_threads,
+                self.estimated_ns(len(Q)) + 20.0 * n_found,
             )
         if far is not None:
             of_far = np.repeat(far, counts)
             distances[of_far] = np.repeat(_distance_to_all(Q[far], self.point(0)), counts[far])
         return row_starts, indices, distances
-
-
-BUILD_NS = 150.0  # per point
-TREE_QUERY_NS = 1000.0  # in few dimensions
-SURE_DIMENSION = 4  # up to here a tree pays on any data
-N_PILOT = 64
 
 
 def fastest_searcher(X: np.ndarray, Q: np.ndarray, k: int, n_threads: int) -> Searcher:
@@ -263,7 +289,7 @@ def fastest_searcher(X: np.ndarray, Q: np.ndarray, k: int, n_threads: int) -> Se
     all_pairs_ns = float(len(Q)) * n_samples * _pair_ns(n_features)
     if all_pairs_ns < 2 * (BUILD_NS * n_samples + TREE_QUERY_NS * len(Q)):
         return Searcher.brute(X)
-    tree = Searcher.tree(X, 2 * LEAF_MULTIPLE, n_threads)
+    tree = Searcher.tree(X, LEAF_MULTIPLE if n_features == 1 else 2 * LEAF_MULTIPLE, n_threads)
     if n_features > SURE_DIMENSION:
         pilot = np.ascontiguousarray(Q[:: -(-len(Q) // N_PILOT)])
         n_compared = tree.n_leaves_compared(pilot, k) * tree.leaf_size / len(pilot)
