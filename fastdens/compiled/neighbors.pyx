@@ -43,7 +43,10 @@ instruction_sets.register(use_level)
 
 def order_by_leaf(const Py_ssize_t[::1] leaves, Py_ssize_t[::1] counts, int64_t[::1] order_out,
                   Py_ssize_t[::1] leaves_out):
-    """Queries in leaf order (a counting sort), and the leaves in that order; `counts` holds a zero per leaf and one more."""
+    """Queries in leaf order, and the leaves in that order (a counting sort).
+
+    `counts` holds zeros, one more than there are leaves.
+    """
     cdef Py_ssize_t i, place
     with nogil:
         for i in range(leaves.shape[0]):
