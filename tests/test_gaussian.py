@@ -109,6 +109,20 @@ def test_large_mean_and_small_spread_lose_no_digits(dtype):
     np.testing.assert_allclose(np.diag(model.covariance_), [float(v) for v in variance], rtol=1e-12)
 
 
+def test_mean_of_many_rows_is_exact_to_the_last_digits():
+    X = np.random.default_rng(0).random((300_000, 3))
+    X[0] = 1.0  # the sums are taken about a row far from the mean
+    exact = [math.fsum(column) / len(X) for column in X.T.tolist()]
+    np.testing.assert_allclose(fd.Gaussian("diag").fit(X).mean_, exact, rtol=4e-16)
+
+
+def test_a_row_of_hardly_any_weight_does_not_spoil_the_digits():
+    X, w = data(), np.ones(200)
+    X[0], w[0] = 1e12, 1e-40
+    model = fd.Gaussian().fit(X, sample_weight=w)
+    assert_same_law(model, fd.Gaussian().fit(X[1:]), rtol=1e-12)
+
+
 def test_shift_by_a_billion():
     X = np.round(data() * 1024) / 1024  # multiples of 2^-10 stay exact after the shift
     model, moved = fd.Gaussian().fit(X), fd.Gaussian().fit(X + 1e9)

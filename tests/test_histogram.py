@@ -128,6 +128,40 @@ def test_every_training_row_is_counted_at_its_own_density(n_bins):
         assert model.weight_sum_ == len(X)
 
 
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e6, 1e15, -3e9])
+@pytest.mark.parametrize("n_bins", [1, 2, 9, 333])
+def test_bins_are_those_of_a_search_in_the_edges(offset, n_bins):
+    generator = np.random.default_rng(0)
+    edges = np.unique(offset + np.linspace(-0.3, 4.1, n_bins + 1))
+    slightly_uneven = np.sort(edges + generator.normal(scale=0.02, size=len(edges)))
+    for e in (edges, np.unique(slightly_uneven), np.unique(edges**3)):
+        if len(e) < 2:
+            continue
+        x = np.concatenate([e, np.nextafter(e, -np.inf), np.nextafter(e, np.inf), generator.uniform(e[0], e[-1], 2000)])
+        x = x[(x >= e[0]) & (x <= e[-1])]
+        expected = np.minimum(np.searchsorted(e, x, side="right") - 1, len(e) - 2)
+        np.testing.assert_array_equal(
+            fd.Histogram(e).fit(x[:, None]).mass_, np.bincount(expected, minlength=len(e) - 1) / len(x)
+        )
+
+
+def test_scores_of_values_far_outside():
+    model = fd.Histogram(5).fit(column())
+    assert np.isneginf(model.score_samples(np.array([[-1e308], [1e308]] * 10))).all()
+
+
+def test_sampling_by_table_and_by_search_agree_with_the_masses():
+    mass = np.random.default_rng(0).pareto(0.3, size=3000) + 1e-9
+    model = fd.Histogram(np.arange(3001.0)).fit(np.arange(3000.0)[:, None] + 0.5, sample_weight=mass)
+    many = np.floor(model.sample(50_000, random_state=0)[:, 0]).astype(int)
+    few = np.concatenate([np.floor(model.sample(1000, random_state=s)[:, 0]).astype(int) for s in range(50)])
+    common = model.mass_ > 1e-3
+    for draws in (many, few):
+        counts = np.bincount(draws, minlength=3000)
+        expected = np.append(model.mass_[common], model.mass_[~common].sum()) * 50_000
+        assert stats.chisquare(np.append(counts[common], counts[~common].sum()), expected).pvalue > 1e-3
+
+
 def test_unequal_bins_have_the_right_density_and_quantiles():
     """Peers' bug: pdf and cdf of unequal bins were wrong."""
     model = fd.Histogram([0, 1, 1001]).fit([[0.5], [500.0]])
@@ -318,6 +352,7 @@ def test_rows_outside_the_bins_are_left_out_with_a_warning():
         ([1.0, 0.0], None, ValueError, r"edges that increase strictly, got 1\.0 before 0\.0"),
         ([0.0, 1.0, 1.0], None, ValueError, r"edges that increase strictly, got 1\.0 before 1\.0"),
         ([0.0, np.nan, 1.0], None, ValueError, "finite edges, got nan"),
+        ([-1.5e308, 0, 1.5e308], None, ValueError, r"must span a finite range, got \[-1\.5e\+308, 1\.5e\+308\]"),
         ([0.0], None, ValueError, "at least two edges|one entry"),
         ([[0.0, 1.0], [0.0, 1.0]], None, ValueError, r"one entry per feature \(1\), got 2"),
         ([0.0, 9.0], (0, 1), ValueError, "range must not be given where bins are edges"),

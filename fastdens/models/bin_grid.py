@@ -15,6 +15,7 @@ from fastdens.models import bin_rules
 MOST_CELLS = 2**24  # 128 MiB for each of masses and densities
 FEWEST_CELLS_ALLOWED = 2**12  # rules for several features may make this many cells however few rows there are,
 MOST_CELLS_PER_ROW = 64  # and this many per row
+LEAST_WIDTH = 1e-290  # of a range that is divided by
 
 
 def find_cells(X: np.ndarray, edges: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -22,12 +23,27 @@ def find_cells(X: np.ndarray, edges: list[np.ndarray]) -> tuple[np.ndarray, np.n
     cells, inside = np.zeros(len(X), dtype=np.intp), np.ones(len(X), dtype=bool)
     for j, e in enumerate(edges):
         x, bins = np.ascontiguousarray(X[:, j]), len(e) - 1
-        at = np.searchsorted(e, x, side="right") - 1
-        at[x == e[-1]] = bins - 1
-        inside &= (at >= 0) & (at < bins)
+        at = _find_bins(x, e)
+        inside &= (x >= e[0]) & (x <= e[-1])
         cells = cells * bins + at
     cells[~inside] = 0
     return cells, inside
+
+
+def _find_bins(x: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """Number of the bin of every value; the first or last one for values outside."""
+    last, width = len(e) - 2, float(e[-1] - e[0])
+    per_unit = (last + 1) / max(width, LEAST_WIDTH)
+    # Where all edges are within half a bin of equal spacing, arithmetic is at most one bin off, and comparing with the
+    # edges themselves put it right: three times as fast as searching.
+    if len(x) > len(e) and np.abs((e - e[0]) * per_unit - np.arange(len(e))).max() < 0.4:
+        with np.errstate(over="ignore"):
+            at = np.clip((x - e[0]) * per_unit, 0, last).astype(np.intp)
+        at -= x < e.take(at)
+        np.maximum(at, 0, out=at)
+        at += (x >= e.take(at + 1)) & (at < last)
+        return at
+    return np.clip(np.searchsorted(e, x, side="right") - 1, 0, last)
 
 
 def choose_edges(bins: Any, limits: Any, X: np.ndarray, weights: np.ndarray | None) -> list[np.ndarray]:

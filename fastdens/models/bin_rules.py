@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ FALSE_ALARM_RATE = 0.05  # of a change point of Bayesian blocks
 
 @dataclass
 class Column:
-    """The values of one feature inside its range, sorted, and the share of the weight at or below each."""
+    """The values of one feature inside its range, and their weights."""
 
-    values: np.ndarray
-    cumulative: np.ndarray
+    unsorted: np.ndarray
+    shares_of_rows: np.ndarray | None  # summing to one; None where they are equal
     size: float  # effective number of rows
     low: float
     high: float
@@ -33,6 +34,27 @@ class Column:
     @property
     def width(self) -> float:
         return self.high - self.low
+
+    @cached_property
+    def _order(self) -> np.ndarray | None:
+        return None if self.shares_of_rows is None else np.argsort(self.unsorted, kind="stable")
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """In ascending order."""
+        return np.sort(self.unsorted) if self._order is None else self.unsorted[self._order]
+
+    @cached_property
+    def cumulative(self) -> np.ndarray:
+        """Share of the weight at each of the sorted values and before; it ends in exactly 1."""
+        if self.shares_of_rows is None:
+            return np.arange(1, len(self.unsorted) + 1) / len(self.unsorted)
+        sums = np.cumsum(self.shares_of_rows[self._order])
+        return sums / sums[-1]
+
+    @property
+    def varies(self) -> bool:
+        return bool((self.unsorted != self.unsorted[0]).any())
 
     def shares(self, edges: np.ndarray) -> np.ndarray:
         """Share of the weight in each bin: half-open bins, the last one closed."""
@@ -44,20 +66,23 @@ class Column:
         return np.diff(self.cumulative, prepend=0.0)
 
     def standard_deviation(self) -> float:
-        weights, centred = self.weights(), (self.values - self.values[0]) / self.width
-        centred -= weights @ centred
-        return self.width * math.sqrt(weights @ centred**2)
+        centred = (self.unsorted - self.unsorted[0]) / self.width
+        centred -= np.average(centred, weights=self.shares_of_rows)
+        return self.width * math.sqrt(np.average(centred**2, weights=self.shares_of_rows))
 
     def interquartile_range(self) -> float:
         """Between the quartiles of the rows, each repeated as often as its weight counts."""
-        upto = self.cumulative * self.size
+        upto = None if self.shares_of_rows is None else self.cumulative * (self.size * (1 + 1e-12))
         quartiles = []
         for probability in (0.25, 0.75):
             # The order statistics around this place, numbered from 0, and linear interpolation between the two.
             place = (self.size - 1) * probability
             whole = math.floor(place)
-            at = np.searchsorted(upto * (1 + 1e-12), [whole + 1, whole + 2]).clip(max=len(self.values) - 1)
-            a, b = self.values[at]
+            if upto is None:
+                at = np.minimum([whole, whole + 1], len(self.unsorted) - 1)
+                a, b = np.partition(self.unsorted, at)[at]
+            else:
+                a, b = self.values[np.searchsorted(upto, [whole + 1, whole + 2]).clip(max=len(upto) - 1)]
             quartiles.append(a + (place - whole) * (b - a))
         return quartiles[1] - quartiles[0]
 
@@ -93,13 +118,13 @@ def auto(column: Column) -> float:
 def _bins_of_width(column: Column, width_times_root: float) -> float:
     width = width_times_root * column.size ** (-1 / (column.n_features + 2))
     with np.errstate(over="ignore", divide="ignore"):
-        return float(np.divide(column.width, width)) if column.n_distinct() > 1 else 1.0
+        return float(np.divide(column.width, width)) if column.varies else 1.0
 
 
 def risk(column: Column) -> float:
     """The number of bins with the least cross-validated integrated squared error (Rudemo 1982)."""
     n = column.size
-    if n < 2 or column.n_distinct() == 1:
+    if n < 2 or not column.varies:
         return 1.0
 
     def cross_validated(bins: int) -> float:
@@ -114,7 +139,7 @@ def knuth(column: Column) -> float:
     from scipy.special import gammaln
 
     n = column.size
-    if column.n_distinct() == 1:
+    if not column.varies:
         return 1.0
 
     def minus_log_posterior(bins: int) -> float:
@@ -200,6 +225,8 @@ def check_edges(edges: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold at least two edges in one dimension, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must hold finite edges, got {array[~np.isfinite(array)][0]}")
+    if not array[-1] / 2 - array[0] / 2 < np.finfo(float).max / 2:
+        raise ValueError(f"{name} must span a finite range, got [{array[0]:g}, {array[-1]:g}]")
     if not (np.diff(array) > 0).all():
         at = int(np.argmin(np.diff(array) > 0))
         raise ValueError(f"{name} must hold edges that increase strictly, got {array[at]} before {array[at + 1]}")
@@ -223,20 +250,17 @@ def prepare(x: np.ndarray, weights: np.ndarray | None, limits: tuple[float, floa
         if not inside.all():
             x, weights = x[inside], None if weights is None else weights[inside]
     size = validation.effective_sample_size(weights, len(x))
-    if weights is None:
-        values, cumulative = np.sort(x), np.arange(1, len(x) + 1) / len(x)
-    else:
-        order = np.argsort(x, kind="stable")
-        values, cumulative = x[order], np.cumsum(weights[order] / weights.max())
-        cumulative /= cumulative[-1]
-    low, high = limits if limits is not None else _span(values)
+    shares = None
+    if weights is not None:
+        shares = weights / weights.max()
+        shares /= shares.sum()
+    low, high = limits if limits is not None else _span(float(x.min()), float(x.max()))
     if not math.isfinite(high - low):
         raise ValueError(f"the range of the data must be finite in float64, got [{low:g}, {high:g}]: rescale the data")
-    return Column(values, cumulative, size, low, high, n_features)
+    return Column(x, shares, size, low, high, n_features)
 
 
-def _span(values: np.ndarray) -> tuple[float, float]:
-    low, high = float(values[0]), float(values[-1])
+def _span(low: float, high: float) -> tuple[float, float]:
     if low < high:
         return low, high
     margin = max(0.5, 2 * math.ulp(low))  # a single value: one unit of width around it, as numpy.histogram has
@@ -253,7 +277,7 @@ def limited_count(wanted: float, rule: str, column: Column) -> int:
     most = int(min(MOST_BINS, max(FEWEST_ALLOWED, MOST_PER_ROW * column.size)))
     if not wanted <= most:
         warnings.warn(
-            f"the rule {rule!r} asks for {wanted:.3g} bins for {len(column.values)} values; {most} are used. "
+            f"the rule {rule!r} asks for {wanted:.3g} bins for {len(column.unsorted)} values; {most} are used. "
             "Outliers, or nearly equal values, make its width tiny: consider `range`, or the rule 'blocks'.",
             stacklevel=4,
         )

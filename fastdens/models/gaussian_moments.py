@@ -14,7 +14,7 @@ SINGULAR = 1e-12  # a correlation matrix with an eigenvalue below this (times n_
 def moments(X: np.ndarray, weights: np.ndarray | None, covariance_type: str) -> tuple[np.ndarray, Any]:
     """Weighted mean and covariance; a column that is constant but for rounding has covariance exactly 0."""
     # Deviations from a row of the data are as exact as the data; powers of two scale them without rounding.
-    origin = X[0]
+    origin = X[0 if weights is None else int(np.argmax(weights))]
     with np.errstate(over="ignore"):
         centred = X - origin
     reach = np.abs(centred).max(axis=0)
