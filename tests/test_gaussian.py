@@ -140,14 +140,14 @@ def test_columns_of_very_different_scale():
 def test_standard_errors_match_repeated_samples():
     rng = np.random.default_rng(0)
     mean, covariance = np.array([1.0, -2.0]), np.array([[2.0, 0.6], [0.6, 0.5]])
-    fits = [fd.Gaussian().fit(mean + rng.normal(size=(400, 2)) @ np.linalg.cholesky(covariance).T) for _ in range(400)]
+    fits = [fd.Gaussian().fit(mean + rng.normal(size=(400, 2)) @ np.linalg.cholesky(covariance).T) for _ in range(150)]
     np.testing.assert_allclose(
-        np.std([f.mean_ for f in fits], axis=0), np.mean([f.mean_standard_error_ for f in fits], axis=0), rtol=0.15
+        np.std([f.mean_ for f in fits], axis=0), np.mean([f.mean_standard_error_ for f in fits], axis=0), rtol=0.2
     )
     np.testing.assert_allclose(
         np.std([f.covariance_ for f in fits], axis=0),
         np.mean([f.covariance_standard_error_ for f in fits], axis=0),
-        rtol=0.15,
+        rtol=0.2,
     )
 
 
@@ -193,14 +193,17 @@ def test_far_tail_does_not_underflow():
 
 def test_two_thousand_features_do_not_overflow():
     """Peers' bug: the determinant overflowed from 1500 features on."""
-    X = np.random.default_rng(0).normal(size=(2100, 2000)) * 1e3
-    model = fd.Gaussian().fit(X)
-    scores = model.score_samples(X[:3])
-    _, log_determinant = np.linalg.slogdet(model.covariance_)
-    centred = X[:3] - model.mean_
-    squares = (centred * np.linalg.solve(model.covariance_, centred.T).T).sum(axis=1)
-    np.testing.assert_allclose(scores, -0.5 * (2000 * math.log(2 * math.pi) + log_determinant + squares), rtol=1e-9)
+    d, r, variance = 2000, 0.7, 1e6  # an autoregressive sequence, whose density is a product
+    model = fd.Gaussian()
+    model._set_law(np.zeros(d), variance * r ** np.abs(np.subtract.outer(np.arange(d), np.arange(d))))
+    model._remember_data(d, None)
+    X = np.random.default_rng(0).normal(size=(3, d)) * 1e3
+    steps = stats.norm(scale=math.sqrt(variance * (1 - r * r))).logpdf(X[:, 1:] - r * X[:, :-1]).sum(axis=1)
+    expected = steps + stats.norm(scale=math.sqrt(variance)).logpdf(X[:, 0])
+    np.testing.assert_allclose(model.score_samples(X), expected, rtol=1e-10)
     assert math.isfinite(model.level(0.5, log=True))
+    assert model.level(0.5) == 0.0
+    assert model.entropy() == pytest.approx(d * 0.5 * math.log(2 * math.pi * math.e * variance * (1 - r * r)), rel=1e-3)
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

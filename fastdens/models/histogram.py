@@ -174,7 +174,18 @@ class Histogram(Density):
         return total
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Log-density of every row of X: shape (n_samples,); -inf outside the bins and in empty ones."""
+        """Log-density of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithms; -inf outside the bins and in empty ones.
+        """
         cells, inside = find_cells(self._new_data(X), self.edges_)
         with np.errstate(divide="ignore"):
             return np.log(np.where(inside, self.mass_.reshape(-1)[cells], 0.0)) - self._log_volumes(cells)
@@ -182,7 +193,10 @@ class Histogram(Density):
     def loo_score_samples(self) -> np.ndarray:
         """Log-density of every training row under the counts of the others, in the same bins.
 
-        Shape (n_rows,), without rows of weight 0; -inf for a row alone in its bin, or outside the bins.
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Without rows of weight 0; -inf for a row alone in its bin, or outside the bins.
         """
         self._check_fitted()
         if not hasattr(self, "_loo_log_density"):
@@ -190,14 +204,19 @@ class Histogram(Density):
         return self._loo_log_density.copy()
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
-        """Draw rows: shape (n_samples, n_features).
+        """Draw rows.
 
         Parameters
         ----------
         n_samples : int, default=1
             How many.
-        random_state : int, Generator, RandomState or None
-            Source of random numbers.
+        random_state : int, Generator, RandomState or None, default=None
+            Source of random numbers; None for fresh ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Independent draws.
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
@@ -211,15 +230,34 @@ class Histogram(Density):
         return rows
 
     def cdf(self, X: Any) -> np.ndarray:
-        """P(value <= x) for every row of X, of one feature: shape (n_samples,)."""
+        """Distribution function of a law of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value <= x), exact.
+        """
         data = self._new_data(X)
         self._check_one_feature("cdf")
         return np.interp(data[:, 0], self.edges_[0], self._cumulative())
 
     def ppf(self, q: Any) -> np.ndarray:
-        """Quantiles of a law of one feature at the probabilities q, in q's shape: the smallest x with cdf(x) >= q.
+        """Quantiles of a law of one feature.
 
-        ppf(0) is the lower edge of the first bin that is not empty, ppf(1) the upper edge of the last one.
+        Parameters
+        ----------
+        q : float or array-like
+            Probabilities, between 0 and 1.
+
+        Returns
+        -------
+        ndarray, in the shape of q
+            The smallest x with cdf(x) >= q; at 0 the lower edge of the first bin that is not empty.
         """
         self._check_fitted()
         self._check_one_feature("ppf")
@@ -243,7 +281,13 @@ class Histogram(Density):
             )
 
     def entropy(self) -> float:
-        """Differential entropy in nats."""
+        """Differential entropy.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
         self._check_fitted()
         filled = np.flatnonzero(self.mass_)
         mass = self.mass_.reshape(-1)[filled]
@@ -271,12 +315,17 @@ class Histogram(Density):
         return float(level) if np.ndim(level) == 0 else level
 
     def marginal(self, axes: Any) -> Histogram:
-        """The law of some of the features, in the order given.
+        """The law of some of the features.
 
         Parameters
         ----------
         axes : int or sequence of int
-            Feature numbers.
+            Feature numbers, distinct.
+
+        Returns
+        -------
+        Histogram
+            Its features are in the order given.
         """
         self._check_fitted()
         axes = validation.check_axes(axes, self.n_features_in_)

@@ -41,7 +41,6 @@ CLASSES = {
     "GaussianMixture": "fastdens.models.mixture",
     "ScaledDensity": "fastdens.tasks.scaling",
     "KDTree": "fastdens.engines.neighbors",
-    "ScaledDensity": "fastdens.tasks.scaling",
 }
 # Classes that cannot be changed once made, and the function of the same module that makes one from what their
 # __reduce__ gives.
@@ -137,9 +136,9 @@ def load(path: Any, mmap: bool = False) -> Any:
     >>> import fastdens as fd
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.fastdens")
-    ...     fd.save(fd.Gaussian("diag").fit([[0.0], [2.0]]), path)
-    ...     fd.load(path)
-    Gaussian(covariance_type='diag')
+    ...     fd.save(fd.Histogram(bins=2).fit([[0.0], [2.0], [4.0]]), path)
+    ...     print(fd.load(path).ppf(0.5))
+    2.5
     """
     with open(path, "rb") as file:
         try:
