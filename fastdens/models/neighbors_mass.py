@@ -31,7 +31,7 @@ TAIL = 2.0  # the power of the ball's volume by which the tails fall faster than
 ENOUGH = 1 - 1e-9  # weights have reached k when they sum to this part of it: sums of weights are rounded
 MASS_DRAWS = 2**13  # per batch
 MOST_MASS_BATCHES = 16
-MASS_ERROR = 2e-3  # relative standard error at which to stop
+MASS_ERROR = 5e-3  # relative standard error at which to stop
 ENTRIES_AT_ONCE = 2**21  # of neighbour lists
 
 
