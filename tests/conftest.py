@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+
+# A shell that starts the tests in the background makes them, and all they start, deaf to Ctrl-C; some test just that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Figures are drawn into files only, whatever display the machine has.
 os.environ.setdefault("MPLBACKEND", "Agg")

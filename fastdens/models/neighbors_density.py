@@ -20,7 +20,7 @@ from fastdens.models.neighbors_mass import (
 from fastdens.threads import check_n_threads
 
 TAIL_QUANTILE = 0.95
-MOST_NEIGHBORS_TRIED = 1024
+MOST_NEIGHBORS_TRIED = 128  # at k neighbours the noise costs a likelihood about 1 / (2 k): little is left to gain
 ROWS_TRIED = 1000
 TRIAL_DRAWS = 4096
 LAST_GAIN = 3  # sizes ago: no larger k is tried
@@ -33,7 +33,7 @@ class KNeighborsDensity(Density):
     ----------
     n_neighbors : int or "auto", default="auto"
         k, at most the number of rows that carry weight. "auto" takes the k of the largest leave-one-out likelihood
-        of the normalised density, among sixteen sizes from 1 to half the rows and at most 1024.
+        of the normalised density, among sixteen sizes from 1 to half the rows and at most 128.
     normalized : bool, default=True
         Whether the density is made to integrate to one. False: the raw estimate, which cannot be.
     n_threads : int, optional
