@@ -20,7 +20,7 @@ def size(full: int, tiny: int) -> int:
 def shortest_time(call: Callable[[], Any]) -> float:
     """Seconds of the fastest of several calls; other work on the machine can only add."""
     shortest, total, n_calls = np.inf, 0.0, 0
-    while n_calls < (1 if TINY else 3) or (total < (0 if TINY else 0.5) and n_calls < 1000):
+    while n_calls == 0 or not (TINY or total > 3 or n_calls == 1000 or (n_calls >= 3 and total > 0.5)):
         start = time.perf_counter()
         call()
         seconds = time.perf_counter() - start
