@@ -10,36 +10,6 @@ from libc.math cimport INFINITY
 from fastdens.compiled import instruction_sets
 from fastdens.compiled.blocks cimport BlockQueue
 
-cdef extern from "kernel_sums.h" nogil:
-    int FD_STRIP
-    int FD_STRIP_STEP
-    ctypedef struct fd_bandwidth:
-        double exponent
-        double inverse
-        double support
-    ctypedef struct fd_kernel_sum_steps_double:
-        void (*distances)(
-            const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
-        ) noexcept nogil
-        double (**sum)(const double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
-        double (**weighted_sum)(const double *, Py_ssize_t, const fd_bandwidth *, const double *) noexcept nogil
-        void (**values)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
-        double (*dot)(const double *, const double *, Py_ssize_t) noexcept nogil
-    ctypedef struct fd_kernel_sum_steps_float:
-        void (*distances)(
-            const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
-        ) noexcept nogil
-        double (**sum)(const float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
-        double (**weighted_sum)(const float *, Py_ssize_t, const fd_bandwidth *, const float *) noexcept nogil
-        void (**values)(float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
-        double (*dot)(const float *, const float *, Py_ssize_t) noexcept nogil
-    ctypedef struct fd_kernel_sum_tiles:
-        fd_kernel_sum_steps_double on_double
-        fd_kernel_sum_steps_float on_float
-        double (*log2_terms)(double *, Py_ssize_t, double, int, const double *) noexcept nogil
-        double (*sum_exp2)(const double *, Py_ssize_t, double) noexcept nogil
-    const fd_kernel_sum_tiles fd_kernel_sum_tiles_of[]
-
 ctypedef fused floating:
     float
     double
@@ -51,8 +21,6 @@ cdef enum:
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 PADDING = FD_STRIP_STEP
-
-cdef const fd_kernel_sum_tiles *tiles
 
 
 def _use_level(int level):

@@ -1,4 +1,4 @@
-"""Kernel sums: from the user's points and bandwidth to compiled calls, and back.
+"""Kernel sums: from the user's points and bandwidth to the route that is expected to be fastest.
 
 `KernelSum` prepares points, bandwidth and weights once for any number of evaluations; `kernel_sum` is the form for
 one call.
@@ -12,28 +12,10 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.compiled import kernel_sums as compiled
+from fastdens.engines.direct_sums import DirectSum
+from fastdens.engines.sum_plan import FULL_PRECISION, ROUTES, SINGLE_PRECISION, SMALL_PROBLEM, SumPlan, make_plan
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
-from fastdens.threads import check_n_threads, run_blocks
-
-# Nanoseconds per (query, point) pair on one core, and more per feature: only decides whether threads are worth waking.
-# AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
-PAIR_NS, FEATURE_NS = 0.6, 0.15
-
-# With so few queries the points are cut into runs instead, so that threads have something to share.
-FEW_QUERIES = 256
-POINTS_PER_RUN = 1 << 15
-
-# Outside this range a power of two is taken out of data and bandwidth, so that no square over- or underflows.
-PLAIN_BANDWIDTHS = (2.0**-64, 2.0**64)
-# The same for single precision, where the computation goes on in double instead.
-PLAIN_FLOAT_BANDWIDTHS = (2.0**-20, 2.0**20)
-# Weights spread wider than this are summed in double precision.
-WIDEST_FLOAT_WEIGHTS = 2.0**20
-
-# A sum below the number of points times the largest weight times this has been touched by the clamp of 2^t
-# (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
-SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
+from fastdens.threads import check_n_threads
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -75,12 +57,12 @@ def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> floa
 
 
 class KernelSum:
-    """Points, bandwidth and weights prepared for sums of K over them.
+    """Points, bandwidth and weights prepared for sums of K over them, by any route.
 
     Parameters
     ----------
     X : ndarray of shape (n_points, n_features)
-        C-contiguous float64 or float32; checked for finite values here.
+        C-contiguous float64 or float32; checked for finite values by the first route that reads it.
     kernel : SmoothingKernel
     bandwidth : float or ndarray
         As `check_bandwidth` returns it.
@@ -98,157 +80,71 @@ class KernelSum:
         weights: np.ndarray | None = None,
         values: np.ndarray | None = None,
     ) -> None:
-        n, d = X.shape
-        self.kernel, self.n_points, self.n_features = kernel, n, d
-        self.whitening: tuple[np.ndarray, np.ndarray] | None = None
-        self.scales: np.ndarray | None = None
-        self.factor: float | np.ndarray | None = None  # powers of two, taken out of data and bandwidth
-        self.is_float = X.dtype == _FLOAT32 and values is None
-        if isinstance(bandwidth, float):
-            h = narrowest = widest = bandwidth
-            if not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
-                self.factor = math.ldexp(1.0, -max(math.frexp(h)[1], -1023))
-                h *= self.factor
-        elif bandwidth.ndim == 1:
-            h = 1.0
-            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())
-            if PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
-                self.scales = 1.0 / bandwidth
-            else:
-                self.factor = np.ldexp(1.0, -np.maximum(np.frexp(bandwidth)[1], -1023))
-                self.scales = 1.0 / (bandwidth * self.factor)
-        else:
-            centre = X.mean(axis=0, dtype=np.float64)
-            self.whitening = centre, np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
-            h = narrowest = widest = 1.0
-        if self.is_float:
-            self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
-                weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
-            )
-        self.takes_plain_queries = self.whitening is None and self.factor is None
-        self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
-        self.points = self._pack(X)
-        if self.is_float and self.scales is not None:
-            self.scales = self.scales.astype(np.float32)
-        self.code = kernel.code
-        per_unit = kernel.log2_exponent or 0.0
-        self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
-        self.inverse, self.support = 1.0 / (h * h), h * h
-        self.largest_weight = 1.0
-        self.weights: np.ndarray | None = None
-        self.values: np.ndarray | None = None
-        if weights is not None:
-            self.largest_weight = float(weights.max())
-        if values is not None:
-            self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
-        elif weights is not None:
-            self.weights = self._pad(weights)
-        self.smallest_sum = 0.0
-        if not kernel.is_compact and values is None:
-            self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
+        self.kernel, self.bandwidth = kernel, bandwidth
+        self.n_points, self.n_features = X.shape
+        self._X, self._weights, self._values = X, weights, values
+        self._direct: DirectSum | None = None
 
-    def _pad(self, per_point: np.ndarray) -> np.ndarray:
-        """Numbers per point, padded with zeros as the packed points are padded, in their precision."""
-        padded = np.zeros((*per_point.shape[:-1], self.n_padded), dtype=self.points.dtype)
-        padded[..., : self.n_points] = per_point
-        return padded
-
-    def _transform(self, rows: np.ndarray) -> np.ndarray:
-        """Points or queries in the coordinates of the packed points."""
-        if self.whitening is not None:
-            centre, to_white = self.whitening
-            return (rows - centre) @ to_white
-        if self.factor is not None:
-            with np.errstate(over="ignore"):
-                rows = rows * self.factor
-        return rows
-
-    def _pack(self, X: np.ndarray) -> np.ndarray:
-        d, padded = self.n_features, self.n_padded
-        rows = X if self.takes_plain_queries else self._transform(X)
-        if self.is_float:
-            points = np.empty(d * padded, np.float32)
-            bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), points)
-        else:
-            points = np.empty(d * padded)
-            if rows.dtype == _FLOAT32:
-                rows = rows.astype(np.float64)
-            bad = compiled.pack_points(rows, points)
-        if bad >= 0:
-            validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
-            raise ValueError(
-                f"bandwidth is too small for the spread of the data: row {bad // d} of X overflows when divided by it"
-            )
-        return points
-
-    def _queries(self, Q: np.ndarray) -> np.ndarray:
-        rows = self._transform(Q)
-        if self.factor is not None:  # a query too far away to be scaled is still far away
-            rows = np.clip(rows, -np.finfo(float).max, np.finfo(float).max)
-        return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
+    @property
+    def direct(self) -> DirectSum:
+        """The points packed for direct sums; two threads that ask at once make the same thing twice."""
+        if self._direct is None:
+            self._direct = DirectSum(self._X, self.kernel, self.bandwidth, self._weights, self._values)
+        return self._direct
 
     def evaluate(
-        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
+        self,
+        Q: np.ndarray,
+        *,
+        log: bool = False,
+        own: np.ndarray | None = None,
+        rtol: float = 0.0,
+        atol: float = 0.0,
+        algorithm: str = "auto",
+        n_threads: int | None = None,
     ) -> np.ndarray:
         """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
 
         `own[j]` is the index of the point that query j leaves out, or -1.
         """
-        m = len(Q)
-        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
-        n_padded = self.n_padded
-        per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
-        n_runs = -(-n_padded // per_run)
-        n_values = 1 if self.values is None else len(self.values)
-        sums = np.empty((n_runs, m, n_values))
-        direct = compiled.direct_sums_float if self.is_float else compiled.direct_sums
+        if algorithm == "direct" or (algorithm == "auto" and self.n_points * len(Q) <= SMALL_PROBLEM):
+            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
+        finest = FULL_PRECISION if self._X.dtype == _FLOAT64 else SINGLE_PRECISION
+        plan = self.plan(Q, max(rtol, finest), algorithm, leaves_out=own is not None)
+        if plan.route == "direct":
+            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
+        return self._by_boxes(plan, Q, log, max(rtol, finest), atol, n_threads)
 
-        def work(queue: Any) -> None:
-            direct(
-                self.points, queries, self.code, self.exponent, self.inverse, self.support,
-                self.scales, self.weights, self.values, own, per_run, sums, queue,
-            )  # fmt: skip
+    def plan(self, Q: np.ndarray, rtol: float = 0.0, algorithm: str = "auto", leaves_out: bool = False) -> SumPlan:
+        """The route that `evaluate` takes."""
+        return make_plan(
+            self._X, Q, self.kernel, self.bandwidth, rtol, algorithm, self._values is not None or leaves_out
+        )
 
-        n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
-        if self.values is not None:
-            return sums.sum(axis=0)
-        result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
-        if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
-            small = np.flatnonzero(result < self.smallest_sum)
-            logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
-            if log:
-                with np.errstate(divide="ignore"):
-                    result = np.log(result)
-                result[small] = logs
-                return result
-            result[small] = np.exp(logs)
-        if log:
-            with np.errstate(divide="ignore"):
-                return np.log(result)
+    def _by_boxes(
+        self, plan: SumPlan, Q: np.ndarray, log: bool, rtol: float, atol: float, n_threads: int | None
+    ) -> np.ndarray:
+        from fastdens.engines.box_sums import BoxTransform
+
+        X, Q_white = self._X, Q
+        if isinstance(self.bandwidth, np.ndarray) and self.bandwidth.ndim == 2:
+            to_white = np.linalg.inv(np.linalg.cholesky(self.bandwidth)).T
+            centre, bandwidths = X.mean(axis=0), np.ones(self.n_features)
+            X, Q_white = (X - centre) @ to_white, (Q - centre) @ to_white
+        else:
+            bandwidths = np.full(self.n_features, self.bandwidth, dtype=np.float64)
+        X = validation.check_data(np.ascontiguousarray(X), "X")
+        Q_white = X if Q is self._X else np.ascontiguousarray(Q_white, dtype=np.float64)
+        transform = BoxTransform(X, bandwidths, self._weights, plan.beta, plan.terms, plan.smallest, n_threads)
+        if not transform.covers(Q_white):
+            return self.direct.evaluate(Q, log=log, n_threads=n_threads)
+        sums, bounds = transform.evaluate(Q_white, rtol, atol)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result = np.log(sums) if log else sums
+        unresolved = np.flatnonzero(bounds < 0)
+        if unresolved.size:
+            result[unresolved] = self.direct.evaluate(np.ascontiguousarray(Q[unresolved]), log=log, n_threads=n_threads)
         return result
-
-    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
-        """ln of sums that double precision cannot hold, relative to the largest term."""
-        m, n_padded = len(queries), self.n_padded
-        queries = np.ascontiguousarray(queries, dtype=np.float64)
-        points = self.points.astype(np.float64, copy=False)
-        scales = None if self.scales is None else self.scales.astype(np.float64, copy=False)
-        log2_weights = None
-        if self.weights is not None:
-            with np.errstate(divide="ignore"):
-                log2_weights = np.log2(self.weights.astype(np.float64, copy=False))
-        largest, sums = np.empty(m), np.empty(m)
-
-        def work(queue: Any) -> None:
-            compiled.direct_log2_sums(
-                points, queries, self.exponent, self.kernel.exponent_of_distance,
-                scales, log2_weights, own, largest, sums, queue,
-            )  # fmt: skip
-
-        n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
-        return (largest + np.log2(sums)) * math.log(2)
 
 
 def kernel_sum(
@@ -285,12 +181,14 @@ def kernel_sum(
     values : array-like of shape (n_samples,) or (n_samples, n_values), optional
         Any finite numbers v: the sums of a regression's numerator, of moments, of signed weights.
     rtol, atol : float, default=0
-        Largest error allowed, relative and absolute. The sums are formed in full working precision (about
-        1e-15 sqrt(n_samples) relative to the sum of absolute terms), which satisfies any tolerance.
+        Largest error allowed at any query, |error| <= rtol * sum + atol; guaranteed. Zero means full working
+        precision: 1e-12 relative, by whichever route is fastest. Direct sums are always in full precision.
     log : bool, default=False
         Return natural logarithms; finite for every finite query with the Gaussian and exponential kernels.
     algorithm : str, default="auto"
-        "auto" or "direct": every query against every point.
+        "direct" is every query against every point; "grid" (Gaussian kernel, up to three features) works with
+        boxes about a bandwidth wide, in time proportional to n_samples + n_queries; "auto" takes what is expected
+        to be faster.
     n_threads : int, optional
         Number of threads; see `threads`. The result does not depend on it.
 
@@ -306,7 +204,7 @@ def kernel_sum(
 
     Notes
     -----
-    Time is proportional to n_samples * n_queries, memory to n_samples + n_queries. With a matrix bandwidth the data
+    Memory is proportional to n_samples + n_queries. With a matrix bandwidth the data
     are whitened first, which loses digits in proportion to their spread in bandwidths.
 
     Examples
@@ -329,7 +227,7 @@ def kernel_sum(
     if kernel not in KERNELS:
         validation.check_option(kernel, "kernel", KERNELS)
     if algorithm != "auto":
-        validation.check_option(algorithm, "algorithm", ("auto", "direct"))
+        validation.check_option(algorithm, "algorithm", ROUTES)
     if rtol != 0:
         validation.check_number(rtol, "rtol", at_least=0)
     if atol != 0:
@@ -347,7 +245,7 @@ def kernel_sum(
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
     prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-    result = prepared.evaluate(Q, log=log, n_threads=n_threads)
+    result = prepared.evaluate(Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads)
     if X.dtype == _FLOAT32:
         return result.astype(np.float32)
     return result[:, 0] if flat else result

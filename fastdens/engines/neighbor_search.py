@@ -63,9 +63,7 @@ def _build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.n
     build_ns = 10.0 * n_samples * (depth + 1) * (1 + n_features / 8)
     for level in range(subtree_level):
         run_blocks(lambda queue: builder.split_level(queue, level), 2**level, n_threads, build_ns / (depth + 1))  # noqa: B023
-    run_blocks(
-        lambda queue: builder.build_subtrees(queue, subtree_level), 2**subtree_level, n_threads, build_ns / 2
-    )
+    run_blocks(lambda queue: builder.build_subtrees(queue, subtree_level), 2**subtree_level, n_threads, build_ns / 2)
     builder.finish()
     return arrays
 
@@ -147,7 +145,9 @@ class Searcher:
             return scaled, far, np.arange(n_queries), np.zeros(n_queries, np.intp)
         leaves = np.empty(n_queries, np.intp)
         run_blocks(
-            lambda queue: self.points.locate(queue, scaled, 4096, leaves), -(-n_queries // 4096), n_threads,
+            lambda queue: self.points.locate(queue, scaled, 4096, leaves),
+            -(-n_queries // 4096),
+            n_threads,
             100.0 * n_queries,
         )
         order, sorted_leaves = np.empty(n_queries, np.int64), np.empty(n_queries, np.intp)
@@ -173,7 +173,9 @@ class Searcher:
                 lambda queue: self.points.nearest(
                     queue, scaled, order, leaves, block_size, k, exclude_self, self.scale, distances, indices
                 ),
-                -(-n_queries // block_size), n_threads, self.estimated_ns(n_queries, k),
+                -(-n_queries // block_size),
+                n_threads,
+                self.estimated_ns(n_queries, k),
             )
         if far is not None:
             distances[far] = _distance_to_all(Q[far], self.point(0))[:, None]
@@ -184,8 +186,13 @@ class Searcher:
         place = int(np.flatnonzero(self.arrays["indices"] == row)[0])
         start, stride = place // self.leaf_size * self.leaf_size, self.leaf_size
         if self.is_tree:
-            node = int(np.flatnonzero((self.arrays["kinds"] > 0) & (self.arrays["starts"] <= place)
-                                      & (place < self.arrays["starts"] + self.arrays["counts"]))[0])
+            node = int(
+                np.flatnonzero(
+                    (self.arrays["kinds"] > 0)
+                    & (self.arrays["starts"] <= place)
+                    & (place < self.arrays["starts"] + self.arrays["counts"])
+                )[0]
+            )
             start = int(self.arrays["starts"][node])
             stride = -(-int(self.arrays["counts"][node]) // self.leaf_size) * self.leaf_size
         first = start * self.n_features + place - start
@@ -217,7 +224,9 @@ class Searcher:
         block_size = QUERIES_PER_BLOCK if self.is_tree else GROUP
         run_blocks(
             lambda queue: self.points.count(queue, scaled, order, leaves, block_size, limits, counts),
-            -(-len(Q) // block_size), n_threads, self.estimated_ns(len(Q)),
+            -(-len(Q) // block_size),
+            n_threads,
+            self.estimated_ns(len(Q)),
         )
         return counts
 
@@ -232,7 +241,9 @@ class Searcher:
         n_blocks = -(-len(Q) // block_size)
         run_blocks(
             lambda queue: self.points.count(queue, scaled, order, leaves, block_size, limits, counts),
-            n_blocks, n_threads, self.estimated_ns(len(Q)),
+            n_blocks,
+            n_threads,
+            self.estimated_ns(len(Q)),
         )
         row_starts = np.concatenate([[0], np.cumsum(counts)])
         n_found = int(row_starts[-1])
@@ -240,10 +251,21 @@ class Searcher:
         if n_found:
             run_blocks(
                 lambda queue: self.points.collect(
-                    queue, scaled, order, leaves, block_size, limits, self.scale, by_distance, row_starts,
-                    indices, distances,
+                    queue,
+                    scaled,
+                    order,
+                    leaves,
+                    block_size,
+                    limits,
+                    self.scale,
+                    by_distance,
+                    row_starts,
+                    indices,
+                    distances,
                 ),
-                n_blocks, n_threads, self.estimated_ns(len(Q)) + 20.0 * n_found,
+                n_blocks,
+                n_threads,
+                self.estimated_ns(len(Q)) + 20.0 * n_found,
             )
         if far is not None:
             of_far = np.repeat(far, counts)

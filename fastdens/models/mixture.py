@@ -59,9 +59,7 @@ class _Progress:
         if self.verbose:
             seconds = time.perf_counter() - self.began
             detail = f": {seconds:.5f} s, lower bound {run.lower_bound:.5f}" if self.verbose > 1 else ""
-            print(
-                f"{'converged' if run.converged else 'not converged'} after {len(run.lower_bounds)} iterations{detail}"
-            )
+            print(f"{'converged' if run.converged else 'not converged'} after {len(run.lower_bounds)} iterations{detail}")
 
 
 class GaussianMixture(Density):

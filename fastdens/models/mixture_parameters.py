@@ -92,7 +92,9 @@ def _first_groups(
 ) -> Groups:
     """Rows by nearest given mean, or as `init_params` says."""
     if means is not None:
-        Z = kmeans_start.whiten(np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), units)
+        Z = kmeans_start.whiten(
+            np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), units
+        )
         labels = kmeans_start.nearest(Z[: len(X)], Z[len(X) :])[0]
     elif init_params == "random":
         return _random_groups(weights, n_components, rng)

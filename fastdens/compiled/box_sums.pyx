@@ -1,0 +1,344 @@
+"""The box-Chebyshev transform: points sorted into boxes, moments, translations axis by axis, evaluation.
+
+Box c of an axis covers [c w, (c + 1) w). The caller chooses w with few significant bits, so that c w is exact and the
+place of a point in its box keeps all its digits, wherever the box lies.
+"""
+
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.math cimport INFINITY, floor
+from libc.stdint cimport int64_t
+
+from fastdens.compiled import instruction_sets
+from fastdens.compiled.blocks cimport BlockQueue
+from fastdens.compiled.kernel_sums cimport fd_bandwidth, tiles as direct_tiles
+
+cdef extern from "box_sums.h" nogil:
+    int FD_BOX_SCRATCH
+    int FD_BOX_MOST_TERMS
+    Py_ssize_t FD_BOX_ROW(Py_ssize_t p)
+    ctypedef struct fd_box_sum_tiles:
+        void (*moments)(
+            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, double *, double *
+        ) noexcept nogil
+        void (*translate)(
+            const double *, const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, double *
+        ) noexcept nogil
+        void (*evaluate)(
+            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, double *, double *
+        ) noexcept nogil
+    const fd_box_sum_tiles fd_box_sum_tiles_of[]
+
+cdef enum:
+    ROWS_IN_BLOCK = 16384  # points per block of the passes over points
+    BOXES_IN_BLOCK = 16  # boxes per block of the passes over boxes
+
+POINTS_PER_BLOCK = ROWS_IN_BLOCK
+BOXES_PER_BLOCK = BOXES_IN_BLOCK
+MOST_TERMS = FD_BOX_MOST_TERMS
+
+cdef const fd_box_sum_tiles *tiles
+
+
+def _use_level(int level):
+    global tiles
+    tiles = &fd_box_sum_tiles_of[level]
+
+
+instruction_sets.register(_use_level)
+
+
+def row_length(Py_ssize_t p):
+    """Numbers that one padded row of an expansion with p terms takes."""
+    return FD_BOX_ROW(p)
+
+
+def cell_ranges(const double[:, ::1] X, const double[::1] widths, double[:, :, ::1] ranges_out, BlockQueue queue):
+    """Smallest and largest box number of each axis, per block of points: `ranges_out[block, axis] = (low, high)`."""
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
+    cdef long long block
+    cdef double low, high
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for a in range(d):
+                low = high = X[block * ROWS_IN_BLOCK, a]
+                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                    low = min(low, X[i, a])
+                    high = max(high, X[i, a])
+                ranges_out[block, a, 0] = floor(low / widths[a])
+                ranges_out[block, a, 1] = floor(high / widths[a])
+
+
+cdef inline double cell_of(double x, double width, double inverse) noexcept nogil:
+    # The quotient by the rounded inverse may fall on the wrong side of an edge; the products are exact and tell.
+    cdef double c = floor(x * inverse)
+    if x < c * width:
+        c -= 1.0
+    elif x >= (c + 1.0) * width:
+        c += 1.0
+    return c
+
+
+def cell_keys(
+    const double[:, ::1] X,
+    const double[::1] widths,
+    const double[::1] lowest,
+    const int64_t[::1] strides,
+    int64_t[::1] keys_out,
+    BlockQueue queue,
+):
+    """The number of each point's box: sum over axes of (box number of the axis - lowest) * stride."""
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
+    cdef long long block
+    cdef double inverse
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for a in range(d):
+                inverse = 1.0 / widths[a]
+                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                    if a == 0:
+                        keys_out[i] = 0
+                    keys_out[i] += <int64_t> (cell_of(X[i, a], widths[a], inverse) - lowest[a]) * strides[a]
+
+
+def counting_sort(const int64_t[::1] keys, Py_ssize_t n_keys, Py_ssize_t[::1] starts_out, Py_ssize_t[::1] order_out):
+    """Order of points by key, keys below `n_keys`; `starts_out[k]` is where key k starts (length n_keys + 2)."""
+    cdef Py_ssize_t n = keys.shape[0], i, k
+    with nogil:
+        for k in range(n_keys + 2):
+            starts_out[k] = 0
+        for i in range(n):
+            starts_out[keys[i] + 2] += 1
+        for k in range(2, n_keys + 2):
+            starts_out[k] += starts_out[k - 1]
+        for i in range(n):
+            k = keys[i] + 1
+            order_out[starts_out[k]] = i
+            starts_out[k] += 1
+
+
+def local_coordinates(
+    const double[:, ::1] X,
+    const Py_ssize_t[::1] order,
+    const double[::1] widths,
+    double[:, ::1] local_out,
+    BlockQueue queue,
+):
+    """Coordinates in [-1, 1] of the points in their boxes, one row per axis, in the order given."""
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
+    cdef long long block
+    cdef double x, inverse
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for a in range(d):
+                inverse = 1.0 / widths[a]
+                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                    x = X[order[i], a]
+                    x -= cell_of(x, widths[a], inverse) * widths[a]
+                    local_out[a, i] = (x + x) * inverse - 1.0
+
+
+def moments(
+    const double[:, ::1] local,
+    const double[::1] weights,
+    const Py_ssize_t[::1] starts,
+    Py_ssize_t p,
+    double[:, ::1] moments_out,
+    BlockQueue queue,
+):
+    """Chebyshev moments of the (weighted) points of each box: box b holds starts[b] ... starts[b + 1] - 1."""
+    cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, k
+    cdef long long block
+    cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError()
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+                if queue.must_stop():
+                    break
+                for k in range(moments_out.shape[1]):
+                    moments_out[b, k] = 0.0
+                tiles.moments(
+                    &local[0, starts[b]], stride, starts[b + 1] - starts[b], d, p,
+                    &weights[starts[b]] if weights is not None else NULL, scratch, &moments_out[b, 0],
+                )
+    PyMem_RawFree(scratch)
+
+
+def translate(
+    const double[:, ::1] sources,
+    const Py_ssize_t[:, ::1] neighbours,
+    const double[:, :, ::1] matrices,
+    Py_ssize_t outer,
+    Py_ssize_t p,
+    Py_ssize_t inner,
+    double[:, ::1] targets_out,
+    BlockQueue queue,
+):
+    """One axis: `targets_out[t]` is the sum over k of matrix k applied to source `neighbours[t, k]` (-1: none)."""
+    cdef Py_ssize_t t, k
+    cdef long long block
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for t in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, targets_out.shape[0])):
+                if queue.must_stop():
+                    break
+                for k in range(targets_out.shape[1]):
+                    targets_out[t, k] = 0.0
+                for k in range(neighbours.shape[1]):
+                    if neighbours[t, k] >= 0:
+                        tiles.translate(
+                            &sources[neighbours[t, k], 0], &matrices[k, 0, 0], outer, p, inner, &targets_out[t, 0]
+                        )
+
+
+def evaluate(
+    const double[:, ::1] local,
+    const Py_ssize_t[::1] order,
+    const Py_ssize_t[::1] starts,
+    Py_ssize_t p,
+    const double[:, ::1] expansions,
+    const double[::1] bounds,
+    double rtol,
+    double atol,
+    double[::1] sums_out,
+    double[::1] bounds_out,
+    unsigned char[::1] failed_out,
+    BlockQueue queue,
+):
+    """Each box's expansion at its queries, in the callers' order, with the box's error bound.
+
+    `failed_out[b]` says whether any query of the box has a bound above rtol * sum + atol; there, bounds are negated.
+    """
+    cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, i, first, last, count, n_values = 256
+    cdef long long block
+    cdef double value
+    cdef double[256] values
+    cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError()
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+                failed_out[b] = 0
+                first = starts[b]
+                while first < starts[b + 1]:
+                    if queue.must_stop():
+                        break
+                    last = min(first + n_values, starts[b + 1])
+                    count = last - first
+                    tiles.evaluate(&local[0, first], stride, count, d, p, &expansions[b, 0], scratch, &values[0])
+                    for i in range(count):
+                        value = values[i]
+                        sums_out[order[first + i]] = value
+                        if bounds[b] <= rtol * (value - bounds[b]) + atol:
+                            bounds_out[order[first + i]] = bounds[b]
+                        else:
+                            bounds_out[order[first + i]] = -1.0
+                            failed_out[b] = 1
+                    first = last
+    PyMem_RawFree(scratch)
+
+
+def near_sums(
+    const double[:, ::1] points,
+    const double[:, ::1] queries,
+    const double[::1] scales,
+    const double[::1] weights,
+    int kernel,
+    double exponent,
+    double inverse,
+    double support,
+    const Py_ssize_t[::1] point_order,
+    const Py_ssize_t[:, :, ::1] ranges,
+    const Py_ssize_t[::1] query_order,
+    const Py_ssize_t[::1] query_starts,
+    const Py_ssize_t[::1] boxes,
+    double[::1] sums_out,
+    double[::1] bounds,
+    BlockQueue queue,
+):
+    """Direct sums over the points around, for the queries of some boxes whose `bounds` is negative.
+
+    `ranges[b]` are the runs (first, end) of `point_order` that surround box `boxes[b]`; its queries are
+    query_order[query_starts[boxes[b]]] and so on. One box is one block of work.
+    """
+    cdef Py_ssize_t d = points.shape[1], b, i, j, a, r, first, count, padded, point
+    cdef long long block
+    cdef fd_bandwidth bandwidth
+    cdef Py_ssize_t size = (d + 2) * 512 * sizeof(double)
+    cdef double *scratch = <double *> PyMem_RawMalloc(size)
+    cdef double *strip
+    cdef double *packed_weights
+    if scratch == NULL:
+        raise MemoryError()
+    strip = scratch + d * 512
+    packed_weights = strip + 512
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            b = boxes[block]
+            for j in range(query_starts[b], query_starts[b + 1]):
+                if bounds[query_order[j]] < 0:
+                    sums_out[query_order[j]] = 0.0
+            count = 0
+            r = 0
+            first = ranges[block, 0, 0]
+            while r < ranges.shape[1]:
+                # Gather points of consecutive runs until the strip is full or no run is left.
+                while count < 512 and r < ranges.shape[1]:
+                    if first >= ranges[block, r, 1]:
+                        r += 1
+                        if r < ranges.shape[1]:
+                            first = ranges[block, r, 0]
+                        continue
+                    point = point_order[first]
+                    for a in range(d):
+                        scratch[a * 512 + count] = points[point, a]
+                    packed_weights[count] = weights[point] if weights is not None else 1.0
+                    count += 1
+                    first += 1
+                if count == 0:
+                    break
+                if queue.must_stop():
+                    break
+                padded = (count + 63) // 64 * 64
+                for i in range(count, padded):
+                    packed_weights[i] = 0.0
+                    for a in range(d):
+                        scratch[a * 512 + i] = INFINITY
+                if padded < 512:  # rows of the strip lie `padded` apart
+                    for a in range(1, d):
+                        for i in range(padded):
+                            scratch[a * padded + i] = scratch[a * 512 + i]
+                for j in range(query_starts[b], query_starts[b + 1]):
+                    if bounds[query_order[j]] < 0:
+                        direct_tiles.on_double.distances(
+                            scratch, padded, d, &queries[query_order[j], 0], &scales[0], strip
+                        )
+                        sums_out[query_order[j]] += direct_tiles.on_double.weighted_sum[kernel](
+                            strip, padded, &bandwidth, packed_weights
+                        )
+                count = 0
+    PyMem_RawFree(scratch)

@@ -1,0 +1,211 @@
+"""Direct kernel sums: every query against every point, any kernel, any dimension, any bandwidth."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.compiled import kernel_sums as compiled
+from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.threads import run_blocks
+
+# Nanoseconds per (query, point) pair on one core, and more per feature: only decides whether threads are worth waking.
+# AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
+PAIR_NS, FEATURE_NS = 0.6, 0.15
+
+# With so few queries the points are cut into runs instead, so that threads have something to share.
+FEW_QUERIES = 256
+POINTS_PER_RUN = 1 << 15
+
+# Outside this range a power of two is taken out of data and bandwidth, so that no square over- or underflows.
+PLAIN_BANDWIDTHS = (2.0**-64, 2.0**64)
+# The same for single precision, where the computation goes on in double instead.
+PLAIN_FLOAT_BANDWIDTHS = (2.0**-20, 2.0**20)
+# Weights spread wider than this are summed in double precision.
+WIDEST_FLOAT_WEIGHTS = 2.0**20
+
+# A sum below the number of points times the largest weight times this has been touched by the clamp of 2^t
+# (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
+SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+class DirectSum:
+    """Points, bandwidth and weights prepared for direct sums of K over them: every query against every point.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        C-contiguous float64 or float32; checked for finite values here.
+    kernel : SmoothingKernel
+    bandwidth : float or ndarray
+        As `check_bandwidth` returns it.
+    weights : ndarray of shape (n_points,), optional
+        Not negative, finite.
+    values : ndarray of shape (n_points, n_values), optional
+        Any finite numbers; multiplied by the weights.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        kernel: SmoothingKernel,
+        bandwidth: float | np.ndarray,
+        weights: np.ndarray | None = None,
+        values: np.ndarray | None = None,
+    ) -> None:
+        n, d = X.shape
+        self.kernel, self.n_points, self.n_features = kernel, n, d
+        self.whitening: tuple[np.ndarray, np.ndarray] | None = None
+        self.scales: np.ndarray | None = None
+        self.factor: float | np.ndarray | None = None  # powers of two, taken out of data and bandwidth
+        self.is_float = X.dtype == _FLOAT32 and values is None
+        if isinstance(bandwidth, float):
+            h = narrowest = widest = bandwidth
+            if not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
+                self.factor = math.ldexp(1.0, -max(math.frexp(h)[1], -1023))
+                h *= self.factor
+        elif bandwidth.ndim == 1:
+            h = 1.0
+            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())
+            if PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
+                self.scales = 1.0 / bandwidth
+            else:
+                self.factor = np.ldexp(1.0, -np.maximum(np.frexp(bandwidth)[1], -1023))
+                self.scales = 1.0 / (bandwidth * self.factor)
+        else:
+            centre = X.mean(axis=0, dtype=np.float64)
+            self.whitening = centre, np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
+            h = narrowest = widest = 1.0
+        if self.is_float:
+            self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
+                weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
+            )
+        self.takes_plain_queries = self.whitening is None and self.factor is None
+        self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
+        self.points = self._pack(X)
+        if self.is_float and self.scales is not None:
+            self.scales = self.scales.astype(np.float32)
+        self.code = kernel.code
+        per_unit = kernel.log2_exponent or 0.0
+        self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
+        self.inverse, self.support = 1.0 / (h * h), h * h
+        self.largest_weight = 1.0
+        self.weights: np.ndarray | None = None
+        self.values: np.ndarray | None = None
+        if weights is not None:
+            self.largest_weight = float(weights.max())
+        if values is not None:
+            self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
+        elif weights is not None:
+            self.weights = self._pad(weights)
+        self.smallest_sum = 0.0
+        if not kernel.is_compact and values is None:
+            self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
+
+    def _pad(self, per_point: np.ndarray) -> np.ndarray:
+        """Numbers per point, padded with zeros as the packed points are padded, in their precision."""
+        padded = np.zeros((*per_point.shape[:-1], self.n_padded), dtype=self.points.dtype)
+        padded[..., : self.n_points] = per_point
+        return padded
+
+    def _transform(self, rows: np.ndarray) -> np.ndarray:
+        """Points or queries in the coordinates of the packed points."""
+        if self.whitening is not None:
+            centre, to_white = self.whitening
+            return (rows - centre) @ to_white
+        if self.factor is not None:
+            with np.errstate(over="ignore"):
+                rows = rows * self.factor
+        return rows
+
+    def _pack(self, X: np.ndarray) -> np.ndarray:
+        d, padded = self.n_features, self.n_padded
+        rows = X if self.takes_plain_queries else self._transform(X)
+        if self.is_float:
+            points = np.empty(d * padded, np.float32)
+            bad = compiled.pack_points_float(rows.astype(np.float32, copy=False), points)
+        else:
+            points = np.empty(d * padded)
+            if rows.dtype == _FLOAT32:
+                rows = rows.astype(np.float64)
+            bad = compiled.pack_points(rows, points)
+        if bad >= 0:
+            validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
+            raise ValueError(
+                f"bandwidth is too small for the spread of the data: row {bad // d} of X overflows when divided by it"
+            )
+        return points
+
+    def _queries(self, Q: np.ndarray) -> np.ndarray:
+        rows = self._transform(Q)
+        if self.factor is not None:  # a query too far away to be scaled is still far away
+            rows = np.clip(rows, -np.finfo(float).max, np.finfo(float).max)
+        return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
+
+    def evaluate(
+        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
+    ) -> np.ndarray:
+        """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
+
+        `own[j]` is the index of the point that query j leaves out, or -1.
+        """
+        m = len(Q)
+        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
+        n_padded = self.n_padded
+        per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
+        n_runs = -(-n_padded // per_run)
+        n_values = 1 if self.values is None else len(self.values)
+        sums = np.empty((n_runs, m, n_values))
+        direct = compiled.direct_sums_float if self.is_float else compiled.direct_sums
+
+        def work(queue: Any) -> None:
+            direct(
+                self.points, queries, self.code, self.exponent, self.inverse, self.support,
+                self.scales, self.weights, self.values, own, per_run, sums, queue,
+            )  # fmt: skip
+
+        n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        if self.values is not None:
+            return sums.sum(axis=0)
+        result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
+        if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
+            small = np.flatnonzero(result < self.smallest_sum)
+            logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
+            if log:
+                with np.errstate(divide="ignore"):
+                    result = np.log(result)
+                result[small] = logs
+                return result
+            result[small] = np.exp(logs)
+        if log:
+            with np.errstate(divide="ignore"):
+                return np.log(result)
+        return result
+
+    def _log_sums(self, queries: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
+        """ln of sums that double precision cannot hold, relative to the largest term."""
+        m, n_padded = len(queries), self.n_padded
+        queries = np.ascontiguousarray(queries, dtype=np.float64)
+        points = self.points.astype(np.float64, copy=False)
+        scales = None if self.scales is None else self.scales.astype(np.float64, copy=False)
+        log2_weights = None
+        if self.weights is not None:
+            with np.errstate(divide="ignore"):
+                log2_weights = np.log2(self.weights.astype(np.float64, copy=False))
+        largest, sums = np.empty(m), np.empty(m)
+
+        def work(queue: Any) -> None:
+            compiled.direct_log2_sums(
+                points, queries, self.exponent, self.kernel.exponent_of_distance,
+                scales, log2_weights, own, largest, sums, queue,
+            )  # fmt: skip
+
+        n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        return (largest + np.log2(sums)) * math.log(2)
