@@ -10,7 +10,8 @@ with r, is at most the envelope e_i(s) = h at that radius. The envelope has a cl
 
     E_i = (k / N) (1 + d ln(R / c) + 1 / 2),    c = max(r(x_i) / 2, floor),
 
-(for c <= R), so one draws i with probability proportional to u_i E_i, x about x_i from e_i, and accepts with probability
+(for c <= R), so one draws i with probability proportional to u_i E_i, x about x_i from e_i, and accepts it with
+probability
 
     h(x) / e_i(|x - x_i|) 1[|x - x_i| <= r(x)] k / m(x),
 
