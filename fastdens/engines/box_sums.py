@@ -62,7 +62,6 @@ def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
     matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
     for k, offset in enumerate(range(-reach, reach + 1)):
-
         coefficients = to_coefficients @ _gaussian(beta, offset, nodes) @ to_coefficients.T
         matrices[k, :, :terms] = coefficients.T
         missed = np.abs(chebyshev.T @ coefficients @ chebyshev - _gaussian(beta, offset, places)).max()
