@@ -78,15 +78,13 @@ class Comparison:
         self.call()
 
     def track_error(self, case: str, implementation: str) -> float:
-        if implementation == "reference":
-            raise NotImplementedError("the reference is what the others are compared with")
         return self.error
 
     track_error.unit = "largest error / largest value"  # type: ignore[attr-defined]
 
     def track_time_over_reference(self, case: str, implementation: str) -> float:
         if implementation == "reference":
-            raise NotImplementedError("the reference is what the others are compared with")
+            return 1.0
         reference = self.prepare(case, "reference")
         return float(f"{shortest_time(self.call) / shortest_time(reference):.3g}")
 
