@@ -143,9 +143,7 @@ class KNeighborsDensity(Density):
             k = min(int(self.n_neighbors), len(points))
         balls = NeighborBalls(tree, weights, k, n_threads)
         own_radii, _ = balls.radii(points)
-        estimate = IntegrableEstimate(
-            balls, points, weights, own_radii, _tail_start(own_radii, weights, floor), floor
-        )
+        estimate = IntegrableEstimate(balls, points, weights, own_radii, _tail_start(own_radii, weights, floor), floor)
         mass, error = estimate.mass() if self.normalized else (math.nan, math.nan)
 
         self.n_neighbors_, self.radius_floor_, self.tail_start_ = k, floor, estimate.tail_start
