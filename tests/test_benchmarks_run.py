@@ -25,7 +25,7 @@ def suites():
     for name in FILES:
         module = importlib.import_module(f"benchmarks.{name}")
         for suite in vars(module).values():
-            if inspect.isclass(suite) and suite.__module__ == module.__name__:
+            if inspect.isclass(suite) and suite.__module__ == module.__name__ and methods(suite):
                 yield pytest.param(suite, id=f"{name}.{suite.__name__}")
 
 
