@@ -50,14 +50,9 @@ class Comparison(ABC):
     def __init_subclass__(cls) -> None:
         cls.params = [list(cls.cases), list(cls.implementations)]
 
-<<<<<<< HEAD
-    @abstractmethod  # asv leaves abstract classes alone
-    def prepare(self, case: str, implementation: str) -> Callable[[], Any]: ...
-=======
     @abstractmethod  # which also tells asv that there is nothing to run in this class itself
     def prepare(self, case: str, implementation: str) -> Callable[[], Any]:
         """The function to time."""
->>>>>>> main
 
     def setup(self, case: str, implementation: str) -> None:
         self.call = self.prepare(case, implementation)
