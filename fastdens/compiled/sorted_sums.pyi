@@ -6,6 +6,7 @@ POINTS_PER_RUN: int
 RUNS_PER_BLOCK: int
 CELLS_PER_BLOCK: int
 QUERIES_PER_BLOCK: int
+MARGIN: int
 
 def n_moments(kernel: int) -> int: ...
 def cut(
@@ -47,6 +48,7 @@ def evaluate(
     run_cells: np.ndarray,
     cell_runs: np.ndarray,
     centres: np.ndarray,
+    halves: np.ndarray,
     before: np.ndarray,
     onward: np.ndarray,
     left: np.ndarray | None,

@@ -9,10 +9,20 @@ tophat 1; epanechnikov, biweight, triweight 1, t ... t^(2s); linear 1, t; cosine
 exponential exp(t), exp(-t).
 """
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, fabs
 
+from fastdens.compiled import instruction_sets
 from fastdens.compiled.blocks cimport BlockQueue
 from fastdens.compiled.kernel_sums cimport fd_bandwidth, tiles as direct_tiles
+
+cdef extern from "sorted_sums.h" nogil:
+    int FD_SORTED_MARGIN
+    ctypedef double (*fd_run_sum)(
+        const double *, const double *, Py_ssize_t, Py_ssize_t, double, const fd_bandwidth *
+    ) noexcept nogil
+    ctypedef struct fd_sorted_sum_tiles:
+        fd_run_sum *run_sum
+    const fd_sorted_sum_tiles fd_sorted_sum_tiles_of[]
 
 cdef enum:
     RUN = 16
@@ -21,8 +31,8 @@ cdef enum:
     CELLS_IN_BLOCK = 64
     QUERIES_IN_BLOCK = 2048
     FEW_POINTS = 96  # so many points are summed directly, which costs no more than their moments
-    STRIP = 512
-    STRIP_STEP = 32  # strips of doubles are multiples of this many
+    STRIP = 64  # room for a run and two sums, in a multiple of what the direct tiles take at a time
+    POINTS_AT_ONCE = 4096  # between two looks for Ctrl-C
     # A sum smaller than its terms by more than this factor has lost digits and is formed again directly.
     LARGEST_LOSS = 128
     TOPHAT = 1  # codes of smoothing_kernels.py
@@ -41,6 +51,17 @@ POINTS_PER_RUN = RUN
 RUNS_PER_BLOCK = RUNS_IN_BLOCK
 CELLS_PER_BLOCK = CELLS_IN_BLOCK
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
+MARGIN = FD_SORTED_MARGIN
+
+cdef const fd_sorted_sum_tiles *tiles
+
+
+def _use_level(int level):
+    global tiles
+    tiles = &fd_sorted_sum_tiles_of[level]
+
+
+instruction_sets.register(_use_level)
 
 
 def n_moments(int kernel):
@@ -221,6 +242,7 @@ cdef struct Table:
     const Py_ssize_t *run_cells
     const Py_ssize_t *cell_runs
     const double *centres
+    const double *halves
     const double *before
     const double *onward
     Py_ssize_t n_runs
@@ -231,54 +253,27 @@ cdef struct Table:
     fd_bandwidth bandwidth
 
 
-cdef inline double strip_sum(
-    const Table *table, double *strip, double *strip_weights, Py_ssize_t count
+cdef inline double run_sum(
+    const Table *table, double q, Py_ssize_t first, Py_ssize_t last, Py_ssize_t own
 ) noexcept nogil:
-    """Sum of K over `count` squared distances; the strip has room to be padded."""
-    cdef Py_ssize_t i, padded = (count + STRIP_STEP - 1) // STRIP_STEP * STRIP_STEP
-    for i in range(count, padded):
-        strip[i] = INFINITY
-        strip_weights[i] = 0.0
-    if table.weights == NULL and table.kernel != EXPONENTIAL:
-        return direct_tiles.on_double.sum[table.kernel](strip, padded, &table.bandwidth)
-    return direct_tiles.on_double.weighted_sum[table.kernel](strip, padded, &table.bandwidth, strip_weights)
-
-
-cdef inline Py_ssize_t gather(
-    const Table *table, double q, Py_ssize_t first, Py_ssize_t last, Py_ssize_t own, double *strip,
-    double *strip_weights, Py_ssize_t count,
-) noexcept nogil:
-    """Append the squared distances of points first ... last - 1 to a strip; returns its new length."""
-    cdef Py_ssize_t i
-    cdef double difference
-    for i in range(last - first):
-        difference = table.points[first + i] - q
-        strip[count + i] = difference * difference
-    if table.weights != NULL:
-        for i in range(last - first):
-            strip_weights[count + i] = table.weights[first + i]
-    elif table.kernel == EXPONENTIAL:
-        for i in range(last - first):
-            strip_weights[count + i] = 1.0
-    if first <= own < last:
-        strip[count + own - first] = INFINITY
-        strip_weights[count + own - first] = 0.0
-    return count + last - first
+    """Direct sum over points first ... last - 1 but `own`; they are few."""
+    return tiles.run_sum[table.kernel](
+        table.points + first, table.weights + first if table.weights != NULL else NULL, last - first,
+        own - first if first <= own < last else -1, q, &table.bandwidth,
+    )
 
 
 cdef double sum_over(
-    const Table *table, double q, Py_ssize_t first, Py_ssize_t last, Py_ssize_t own, double *strip,
-    double *strip_weights, BlockQueue queue,
+    const Table *table, double q, Py_ssize_t first, Py_ssize_t last, Py_ssize_t own, BlockQueue queue
 ) noexcept nogil:
-    """Direct sum over points first ... last - 1."""
+    """Direct sum over points first ... last - 1 but `own`."""
     cdef double total = 0.0
     cdef Py_ssize_t step
     while first < last:
-        if last - first > STRIP and queue.must_stop():
+        if last - first > POINTS_AT_ONCE and queue.must_stop():
             break
-        step = min(STRIP, last - first)
-        gather(table, q, first, first + step, own, strip, strip_weights, 0)
-        total += strip_sum(table, strip, strip_weights, step)
+        step = min(POINTS_AT_ONCE, last - first)
+        total += run_sum(table, q, first, first + step, own)
         first += step
     return total
 
@@ -321,7 +316,7 @@ cdef bint add_runs(
     """Add the sum over runs first ... last - 1; false where they are neither prefix nor suffix of a cell."""
     cdef Py_ssize_t cell, start, end
     cdef const double *m
-    cdef double v, half
+    cdef double v
     while first < last:
         cell = table.run_cells[first]
         start, end = table.cell_runs[cell], table.cell_runs[cell + 1]
@@ -331,9 +326,8 @@ cdef bint add_runs(
             m = &table.before[last * table.n_moments]
         else:
             return False
-        half = (table.points[table.run_starts[end] - 1] - table.points[table.run_starts[start]]) * table.inverse * 0.5
         v = (q - table.centres[cell]) * table.inverse
-        total[0] += by_moments(table.kernel, m, v, half, side, size)
+        total[0] += by_moments(table.kernel, m, v, table.halves[cell], side, size)
         first = end
     return True
 
@@ -345,86 +339,89 @@ cdef inline bint is_below(const Table *table, double x, double q) noexcept nogil
 
 
 cdef double compact_sum(
-    const Table *table, double q, Py_ssize_t low, Py_ssize_t high, Py_ssize_t split, Py_ssize_t own, double *strip,
-    double *strip_weights, BlockQueue queue,
+    const Table *table, double q, Py_ssize_t low, Py_ssize_t high, Py_ssize_t split, Py_ssize_t own, BlockQueue queue
 ) noexcept nogil:
     """Sum over runs low ... high, of which only the first and the last may have points out of reach.
 
-    `split` is the first run with points at or above q.
+    `split` is the first run with points at or above q, or that of `own`.
     """
-    cdef Py_ssize_t first = table.run_starts[low], last = table.run_starts[high + 1], count = 0, after
-    cdef double total = 0.0, size = 0.0
+    cdef Py_ssize_t first = table.run_starts[low], last = table.run_starts[high + 1], after = split
+    cdef double total = 0.0, size = 0.0, at_edges
     cdef bint whole = True
     if last - first <= FEW_POINTS:
-        return sum_over(table, q, first, last, own, strip, strip_weights, queue)
-    count = gather(table, q, first, table.run_starts[low + 1], own, strip, strip_weights, 0)
-    count = gather(table, q, table.run_starts[high], last, own, strip, strip_weights, count)
+        return run_sum(table, q, first, last, own)
+    at_edges = run_sum(table, q, first, table.run_starts[low + 1], own)
+    at_edges += run_sum(table, q, table.run_starts[high], last, own)
     if own < 0 and table.kernel != LINEAR:
         whole = add_runs(table, q, low + 1, high, 1, &total, &size)
     else:
-        after = split
         if low < split < high and (own >= 0 or table.points[table.run_starts[split]] < q):
-            count = gather(
-                table, q, table.run_starts[split], table.run_starts[split + 1], own, strip, strip_weights, count
-            )
+            at_edges += run_sum(table, q, table.run_starts[split], table.run_starts[split + 1], own)
             after = split + 1
         whole = add_runs(table, q, low + 1, min(split, high), -1, &total, &size)
         whole = whole and add_runs(table, q, max(after, low + 1), high, 1, &total, &size)
-    total += strip_sum(table, strip, strip_weights, count)
+    total += at_edges
     if not whole or not total * LARGEST_LOSS >= size:
-        return sum_over(table, q, first, last, own, strip, strip_weights, queue)
+        return sum_over(table, q, first, last, own, queue)
     return total
 
 
 cdef double exponential_sum(
     const Table *table, double q, Py_ssize_t split, Py_ssize_t own, const double *left, const double *right,
-    double *strip, double *strip_weights, double *nearest_out,
+    double *nearest_out,
 ) noexcept nogil:
     """Sum of exp(-(|q - x| / h - nearest_out)); `split` is the first run with points at or above q, or of `own`."""
-    cdef Py_ssize_t cell, count = 0, i, first_run, last_run
-    cdef double v, rising, falling, total = 0.0, nearest = INFINITY, distance
+    cdef Py_ssize_t cell, count = 0, i, first = 0, last = 0
+    cdef double v, rising, falling, total = 0.0, nearest
+    cdef double strip[STRIP]
+    cdef double strip_weights[STRIP]
     cdef bint is_inside = split < table.n_runs and (
         table.points[table.run_starts[table.cell_runs[table.run_cells[split]]]] <= q)
-    if split < table.n_runs:
-        cell = table.run_cells[split]
-    else:
-        cell = table.run_cells[table.n_runs - 1] + 1
+    cell = table.run_cells[split] if split < table.n_runs else table.run_cells[table.n_runs - 1] + 1
+    # Distances in the strip: to the cells before and after, which stand for all points beyond, and to few points.
+    if cell > 0:
+        strip[0] = q - table.points[table.run_starts[table.cell_runs[cell]] - 1]
+        strip_weights[0] = left[cell - 1]
+        count = 1
     if is_inside:
-        first_run, last_run = table.cell_runs[cell], table.cell_runs[cell + 1]
-        count = gather(
-            table, q, table.run_starts[split], table.run_starts[split + 1], own, strip, strip_weights, 0
-        )
+        first, last = table.run_starts[split], table.run_starts[split + 1]
         v = (q - table.centres[cell]) * table.inverse
         both_exponentials(v, &rising, &falling)
-        if split > first_run:
+        if split > table.cell_runs[cell]:
             total += falling * table.before[2 * split]
-        if split + 1 < last_run:
+        if split + 1 < table.cell_runs[cell + 1]:
             total += rising * table.onward[2 * (split + 1) + 1]
-    if cell > 0:
-        distance = q - table.points[table.run_starts[table.cell_runs[cell]] - 1]
-        strip[count], strip_weights[count] = distance * distance, left[cell - 1]
-        count += 1
-    if is_inside:
         cell += 1
     if cell <= table.run_cells[table.n_runs - 1]:
-        distance = table.points[table.run_starts[table.cell_runs[cell]]] - q
-        strip[count], strip_weights[count] = distance * distance, right[cell]
+        strip[count] = table.points[table.run_starts[table.cell_runs[cell]]] - q
+        strip_weights[count] = right[cell]
         count += 1
-    if total > 0:
-        nearest = 0.0
+    nearest_out[0] = 0.0
+    if is_inside and (own < 0 or total > 0):
+        total += run_sum(table, q, first, last, own)
     else:
+        for i in range(first, last):
+            if i != own:
+                strip[count] = fabs(table.points[i] - q)
+                strip_weights[count] = table.weights[i] if table.weights != NULL else 1.0
+                count += 1
+        nearest = INFINITY
         for i in range(count):
             nearest = min(nearest, strip[i])
-        nearest = sqrt(nearest)
-    nearest_out[0] = 0.0
-    if nearest * table.inverse > FAR:
         if nearest == INFINITY:
             return 0.0
-        for i in range(count):
-            distance = sqrt(strip[i]) - nearest
-            strip[i] = distance * distance
-        nearest_out[0] = nearest * table.inverse
-    return total + strip_sum(table, strip, strip_weights, count)
+        if nearest * table.inverse > FAR:
+            for i in range(count):
+                strip[i] -= nearest
+            nearest_out[0] = nearest * table.inverse
+    for i in range(count):
+        strip[i] *= strip[i]
+    for i in range(count, STRIP):
+        strip[i] = INFINITY
+        strip_weights[i] = 0.0
+    return total + direct_tiles.on_double.weighted_sum[EXPONENTIAL](
+        strip, STRIP if count > STRIP // 2 else STRIP // 2, &table.bandwidth, strip_weights
+    )
 
 
 cdef Py_ssize_t first_run_reaching(const Table *table, double q, bint within) noexcept nogil:
@@ -458,12 +455,13 @@ cdef Py_ssize_t run_of_point(const Table *table, Py_ssize_t low, Py_ssize_t poin
 def evaluate(
     const double[::1] points, const double[::1] weights, int kernel, double bandwidth, double exponent,
     const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
-    const double[::1] centres, const double[:, ::1] before, const double[:, ::1] onward, const double[::1] left,
-    const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order, const Py_ssize_t[::1] own,
+    const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
+    const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order, const Py_ssize_t[::1] own,
     double[::1] sums_out, double[::1] nearest_out, BlockQueue queue,
 ):
     """Sums at ascending queries, written to their places `order`.
 
+    Points (and weights) are followed by MARGIN zeros, which are read and do not count.
     `own[j]` is the sorted place of the point, equal to query j, that it leaves out, or -1; own may be None. With the
     exponential kernel, the sum is `sums_out` times exp(-`nearest_out`); `left` and `right` are needed then alone.
     """
@@ -473,11 +471,10 @@ def evaluate(
     cdef const double *right_sums = &right[0] if right is not None else NULL
     cdef long long block
     cdef double q, difference
-    cdef double strip[STRIP]
-    cdef double strip_weights[STRIP]
     table.points, table.run_starts, table.run_cells = &points[0], &run_starts[0], &run_cells[0]
     table.weights = &weights[0] if weights is not None else NULL
     table.cell_runs, table.centres = &cell_runs[0], &centres[0]
+    table.halves = &halves[0]
     table.before, table.onward = &before[0, 0], &onward[0, 0]
     table.n_runs, table.n_moments, table.kernel = run_cells.shape[0], before.shape[1], kernel
     table.inverse, table.reach = 1.0 / bandwidth, bandwidth * bandwidth
@@ -503,7 +500,7 @@ def evaluate(
                     taken = run_of_point(&table, split, place)
                 if kernel == EXPONENTIAL:
                     sums_out[order[j]] = exponential_sum(
-                        &table, q, taken, place, left_sums, right_sums, strip, strip_weights, &nearest_out[order[j]]
+                        &table, q, taken, place, left_sums, right_sums, &nearest_out[order[j]]
                     )
                     continue
                 while low < table.n_runs and is_below(&table, points[run_starts[low + 1] - 1], q):
@@ -516,6 +513,4 @@ def evaluate(
                     high += 1
                 sums_out[order[j]] = 0.0
                 if low <= high:
-                    sums_out[order[j]] = compact_sum(
-                        &table, q, low, high, taken, place, strip, strip_weights, queue
-                    )
+                    sums_out[order[j]] = compact_sum(&table, q, low, high, taken, place, queue)

@@ -20,6 +20,12 @@ from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
 
 
+def _with_margin(numbers: np.ndarray) -> np.ndarray:
+    padded = np.zeros(len(numbers) + compiled.MARGIN)
+    padded[: len(numbers)] = numbers
+    return padded
+
+
 class SortedSum:
     """Points on a line, sorted and summed once for any number of evaluations.
 
@@ -49,25 +55,28 @@ class SortedSum:
         if weights is not None and not (weights > 0).all():
             kept = np.flatnonzero(weights)
             x, weights = x[kept], weights[kept]
-        self.points, self.order = sort_with_places(x, n_threads)
-        self.weights = None if weights is None else weights[self.order]
+        points, self.order = sort_with_places(x, n_threads)
+        self._padded_points = _with_margin(points)
+        self._padded_weights = None if weights is None else _with_margin(weights[self.order])
         if kept is not None:
             self.order = kept[self.order]
-        n = len(self.points)
+        n = len(points)
+        self.points = points = self._padded_points[:n]
         run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
         cell_runs = np.empty(n + 1, dtype=np.intp)
-        n_runs, n_cells = compiled.cut(self.points, bandwidth, run_starts, run_cells, cell_runs)
+        n_runs, n_cells = compiled.cut(points, bandwidth, run_starts, run_cells, cell_runs)
         self.run_starts, self.run_cells = run_starts[: n_runs + 1].copy(), run_cells[:n_runs].copy()
         self.cell_runs = cell_runs[: n_cells + 1].copy()
         bounds = self.run_starts[self.cell_runs]
-        first, last = self.points[bounds[:-1]], self.points[bounds[1:] - 1]
+        first, last = points[bounds[:-1]], points[bounds[1:] - 1]
         self.centres = first + (last - first) / 2
+        self.halves = (last - first) / (2 * bandwidth)
         count = compiled.n_moments(kernel.code)
         moments, before, onward = (np.empty((n_runs, count)) for _ in range(3))
 
         def of_runs(queue: Any) -> None:
             compiled.run_moments(
-                self.points, self.weights, kernel.code, bandwidth, self.run_starts, self.run_cells, self.centres,
+                points, self._padded_weights, kernel.code, bandwidth, self.run_starts, self.run_cells, self.centres,
                 moments, queue,
             )  # fmt: skip
 
@@ -116,9 +125,10 @@ class SortedSum:
 
         def work(queue: Any) -> None:
             compiled.evaluate(
-                self.points, self.weights, self.kernel.code, self.bandwidth,
+                self._padded_points, self._padded_weights, self.kernel.code, self.bandwidth,
                 (self.kernel.log2_exponent or 0.0) / self.bandwidth,
-                self.run_starts, self.run_cells, self.cell_runs, self.centres, self.before, self.onward,
+                self.run_starts, self.run_cells, self.cell_runs, self.centres, self.halves,
+                self.before, self.onward,
                 self.left, self.right, queries, order, places, sums, nearest, queue,
             )  # fmt: skip
 
