@@ -193,7 +193,7 @@ class BoxTransform:
         self.widths = np.ldexp(np.round(mantissa * 64) / 64, exponent)
         betas = self.widths / bandwidths
         self.axes = [
-            axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b) + 1) for b in betas
+            axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b)) for b in betas
         ]
         self.tail = max(axis.tail for axis in self.axes)
         self.range = cell_range(X, self.widths, n_threads)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "box_sums.h"
 #include "em.h"
 #include "kernel_sums.h"
 #include "neighbors.h"
@@ -111,7 +112,7 @@ static void check_logarithms(const fd_kernel_sum_tiles *tiles) {
     }
 }
 
-/* --- subsets: against the base set, whose own tests are the Python ones; neighbours, em: against definitions ------ */
+/* --- subsets, neighbours, em: against the base set, whose own tests are the Python ones ---------------------------- */
 
 static void check_subsets(const struct fd_subsets_tiles *tiles) {
     enum { LOW = 2 * FD_SUBSETS_LOW_MULTIPLE, HIGH = 5 };
@@ -180,89 +181,113 @@ static void check_neighbors(const struct fd_neighbor_tiles *tiles, ptrdiff_t k) 
     }
 }
 
-static void check_em(const struct fd_em_tiles *tiles, ptrdiff_t d) {
-    enum { D = 9, N = 5 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = (D + 4) * (D + 4) };
-    static double x[D * N], factor[D * D], scratch[(D + 1) * N], white[D * N], root[K * N], half[K * N];
-    double mean[D], largest[N], component[N], weights[N], scale[N], log_likelihood[N], sums[SUMS];
+static void check_em(const struct fd_em_tiles *tiles) {
+    enum { D = 5, N = 4 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = 8 * (D + 1) };
+    static double x[D * N], factor[D * D], scratch[2 * (D + 1) * N], square[N], roots[K * N], halves[K * N];
+    double mean[D], largest[N], component[N], weights[N], scale[N], log_likelihood[N], sums[SUMS], base_sums[SUMS];
+    const struct fd_em_tiles *base = &fd_em_tiles[FD_BASE];
     for (int i = 0; i < D * N; i++) x[i] = 4 * uniform() - 2;
     for (int a = 0; a < D; a++) mean[a] = uniform();
-    for (int i = 0; i < N; i++) weights[i] = 0.5 + uniform();
-    for (int a = 0; a < d; a++)
-        for (int b = 0; b < d; b++) factor[a * d + b] = b < a ? uniform() - 0.5 : b == a ? 0.5 + uniform() : 0;
-
-    tiles->square_full(x, d, N, mean, factor, scratch, root);
-    tiles->square_diag(x, d, N, mean, factor, scratch, root + N);
-    tiles->square_spherical(x, d, N, mean, factor, scratch, root + 2 * N);
-    tiles->whiten(x, d, N, mean, factor, scratch, white);
+    for (int i = 0; i < N; i++) weights[i] = 0.5 + uniform(), largest[i] = -INFINITY, component[i] = -1;
+    for (int a = 0; a < D; a++)
+        for (int b = 0; b < D; b++) factor[a * D + b] = b < a ? uniform() - 0.5 : b == a ? 0.5 + uniform() : 0;
     for (int i = 0; i < N; i++) {
         double full = 0, diag = 0, spherical = 0;
-        for (int a = 0; a < d; a++) {
-            const double difference = x[a * N + i] - mean[a];
+        for (int a = 0; a < D; a++) {
             double y = 0;
-            for (int b = 0; b <= a; b++) y += factor[a * d + b] * (x[b * N + i] - mean[b]);
-            full += y * y, diag += difference * factor[a] * difference * factor[a];
-            spherical += difference * factor[0] * difference * factor[0];
-            expect(fabs(white[a * N + i] - y) <= 1e-14, "whitened feature", white[a * N + i], y);
+            const double difference = x[a * N + i] - mean[a];
+            for (int b = 0; b <= a; b++) y += factor[a * D + b] * (x[b * N + i] - mean[b]);
+            full += y * y, diag += pow(factor[a] * difference, 2), spherical += pow(factor[0] * difference, 2);
         }
-        expect_close("square, full", root[i], full, 1e-13);
-        expect_close("square, diagonal", root[N + i], diag, 1e-13);
-        expect_close("square, spherical", root[2 * N + i], spherical, 1e-13);
+        tiles->square_full(x, D, N, mean, factor, scratch, square);
+        expect_close("square, full", square[i], full, 1e-13);
+        tiles->square_diag(x, D, N, mean, factor, scratch, square);
+        expect_close("square, diagonal", square[i], diag, 1e-13);
+        tiles->square_spherical(x, D, N, mean, factor, scratch, square);
+        expect_close("square, spherical", square[i], spherical, 1e-13);
     }
-
-    for (int i = 0; i < K * N; i++) root[i] = 10 * uniform();
-    root[0] = INFINITY, root[N] = NAN, root[2 * N] = 1;
     for (int k = 0; k < K; k++) {
-        memcpy(half + k * N, root + k * N, sizeof(double) * N);
-        tiles->keep_largest(half + k * N, 2.0, k, N, largest, component);
+        for (int i = 0; i < N; i++) halves[k * N + i] = 20 * uniform();
+        memcpy(roots + k * N, halves + k * N, N * sizeof(double));
+        tiles->keep_largest(roots + k * N, -1.5, k, N, largest, component);
     }
-    expect(half[0] == FD_EM_FLOOR && half[N] == FD_EM_FLOOR, "floor of a log-density", half[0], FD_EM_FLOOR);
     for (int i = 0; i < N; i++) {
-        double most = half[i];
+        double most = -INFINITY;
         for (int k = 0; k < K; k++) {
-            if (i > 0) expect_close("half log-density", half[k * N + i], 2.0 - root[k * N + i], 0);
-            most = fmax(most, half[k * N + i]);
+            expect_close("half log-density", roots[k * N + i], -1.5 - halves[k * N + i], 0);
+            most = fmax(most, roots[k * N + i]);
         }
         expect_close("largest half log-density", largest[i], most, 0);
-        expect_close("its component", half[(int)component[i] * N + i], most, 0);
+        expect_close("its component", roots[(int)component[i] * N + i], most, 0);
     }
-
-    memcpy(root, half, sizeof(half));
-    tiles->normalise(root, K, N, -510, largest, weights, scale, log_likelihood);
+    memcpy(halves, roots, sizeof(roots));
+    tiles->normalise(roots, K, N, -500, largest, weights, scale, log_likelihood);
     for (int i = 0; i < N; i++) {
         double total = 0;
-        for (int k = 0; k < K; k++) total += exp2(2 * half[k * N + i]);
-        expect(fabs(log_likelihood[i] - log(total)) <= 1e-14, "log-likelihood", log_likelihood[i], log(total));
-        for (int k = 0; k < K; k++) {
-            const double r = root[k * N + i] * scale[i];
-            expect(fabs(r * r - weights[i] * exp2(2 * half[k * N + i]) / total) <= 1e-14, "responsibility", r * r,
-                   weights[i] * exp2(2 * half[k * N + i]) / total);
+        for (int k = 0; k < K; k++) total += exp2(2 * halves[k * N + i]);
+        expect(fabs(log_likelihood[i] - log(total)) <= 1e-13, "log-likelihood", log_likelihood[i], log(total));
+        for (int k = 0; k < K; k++)
+            expect_close("responsibility", pow(roots[k * N + i] * scale[i], 2),
+                         weights[i] * exp2(2 * halves[k * N + i]) / total, 1e-13);
+    }
+    memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
+    tiles->scatter_full(x, D, N, mean, roots, scale, scratch, sums);
+    base->scatter_full(x, D, N, mean, roots, scale, scratch, base_sums);
+    for (int i = 0; i < SUMS; i++) expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, full", sums[i], base_sums[i]);
+    memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
+    tiles->scatter_diag(x, D, N, mean, roots, scale, scratch, sums);
+    for (int i = 0; i < N; i++) {
+        const double r = pow(roots[i] * scale[i], 2);
+        base_sums[0] += r;
+        for (int a = 0; a < D; a++) {
+            const double difference = x[a * N + i] - mean[a];
+            base_sums[1 + a] += r * difference, base_sums[1 + D + a] += r * difference * difference;
         }
     }
+    for (int i = 0; i < 1 + 2 * D; i++)
+        expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, diagonal", sums[i], base_sums[i]);
+}
 
-    memset(sums, 0, sizeof(sums));
-    tiles->scatter_full(x, d, N, mean, root, scale, scratch, sums);
-    const double *next = sums;
-    for (int first = 0; first < d + 1; first += 4)
-        for (int b = 0; b < first + 4 && b < d + 1; b++)
-            for (int a = first; a < first + 4; a++, next++) {
-                double wanted = 0;
-                for (int i = 0; i < N && a < d + 1; i++) {
-                    const double r = root[i] * scale[i];
-                    wanted += r * r * (a < d ? x[a * N + i] - mean[a] : 1) * (b < d ? x[b * N + i] - mean[b] : 1);
-                }
-                if (b <= a) expect(fabs(*next - wanted) <= 1e-12, "scatter, full", *next, wanted);
-            }
-    memset(sums, 0, sizeof(sums));
-    tiles->scatter_diag(x, d, N, mean, root + N, scale, scratch, sums);
-    for (int a = -1; a < d; a++) {
-        double total = 0, first = 0, second = 0;
-        for (int i = 0; i < N; i++) {
-            const double r = root[N + i] * scale[i], y = a < 0 ? 0 : x[a * N + i] - mean[a];
-            total += r * r, first += r * r * y, second += r * r * y * y;
+static void check_box_sums(const fd_box_sum_tiles *tiles, ptrdiff_t d, ptrdiff_t p) {
+    enum { N = 2 * FD_BOX_BATCH, MOST = 24 * 24 * 24 };
+    static double local[3 * N], weights[N], scratch[FD_BOX_SCRATCH], matrix[24 * 24];
+    static double moments[MOST], wanted[MOST], moved[MOST], out[N];
+    const ptrdiff_t row = FD_BOX_ROW(p), n = N - 3;
+    ptrdiff_t rows = 1;
+    for (int a = 1; a < d; a++) rows *= p;
+    for (int i = 0; i < 3 * N; i++) local[i] = 2 * uniform() - 1;
+    for (int i = 0; i < N; i++) weights[i] = i < n ? uniform() : 0;
+    memset(moments, 0, sizeof(moments));
+    tiles->moments(local, N, n, d, p, weights, scratch, moments);
+    for (ptrdiff_t j = 0; j < rows * row; j++) { /* T_k(s) = cos(k arccos s), the first axis innermost */
+        double sum = 0;
+        for (ptrdiff_t i = 0; i < n && j % row < p; i++) {
+            double term = weights[i] * cos((double)(j % row) * acos(local[i]));
+            if (d > 1) term *= cos((double)(j / row % p) * acos(local[N + i]));
+            if (d > 2) term *= cos((double)(j / row / p) * acos(local[2 * N + i]));
+            sum += term;
         }
-        if (a < 0) expect(fabs(sums[0] - total) <= 1e-12, "total, diagonal", sums[0], total);
-        if (a >= 0) expect(fabs(sums[1 + a] - first) <= 1e-12, "first moment, diagonal", sums[1 + a], first);
-        if (a >= 0) expect(fabs(sums[1 + d + a] - second) <= 1e-12, "second moment, diagonal", sums[1 + d + a], second);
+        expect(fabs(moments[j] - sum) <= 1e-11, "moment", moments[j], sum);
+    }
+    for (ptrdiff_t j = 0; j < p; j++)
+        for (ptrdiff_t i = 0; i < row; i++) matrix[j * row + i] = i < p ? uniform() - 0.5 : 0;
+    memset(moved, 0, sizeof(moved)), memset(wanted, 0, sizeof(wanted));
+    tiles->translate(moments, matrix, rows, p, 1, moved);
+    for (ptrdiff_t o = 0; o < rows; o++)
+        for (ptrdiff_t j = 0; j < p; j++)
+            for (ptrdiff_t i = 0; i < p; i++) wanted[o * row + i] += matrix[j * row + i] * moments[o * row + j];
+    for (ptrdiff_t j = 0; j < rows * row; j++)
+        expect(fabs(moved[j] - wanted[j]) <= 1e-11, "translation", moved[j], wanted[j]);
+    tiles->evaluate(local, N, n, d, p, moments, scratch, out);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (ptrdiff_t j = 0; j < rows * row; j++) {
+            double term = j % row < p ? moments[j] * cos((double)(j % row) * acos(local[i])) : 0;
+            if (d > 1) term *= cos((double)(j / row % p) * acos(local[N + i]));
+            if (d > 2) term *= cos((double)(j / row / p) * acos(local[2 * N + i]));
+            sum += term;
+        }
+        expect(fabs(out[i] - sum) <= 1e-9, "expansion", out[i], sum);
     }
 }
 
@@ -272,14 +297,18 @@ int main(void) {
         if (!fd_processor_runs(level)) continue;
         const int before = n_wrong;
         set_name = names[level];
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < 10; round++) {
             check_kernel_sums_double(&fd_kernel_sum_tiles_of[level].on_double);
             check_kernel_sums_float(&fd_kernel_sum_tiles_of[level].on_float);
             check_logarithms(&fd_kernel_sum_tiles_of[level]);
             check_subsets(&fd_subsets_tiles[level]);
             check_neighbors(&fd_neighbors_tiles[level], 1);
             check_neighbors(&fd_neighbors_tiles[level], 20);
-            for (int d = 1; d <= 9; d++) check_em(&fd_em_tiles[level], d);
+            check_em(&fd_em_tiles[level]);
+        }
+        for (int d = 1; d <= 3; d++) {
+            check_box_sums(&fd_box_sum_tiles_of[level], d, 5);
+            check_box_sums(&fd_box_sum_tiles_of[level], d, 16);
         }
         printf("%s: %s\n", set_name, n_wrong == before ? "all tiles agree" : "WRONG");
     }
