@@ -7,11 +7,19 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.bandwidths.botev import isj
 from fastdens.bandwidths.cross_validation import likelihood
+from fastdens.bandwidths.plug_in import sheather_jones
 from fastdens.bandwidths.rules import scott, silverman
 from fastdens.smoothing_kernels import KERNELS
 
-RULES = {"scott": scott, "silverman": silverman, "likelihood": likelihood}
+RULES = {
+    "scott": scott,
+    "silverman": silverman,
+    "likelihood": likelihood,
+    "isj": isj,
+    "sheather-jones": sheather_jones,
+}
 
 
 def bandwidth(
