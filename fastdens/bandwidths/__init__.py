@@ -9,6 +9,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.bandwidths.botev import isj
 from fastdens.bandwidths.cross_validation import likelihood
+from fastdens.bandwidths.least_squares import lscv
 from fastdens.bandwidths.plug_in import sheather_jones
 from fastdens.bandwidths.rules import scott, silverman
 from fastdens.smoothing_kernels import KERNELS
@@ -17,6 +18,7 @@ RULES = {
     "scott": scott,
     "silverman": silverman,
     "likelihood": likelihood,
+    "lscv": lscv,
     "isj": isj,
     "sheather-jones": sheather_jones,
 }

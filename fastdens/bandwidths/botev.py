@@ -71,7 +71,8 @@ def _root(squares: np.ndarray, n: float) -> float | None:
     """The largest root, as a bandwidth in units of the grid's length."""
     from scipy.optimize import brentq
 
-    k_squared = np.arange(1.0, len(squares) + 1) ** 2
+    k = np.arange(1.0, len(squares) + 1)
+    k_squared, log_k_squared = k * k, 2 * np.log(k)
     stages = [
         (s, (1 + 0.5 ** (s + 0.5)) / 3 * math.prod(range(1, 2 * s, 2)) / (n * math.sqrt(math.pi / 2)))
         for s in range(STAGES - 1, 1, -1)
@@ -80,7 +81,8 @@ def _root(squares: np.ndarray, n: float) -> float | None:
     def squared_norm(s: int, t: float) -> float:
         # Beyond this place exp(-k^2 pi^2 t) k^(2 s) is negligible against its largest value.
         end = min(len(squares), math.ceil(math.sqrt((60 + 8 * s) / t) / math.pi))
-        return math.pi ** (2 * s) / 2 * float((k_squared[:end] ** s * squares[:end]) @ np.exp(-math.pi**2 * t * k_squared[:end]))
+        powers = np.exp(s * log_k_squared[:end] - math.pi**2 * t * k_squared[:end])
+        return math.pi ** (2 * s) / 2 * float(squares[:end] @ powers)
 
     def excess(log_h: float) -> float:
         """ln of the left side over the right side."""

@@ -26,6 +26,12 @@ CELLS, FACTOR = 64, 4
 # Grids are pinned while a minimum is refined, for bandwidths up to this factor beyond their own range.
 SLACK = 1.25
 BLOCKS_AT_ONCE = 256
+# A grid may hold so many cells in all (times 8 bytes), or a few per row.
+MOST_CELLS = 1 << 25
+
+
+class TooFineError(Exception):
+    """A grid would need more than `MOST_CELLS` cells: the bandwidth is far below the distances of the rows."""
 
 
 class Grid:
@@ -50,6 +56,8 @@ class Grid:
             lower = (1.0 if weights is None else weights) - upper
             keys = np.concatenate([cells, cells + 1])
             self.numbers, place = np.unique(keys // length, return_inverse=True)
+            if len(self.numbers) * length > MOST_CELLS:
+                raise TooFineError
             flat = np.bincount(
                 place * length + keys % length, np.concatenate([lower, upper]), len(self.numbers) * length
             )

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums
+from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.rules import NORMAL_IQR, effective_size, fall_back, interquartile_ranges, is_spread, one_column
 from fastdens.smoothing_kernels import SmoothingKernel
 
@@ -49,10 +49,13 @@ def sheather_jones(data: np.ndarray, weights: np.ndarray | None, kernel: Smoothi
     upper = math.log(2 * 1.144 * n ** (-1 / 5))
     step = math.log(2) / PER_OCTAVE
     above = excess(upper)
-    for k in range(1, OCTAVES * PER_OCTAVE):
-        below = excess(upper - k * step)
-        if below < 0 <= above and below > -math.inf:
-            root = brentq(excess, upper - k * step, upper - (k - 1) * step, xtol=1e-7)
-            return np.array([pairs.scale * math.exp(root) * kernel.efficiency_factor(1)])
-        above = below
+    try:
+        for k in range(1, OCTAVES * PER_OCTAVE):
+            below = excess(upper - k * step)
+            if -math.inf < below < 0 <= above:
+                root = brentq(excess, upper - k * step, upper - (k - 1) * step, xtol=1e-7)
+                return np.array([pairs.scale * math.exp(root) * kernel.efficiency_factor(1)])
+            above = below
+    except TooFineError:
+        return fall_back(data, weights, kernel, "the equation of 'sheather-jones' has no root that its grid resolves")
     return fall_back(data, weights, kernel, "the equation of 'sheather-jones' has no root")

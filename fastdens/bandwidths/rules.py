@@ -79,6 +79,16 @@ def silverman(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKer
     return factor * spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
 
 
+def distinct(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of one feature, ascending, and the weight of each."""
+    if weights is None:
+        x = np.sort(x)
+        starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))
+        return x[starts], np.diff(np.append(starts, len(x))).astype(np.float64)
+    values, inverse = np.unique(x, return_inverse=True)
+    return values, np.bincount(inverse.ravel(), weights).astype(np.float64)
+
+
 def one_column(data: np.ndarray, rule: str) -> np.ndarray:
     """The only feature of the data, for rules that know one dimension."""
     if data.shape[1] != 1:
