@@ -14,7 +14,7 @@ STAGES = 7
 # The data take the middle of the grid; this share of their range is added at either end.
 PADDING = 0.25
 # Grids tried, and the cells per bandwidth with which one is fine enough.
-GRIDS, CELLS = (1 << 12, 1 << 16, 1 << 20), 16
+GRIDS, CELLS = (1 << 12, 1 << 15, 1 << 18), 16
 # Where the root is looked for: bandwidths from this share of the grid's length, so many per factor of two.
 LARGEST_SHARE, PER_OCTAVE = 0.3, 3
 

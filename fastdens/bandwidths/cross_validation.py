@@ -14,6 +14,8 @@ from fastdens.smoothing_kernels import SmoothingKernel
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13
 MOST_ROWS = 4096
+# The same in one dimension, where more than `MOST_ROWS` rows are summed on a grid.
+MOST_GRID_ROWS = 32768
 
 
 def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
@@ -21,12 +23,12 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
 
     Equal rows are left out together, as one event of their joint weight: left out one by one, ties would drive the
     bandwidth to zero. Each left-out density is mixed with 1 / n^2 of the normal density fitted to the data, so that
-    the criterion is finite for kernels of bounded support too. Beyond `MOST_ROWS` distinct rows the likelihood is
-    formed at that many of them, evenly spread over the sorted rows, of the sums over all rows. The standard error of
-    the difference of two bandwidths' criteria is then the standard deviation of the rows' differences, which is below
-    0.1 near the optimum, over the square root of `MOST_ROWS`, and less as the rows are evenly spread: it moves the
-    bandwidth of a smooth density by a few per cent at most. In one dimension, the sums of thinned rows come from a
-    grid of at least 64 cells per bandwidth.
+    the criterion is finite for kernels of bounded support too.
+
+    Beyond `MOST_ROWS` distinct rows (`MOST_GRID_ROWS` in one dimension) the likelihood is formed at that many of them,
+    m, evenly spread over the sorted rows, of the sums over all rows. The difference of two bandwidths' criteria then
+    has a standard error of at most the standard deviation of the rows' differences over sqrt(m). In one dimension, the
+    sums of more than `MOST_ROWS` rows come from a grid of at least 64 cells per bandwidth.
     """
     start = scott(data, weights, kernel)
     if data.shape[1] == 1:
@@ -38,8 +40,10 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
     if len(rows) < 3:
         return start
     thinned = len(rows) > MOST_ROWS
-    own = np.unique(np.linspace(0, len(rows) - 1, MOST_ROWS).astype(np.intp)) if thinned else np.arange(len(rows))
-    by_grid = GridSums(rows[:, 0], row_weights, kernel, own) if thinned and data.shape[1] == 1 else None
+    on_grid = thinned and data.shape[1] == 1
+    most = MOST_GRID_ROWS if on_grid else MOST_ROWS
+    own = np.unique(np.linspace(0, len(rows) - 1, most).astype(np.intp)) if thinned else np.arange(len(rows))
+    by_grid = GridSums(rows[:, 0], row_weights, kernel, own) if on_grid else None
     left = row_weights.sum() - row_weights[own]
     d = data.shape[1]
     deviations = np.maximum(standard_deviations(data, weights), start * 1e-9)

@@ -156,9 +156,8 @@ def _difference_roughness(kernel: SmoothingKernel, d: int) -> float:
 
 def _ties_of_one_feature(pairs: PairSums, kernel: SmoothingKernel, h: float) -> Ties:
     """Pairs of equal values that rounding does not explain, and the unit of rounding."""
-    weights = pairs.weights
-    own = 1 / len(pairs.z) if weights is None else float(weights @ weights) / pairs.total_weight**2
-    values, mass = distinct(pairs.z, weights)
+    own = pairs.own
+    values, mass = distinct(pairs.z, pairs.weights)
     tied = float(mass @ mass) / pairs.total_weight**2 - own
     if tied <= 4 * np.finfo(float).eps:
         return Ties(own, 0.0)

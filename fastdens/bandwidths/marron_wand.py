@@ -108,7 +108,9 @@ def _densities() -> list[NormalMixture]:
         _mixture("trimodal", (9 / 20, -6 / 5, 3 / 5), (9 / 20, 6 / 5, 3 / 5), (1 / 10, 0, 1 / 4)),
         _mixture("claw", (1 / 2, 0, 1), *claw),
         _mixture("double claw", *sharp, *((1 / 350, (j - 3) / 2, 1 / 100) for j in range(7))),
-        _mixture("asymmetric claw", (1 / 2, 0, 1), *((2 ** (1 - k) / 31, k + 1 / 2, 2.0**-k / 10) for k in range(-2, 3))),
+        _mixture(
+            "asymmetric claw", (1 / 2, 0, 1), *((2 ** (1 - k) / 31, k + 1 / 2, 2.0**-k / 10) for k in range(-2, 3))
+        ),
         _mixture(
             "asymmetric double claw",
             *left_claw,

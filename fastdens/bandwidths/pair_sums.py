@@ -4,8 +4,9 @@ In one dimension the rows are binned linearly on a grid of 64 to 256 cells per b
 the bins, found by fast Fourier transforms, is the weight of all pairs per distance. From there every bandwidth and
 every function of the distance costs a sum over distances, whatever the number of rows. Linear binning spreads a pair's
 distance by a variance of delta^2 / 3 (delta: the width of a cell): for Gaussian sums it is taken off the square of the
-bandwidth again, and what is left is of the order (delta / h)^4 < 1e-7; for other functions of the distance the
-relative error is below (delta / h)^2 / 6 < 5e-5 times the function's second derivative.
+bandwidth again, and what is left is of the order (delta / h)^4 < 1e-7 on average over pairs; for other functions of the distance the
+relative error is about (delta / h)^2 / 6 < 5e-5 times the function's second derivative (at a kink or a jump of the
+function, as much as the pairs nearest to it). A row's pair with itself is kept at distance zero.
 
 The grid is cut into blocks as long as the farthest distance wanted, and only blocks with rows in them exist: an
 outlier does not cost memory.
@@ -43,6 +44,9 @@ class Grid:
         cells = scaled.astype(np.int64)
         scaled -= cells
         upper = scaled if weights is None else scaled * weights
+        # What binning moves of the rows' pairs with themselves from distance zero to one cell.
+        squares = upper if weights is None else upper * weights
+        self._own_moved = 2 * float(squares.sum() - squares @ scaled)
         n_blocks = int(cells.max() + 1) // length + 1
         if n_blocks * length <= 4 * len(z) + (1 << 18):
             mass = np.bincount(cells, weights, n_blocks * length).astype(np.float64)
@@ -80,6 +84,8 @@ class Grid:
         # Cell j of the next block is n + j - i cells from cell i: distances 1 ... n - 1 are at j - i = 1 - n ... -1.
         result[1:] += irfft(across, size)[size - n + 1 :]
         result[1:] *= 2
+        result[0] += self._own_moved
+        result[1] -= self._own_moved
         return np.maximum(result, 0.0)
 
     @cached_property
@@ -127,6 +133,8 @@ class PairSums:
         self.scale = float(standard_deviations(x[:, None], weights)[0])
         self.z = (x - x.min()) / self.scale
         self.weights, self.total_weight = weights, float(len(x) if weights is None else weights.sum())
+        # Weight of the rows' pairs with themselves.
+        self.own = (len(x) if weights is None else float(weights @ weights)) / self.total_weight**2
         self.length = math.ceil(reach * CELLS * FACTOR * SLACK) + 1
         self._grids: dict[int, Grid] = {}
 
@@ -150,8 +158,11 @@ class PairSums:
     def gaussian(self, h: float, derivative: int = 0, level: int | None = None) -> float:
         """Sum of w_i w_j times the `derivative`-th derivative (0, 4 or 6) of the normal density of deviation h."""
         level = self.level(h) if level is None else level
-        h = math.sqrt(h * h - float(FACTOR) ** (2 * level) / 3)
-        return self.sum(h, NORMAL_DERIVATIVES[derivative], GAUSSIAN_REACH, level) / h ** (derivative + 1)
+        function, power = NORMAL_DERIVATIVES[derivative], derivative + 1
+        narrower = math.sqrt(h * h - float(FACTOR) ** (2 * level) / 3)
+        all_pairs = self.sum(narrower, function, GAUSSIAN_REACH, level) / narrower**power
+        own = self.own * float(function(np.zeros(1))[0])
+        return all_pairs + own * (h**-power - narrower**-power)
 
 
 def _normal(u: np.ndarray) -> np.ndarray:

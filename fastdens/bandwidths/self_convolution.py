@@ -78,7 +78,9 @@ def _radial_table(name: str, d: int) -> tuple[np.ndarray, np.ndarray]:
             furthest = np.arccos(np.clip((rho * rho + r * r - 1) / (2 * rho * r), -1, 1))
         angle = furthest[:, None] / 2 * (1 + nodes)
         apart = np.sqrt(np.maximum(rho[:, None] ** 2 + r * r - 2 * r * rho[:, None] * np.cos(angle), 0.0))
-        ring = (kernel.profile(np.minimum(apart, 1 - 1e-15) if kernel.is_compact else apart) * np.sin(angle) ** (d - 2)) @ node_weights
+        ring = (
+            kernel.profile(np.minimum(apart, 1 - 1e-15) if kernel.is_compact else apart) * np.sin(angle) ** (d - 2)
+        ) @ node_weights
         values[i] = rho_weights @ (kernel.profile(rho) * rho ** (d - 1) * ring * furthest / 2)
     # Area of the unit sphere in d - 1 dimensions.
     log_area = math.log(2) + (d - 1) / 2 * math.log(math.pi) - math.lgamma((d - 1) / 2)
