@@ -28,17 +28,19 @@ class BuildWithFlags(build_ext):
     """Adds the compiler's flags; never -ffast-math or -march=native, which leak into or break user processes."""
 
     def build_extensions(self):
-        if self.compiler.compiler_type == "msvc":
+        msvc = self.compiler.compiler_type == "msvc"
+        if msvc:
             compile_flags, link_flags = ["/O2", "/std:c11"], []
         else:
             compile_flags = ["-O3", "-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math"]
+            compile_flags += ["-Wno-missing-braces"]  # {0} is an empty table for any type of table
             link_flags = []
             if SANITIZE:
                 compile_flags += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
                 link_flags += ["-fsanitize=address,undefined"]
         for extension in self.extensions:
             # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
-            exact = extension.name.endswith((".subsets", ".neighbors", ".kd_tree")) and self.compiler.compiler_type != "msvc"
+            exact = extension.name.endswith((".subsets", ".neighbors", ".kd_tree")) and not msvc
             extension.extra_compile_args = [*compile_flags, *(["-ffp-contract=off"] if exact else [])]
             extension.extra_link_args = link_flags
         super().build_extensions()

@@ -121,9 +121,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_blocks(
-    work: Callable[[BlockQueue], object], n_blocks: int, n_threads: int | None = 1, estimated_ns: float = math.inf
+    work: Callable[..., object],
+    n_blocks: int,
+    n_threads: int | None = 1,
+    estimated_ns: float = math.inf,
+    arguments: tuple = (),
 ) -> None:
-    """Call ``work(queue)`` on up to `n_threads` threads until the queue's `n_blocks` blocks are done.
+    """Call ``work(*arguments, queue)`` on up to `n_threads` threads until the queue's `n_blocks` blocks are done.
 
     `work` is a compiled function that takes blocks from the queue with the GIL released. The calling thread takes
     part; the others are used only when `estimated_ns`, the work expected in nanoseconds on one thread, is worth it.
@@ -135,7 +139,7 @@ def run_blocks(
     if estimated_ns > WORTH_A_THREAD_NS and n_blocks > 1:
         helpers = min(default_threads() if n_threads is None else n_threads, n_blocks) - 1
     if helpers == 0:
-        work(queue)
+        work(*arguments, queue)
         queue.raise_interruption()
         return
     pool = _get_pool()
@@ -145,8 +149,8 @@ def run_blocks(
         # the threads there are do all the blocks.
         with suppress(RuntimeError):
             for _ in range(helpers):
-                futures.append(pool.submit(work, queue))
-        work(queue)
+                futures.append(pool.submit(work, *arguments, queue))
+        work(*arguments, queue)
         # A helper that has not begun would find the queue empty; one that has must end before arrays are released.
         for future in futures:
             if not future.cancel():

@@ -1,8 +1,14 @@
-"""What all tests share: every instruction set of this machine, a seeded generator, and results kept in memory."""
+"""What all tests share: their surroundings, every instruction set of this machine, a seeded generator."""
 
 from __future__ import annotations
 
 import os
+import signal
+from pathlib import Path
+
+# A shell that starts the tests in the background makes them, and all they start, deaf to Ctrl-C; some test just that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Figures are drawn into files only, whatever display the machine has.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,7 +17,12 @@ import hypothesis
 import numpy as np
 import pytest
 
+import fastdens
 from fastdens.compiled import instruction_sets
+
+# Interpreters that tests start must import the package under test too, not the sources in the folder they start in.
+os.environ["PYTHONSAFEPATH"] = "1"
+os.environ["PYTHONPATH"] = str(Path(fastdens.__file__).resolve().parents[1])
 
 # No example depends on the hour or on the machine's speed; a run that fails anywhere fails everywhere.
 hypothesis.settings.register_profile(

@@ -1,4 +1,4 @@
-"""The grid route of kernel sums: certificates against extended precision, hard geometries, agreement with direct sums."""
+"""The grid route of kernel sums: certificates against extended precision, hard geometries, direct sums beside it."""
 
 import tracemalloc
 

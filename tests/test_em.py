@@ -114,7 +114,7 @@ def test_log_likelihood_far_from_all_components_is_exact(instruction_set):
             ]
             exact = mpmath.log(sum(terms) / mpmath.sqrt(2 * mpmath.pi))
             assert float(value) == pytest.approx(float(exact), rel=1e-13)
-    np.testing.assert_allclose(responsibilities.sum(axis=1), 1, rtol=1e-15)
+    np.testing.assert_allclose(responsibilities.sum(axis=1), 1, rtol=1e-14)
 
 
 def test_rows_beyond_all_logarithms_stay_finite(instruction_set):
@@ -202,8 +202,9 @@ def test_features_of_very_different_scales(covariance_type):
     scale = np.array([1e-8, 1.0, 1e3, 1e8])
     if covariance_type == "spherical":
         scale = np.full(4, 1e8)
-    factors = factors / (scale[0] if covariance_type == "spherical" else scale if covariance_type == "diag" else
-                         scale[:, None])
+    factors = factors / (
+        scale[0] if covariance_type == "spherical" else scale if covariance_type == "diag" else scale[:, None]
+    )
     log_likelihood, responsibilities = fd.e_step(X * scale, weights, means * scale, factors, covariance_type)
     expected = twin.e_step(X, *problem(covariance_type, 4, 3)[1:])
     np.testing.assert_allclose(responsibilities, expected[1], atol=1e-12)
@@ -239,12 +240,12 @@ def test_singular_covariances_are_made_positive_definite(covariance_type, random
     """Peers' bug: LinAlgError, or a covariance with a negative eigenvalue, depending on the seed."""
     for seed in range(20):
         flat = np.random.default_rng(seed).normal(size=(40, 2)) @ np.array([[1.0, 1.0, 2.0], [0.0, 1e5, 1e5]])
-        X, _, _, factors, _ = problem(covariance_type, 3, 2, n=40, seed=seed)
+        factors = problem(covariance_type, 3, 2, n=40, seed=seed)[3]
         step = fd.em_step(flat, [0.5, 0.5], flat[:2], factors, covariance_type, reg_covar=0.0)
         dense = step.covariances if covariance_type in ("full", "tied") else None
         if dense is not None:
             assert (np.linalg.eigvalsh(dense) > 0).all()
-        assert (np.ravel(step.precisions_cholesky) == np.ravel(step.precisions_cholesky)).all()
+        assert np.isfinite(step.precisions_cholesky).all()
         assert np.isfinite(fd.e_step(flat, *step[:2], step.precisions_cholesky, covariance_type)[0]).all()
 
 

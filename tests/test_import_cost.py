@@ -4,7 +4,7 @@ import json
 import sys
 
 import pytest
-from subprocesses import run_python
+from subprocesses import PACKAGE, run_python
 
 HEAVY = ["scipy", "sklearn", "matplotlib", "pandas", "polars", "dask", "joblib", "concurrent.futures", "tqdm"]
 
@@ -83,3 +83,13 @@ def test_instruction_set_can_be_forced_and_a_wrong_one_is_refused(instruction_se
     assert run_python(code, FASTDENS_ISA=instruction_set).stdout.strip() == instruction_set
     with pytest.raises(AssertionError, match=r"FASTDENS_ISA must be one of .*base.*got 'mmx'"):
         run_python(code, FASTDENS_ISA="mmx")
+
+
+def test_sources_that_are_not_compiled_say_so(tmp_path):
+    """Python started in a checkout finds the sources before the installed package."""
+    for path in PACKAGE.rglob("*.py"):
+        copy = tmp_path / "fastdens" / path.relative_to(PACKAGE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    with pytest.raises(AssertionError, match="holds the sources of fastdens, which are not compiled"):
+        run_python("import fastdens", PYTHONPATH=str(tmp_path))

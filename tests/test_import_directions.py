@@ -43,7 +43,7 @@ SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
 TOPICS = {
     "kernel_sums": {"kernel_sums", "direct_sums", "box_sums", "sum_plan"},
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
-    "em": {"em", "covariances"},
+    "em": {"em", "em_moments", "covariances"},
     "subsets": {"subsets"},
 }
 

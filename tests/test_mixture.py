@@ -147,9 +147,10 @@ def test_number_of_parameters(covariance_type, random):
     """Peers' bug: d^2 numbers counted for a symmetric matrix."""
     K, d = 3, 4
     model = quiet_fit(fd.GaussianMixture(K, covariance_type=covariance_type, random_state=0), groups(random, d))
-    assert model.n_parameters_ == {"full": 2 + 12 + 30, "tied": 2 + 12 + 10, "diag": 2 + 12 + 12, "spherical": 17}[
-        covariance_type
-    ]
+    assert (
+        model.n_parameters_
+        == {"full": 2 + 12 + 30, "tied": 2 + 12 + 10, "diag": 2 + 12 + 12, "spherical": 17}[covariance_type]
+    )
 
 
 # --- EM ---------------------------------------------------------------------------------------------------------------
@@ -160,7 +161,7 @@ def test_number_of_parameters(covariance_type, random):
 def test_the_likelihood_never_falls(covariance_type, init_params, random):
     X = groups(random)
     model = fd.GaussianMixture(
-        4, covariance_type=covariance_type, init_params=init_params, reg_covar=0, tol=0, max_iter=40, random_state=1
+        3, covariance_type=covariance_type, init_params=init_params, reg_covar=0, tol=0, max_iter=40, random_state=1
     )
     bounds = np.array(quiet_fit(model, X).lower_bounds_)
     assert len(bounds) == 40
@@ -198,7 +199,9 @@ def test_weighted_starts_follow_the_weights(random):
 def test_a_fit_started_from_its_own_solution_stays(covariance_type, random):
     """Peers' bug: precisions to start from, taken without their square root."""
     X = groups(random)
-    first = quiet_fit(fd.GaussianMixture(3, covariance_type=covariance_type, tol=1e-9, max_iter=3000, random_state=0), X)
+    first = quiet_fit(
+        fd.GaussianMixture(3, covariance_type=covariance_type, tol=1e-9, max_iter=3000, random_state=0), X
+    )
     again = fd.GaussianMixture(
         3,
         covariance_type=covariance_type,
@@ -215,7 +218,9 @@ def test_more_starts_are_never_worse(random):
     X = groups(random, d=2, sizes=(40, 30, 30, 20), apart=2.0)
     for seed in range(25):
         bounds = [
-            quiet_fit(fd.GaussianMixture(6, n_init=n, random_state=seed, init_params="random_from_data"), X).lower_bound_
+            quiet_fit(
+                fd.GaussianMixture(6, n_init=n, random_state=seed, init_params="random_from_data"), X
+            ).lower_bound_
             for n in (1, 2, 4)
         ]
         assert bounds == sorted(bounds)
@@ -387,7 +392,7 @@ def test_no_spread_and_no_floor_is_one_clear_error():
     for seed in range(5):
         with pytest.raises(ValueError, match="reg_covar must be greater than 0 when X has no spread in feature 0"):
             fd.GaussianMixture(2, reg_covar=0, random_state=seed).fit(np.ones((10, 2)))
-    with pytest.raises(ValueError, match=r"X must not exceed 1e\+145 in size, .* got 3e\+200; rescale X"):
+    with pytest.raises(ValueError, match=r"X must not exceed 1e\+145 in size, .* got 3e\+200"):
         fd.GaussianMixture(1).fit([[1e200], [-1e200], [3e200]])
 
 
@@ -400,7 +405,9 @@ def test_single_precision_rows_far_from_zero(random):
         np.testing.assert_allclose(variances[0], X.astype(float).var(axis=0), rtol=1e-9)
     X = load_iris().data.astype(np.float32)
     for covariance_type in FAMILIES:
-        model = quiet_fit(fd.GaussianMixture(3, covariance_type=covariance_type, random_state=0, max_iter=1000, tol=0), X)
+        model = quiet_fit(
+            fd.GaussianMixture(3, covariance_type=covariance_type, random_state=0, max_iter=1000, tol=0), X
+        )
         assert_sound(model, X)
 
 

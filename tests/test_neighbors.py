@@ -46,7 +46,7 @@ def small_case(random):
     return X, np.round(random.normal(size=(int(random.integers(0, 6)), d)), 1)
 
 
-# --- against brute force in NumPy ---------------------------------------------------------------------------------------
+# --- against brute force in NumPy -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -122,7 +122,7 @@ def test_the_leaf_size_changes_no_result(random, leaf_size):
     assert_same(by_tree(X, X, 9, leaf_size), by_tree(X, X, 9, 32))
 
 
-# --- same bits ----------------------------------------------------------------------------------------------------------
+# --- same bits --------------------------------------------------------------------------------------------------------
 
 
 def test_threads_and_instruction_sets_give_the_same_bits(random):
@@ -163,7 +163,7 @@ def test_both_routes_are_taken_and_agree(random):
     assert fastest_searcher(line, line, 5, 1).is_tree
 
 
-# --- data that broke other trees ----------------------------------------------------------------------------------------
+# --- data that broke other trees --------------------------------------------------------------------------------------
 
 
 def in_a_thread_with_a_small_stack(work):
@@ -257,7 +257,7 @@ def test_the_radius_is_inclusive_to_the_last_bit(random):
     np.testing.assert_array_equal(tree.count_radius(X * 2, 0), 0)
 
 
-# --- arguments ----------------------------------------------------------------------------------------------------------
+# --- arguments --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("guise", GUISES)
@@ -275,13 +275,13 @@ def test_values_that_are_not_finite_are_refused_with_their_row(bad):
     """Peers' bugs: crash on NaN in the data, wrong neighbours on NaN in a query."""
     X = np.zeros((9, 2))
     X[7, 1] = bad
-    with pytest.raises(ValueError, match="X contains NaN or infinity.*row 7, column 1"):
+    with pytest.raises(ValueError, match=r"X contains NaN or infinity.*row 7, column 1"):
         fd.KDTree(X)
-    with pytest.raises(ValueError, match="X contains NaN or infinity.*row 7, column 1"):
+    with pytest.raises(ValueError, match=r"X contains NaN or infinity.*row 7, column 1"):
         fd.kneighbors(X)
     tree = fd.KDTree(np.zeros((9, 2)))
     for call in (lambda: tree.query(X), lambda: tree.count_radius(X, 1), lambda: tree.query_radius(X, 1)):
-        with pytest.raises(ValueError, match="Q contains NaN or infinity.*row 7, column 1"):
+        with pytest.raises(ValueError, match=r"Q contains NaN or infinity.*row 7, column 1"):
             call()
 
 
@@ -312,7 +312,7 @@ def test_errors_name_the_argument_the_rule_and_the_value():
     for call in (lambda: tree.query(X, 5), lambda: fd.kneighbors(X, X, 5)):
         with pytest.raises(ValueError, match="k must be at most the number of points to choose from, 4, got 5"):
             call()
-    with pytest.raises(ValueError, match="k must be at most .* 3, got 4"):
+    with pytest.raises(ValueError, match=r"k must be at most .* 3, got 4"):
         fd.kneighbors(X, k=4, exclude_self=True)
     with pytest.raises(ValueError, match="exclude_self must be False where Q is given"):
         fd.kneighbors(X, X, 1, exclude_self=True)
@@ -337,7 +337,7 @@ def test_errors_name_the_argument_the_rule_and_the_value():
         tree.query_radius(X, "far")
 
 
-# --- the tree as an object ----------------------------------------------------------------------------------------------
+# --- the tree as an object --------------------------------------------------------------------------------------------
 
 
 def test_a_tree_cannot_be_changed(random):

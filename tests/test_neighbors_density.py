@@ -1,4 +1,4 @@
-"""k-nearest-neighbour density: against its formula, its mass by quadrature, its sampler against its own distribution."""
+"""k-nearest-neighbour density: against its formula, its mass by quadrature, its draws against its distribution."""
 
 import math
 import pickle
@@ -39,7 +39,7 @@ def integral(model, d, n, widest):
     return float(np.exp(model.score_samples(grid)) @ volumes.ravel())
 
 
-# --- raw ------------------------------------------------------------------------------------------------------------------
+# --- raw --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 7])
@@ -56,7 +56,7 @@ def test_the_raw_estimate_is_its_formula(random, d, k):
 
 def test_the_raw_estimate_cannot_be_sampled(random):
     model = fd.KNeighborsDensity(3, normalized=False).fit(random.normal(size=(20, 2)))
-    with pytest.raises(ValueError, match="normalized must be True to draw samples, got False: .* infinite mass"):
+    with pytest.raises(ValueError, match=r"normalized must be True to draw samples, got False: .* infinite mass"):
         model.sample(5)
     assert math.isnan(model.mass_)
 
@@ -72,7 +72,7 @@ def test_the_normalised_density_is_proportional_to_the_raw_one_where_the_data_ar
     np.testing.assert_allclose(slope, -6, atol=0.01)
 
 
-# --- mass -----------------------------------------------------------------------------------------------------------------
+# --- mass -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -98,7 +98,7 @@ def test_it_integrates_to_one_in_the_plane_and_in_space(random, d, n, rows, weig
     assert model.mass_error_ < 0.006 * model.mass_
 
 
-# --- sampler --------------------------------------------------------------------------------------------------------------
+# --- sampler ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("case", ["plain", "weighted", "duplicates", "k = 1"])
@@ -153,7 +153,7 @@ def test_draws_depend_on_the_seed_alone(random):
     assert not np.array_equal(model.sample(5, random_state=4), model.sample(5, random_state=5))
 
 
-# --- weights and duplicates -----------------------------------------------------------------------------------------------
+# --- weights and duplicates -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d", [1, 2])
@@ -207,7 +207,7 @@ def test_distinct_rows_are_numpys(random):
     np.testing.assert_allclose(weights, counts / counts.mean())
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------------
+# --- laws -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d", [1, 2])
@@ -248,7 +248,7 @@ def test_errors_name_the_argument_the_rule_and_the_value():
             fd.KNeighborsDensity(n_neighbors).fit(X)
     with pytest.raises(TypeError, match="normalized must be True or False, got 'yes'"):
         fd.KNeighborsDensity(normalized="yes").fit(X)
-    with pytest.raises(ValueError, match="n_neighbors must be at most .* 2 .*, got 3"):
+    with pytest.raises(ValueError, match=r"n_neighbors must be at most .* 2 .*, got 3"):
         fd.KNeighborsDensity(3).fit(X, sample_weight=[1, 0, 1, 0])
 
 

@@ -36,7 +36,7 @@ class Sums(Comparison):
         h = BANDWIDTH * d**0.5
         weights = np.random.default_rng(3).uniform(0.5, 2, size=len(X)) if option == ["weights"] else None
         log = option == ["log"]
-        self.tolerance = 1e-5 if dtype is np.float32 else 1e-12
+        self.tolerance, self.peers_tolerance = (1e-5, 1e-4) if dtype is np.float32 else (1e-12, 1e-6)
         if implementation == "fastdens":
             return lambda: fd.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights, log=log, n_threads=1)
         if implementation == "reference":
@@ -64,6 +64,60 @@ class Sums(Comparison):
         if log:
             return lambda: density.score_samples(Q) + log_scale
         return lambda: np.exp(density.score_samples(Q) + log_scale)
+
+
+class LargeSums(Comparison):
+    """Gaussian sums at many queries, to full precision or to a tolerance; one thread. Peers would take minutes."""
+
+    cases = ("d=1 n=10000", "d=2 n=10000", "d=3 n=10000 rtol=1e-5", "d=5 n=10000 rtol=1e-4")
+
+    def prepare(self, case, implementation):
+        d, n, *option = (float(word.partition("=")[2]) for word in case.split())
+        rtol = option[0] if option else 0.0
+        n = size(int(n), 60)
+        X, Q = data.clusters(n, int(d)), data.queries(n, int(d))
+        h = 0.2 * d**0.5
+        self.tolerance = rtol or 1e-12
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=h)
+        return lambda: fd.kernel_sum(X, Q, bandwidth=h, rtol=rtol, n_threads=1)
+
+
+class Million:
+    """A million points at a million queries, d dimensions, Gaussian, with two threads; checked at a few queries."""
+
+    params = [[1, 2, 3], ["full precision", "rtol=1e-6"]]  # noqa: RUF012
+    param_names = ["d", "precision"]  # noqa: RUF012
+    timeout = 600
+    rounds = 1
+    number = 1
+    repeat = (1, 3, 5.0)
+
+    def setup(self, d, precision):
+        if d == 3 and precision == "full precision":
+            raise NotImplementedError("takes minutes")
+        n = size(1_000_000, 200)
+        self.X, self.Q = data.clusters(n, d), data.queries(n, d)
+        self.h = 0.1 * d**0.5
+        self.rtol = 0.0 if precision == "full precision" else 1e-6
+
+    def compute(self):
+        return fd.kernel_sum(self.X, self.Q, bandwidth=self.h, rtol=self.rtol, n_threads=2)
+
+    def time_sums(self, d, precision):
+        self.compute()
+
+    def peakmem_sums(self, d, precision):
+        self.compute()
+
+    def track_error(self, d, precision):
+        few = slice(None, None, len(self.Q) // 20)
+        expected = reference.kernel_sum(self.X, self.Q[few], bandwidth=self.h)
+        error = float((abs(self.compute()[few] - expected) / expected).max())
+        assert error <= (self.rtol or 1e-11)
+        return error
+
+    track_error.unit = "largest relative error"
 
 
 class Threads(Comparison):

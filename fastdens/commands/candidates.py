@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,8 @@ def _describe_gaussian(model: Any) -> str:
 
 def _describe_histogram(model: Any) -> str:
     bins = [len(edges) - 1 for edges in model.edges_]
-    return f"{' × '.join(map(count, bins))} bins ({model.bins!r})"
+    shape = " × ".join(map(count, bins)) if len(bins) <= 5 else count(math.prod(bins))
+    return f"{shape} bins ({model.bins!r})"
 
 
 def _describe_kernel(model: Any) -> str:

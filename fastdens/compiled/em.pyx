@@ -10,26 +10,27 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from fastdens.compiled import instruction_sets
 from fastdens.compiled.blocks cimport BlockQueue
 
+cdef extern from "math.h" nogil:
+    double sqrt(double x)
+
 cdef extern from "em.h" nogil:
     struct fd_em_tiles:
-        void (*log_density_full)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean,
-                                 const double *factor, double constant, double *scratch, double *out) noexcept nogil
-        void (*log_density_diag)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean,
-                                 const double *factor, double constant, double *scratch, double *out) noexcept nogil
-        void (*log_density_spherical)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean,
-                                      const double *factor, double constant, double *scratch,
-                                      double *out) noexcept nogil
+        void (*square_full)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean, const double *factor,
+                            double *scratch, double *out) noexcept nogil
+        void (*square_diag)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean, const double *factor,
+                            double *scratch, double *out) noexcept nogil
+        void (*square_spherical)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *mean,
+                                 const double *factor, double *scratch, double *out) noexcept nogil
         void (*whiten)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *origin, const double *factor,
                        double *scratch, double *out) noexcept nogil
-        void (*keep_largest)(const double *log_density, Py_ssize_t component, Py_ssize_t size, double *largest,
+        void (*keep_largest)(double *square, double constant, Py_ssize_t component, Py_ssize_t size, double *largest,
                              double *component_of_largest) noexcept nogil
-        void (*normalise)(double *log_densities, Py_ssize_t n_components, Py_ssize_t size, double cut,
-                          const double *largest, const double *weights, double *scale,
-                          double *log_likelihood) noexcept nogil
-        void (*scatter_full)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *centre,
-                             const double *density, const double *scale, double *scratch, double *sums) noexcept nogil
-        void (*scatter_diag)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *centre,
-                             const double *density, const double *scale, double *scratch, double *sums) noexcept nogil
+        void (*normalise)(double *roots, Py_ssize_t n_components, Py_ssize_t size, double cut, const double *largest,
+                          const double *weights, double *root_scale, double *log_likelihood) noexcept nogil
+        void (*scatter_full)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *centre, const double *root,
+                             const double *root_scale, double *scratch, double *sums) noexcept nogil
+        void (*scatter_diag)(const double *x, Py_ssize_t d, Py_ssize_t size, const double *centre, const double *root,
+                             const double *root_scale, double *scratch, double *sums) noexcept nogil
     const fd_em_tiles tiles_of_level "fd_em_tiles" []
     enum:
         FD_EM_TILE_MULTIPLE
@@ -47,9 +48,10 @@ DIAG = FAMILY_DIAG
 SPHERICAL = FAMILY_SPHERICAL
 TIED = FAMILY_TIED
 
-# Responsibilities below 2^CUT count as zero: in the EM step early enough that no product with them is subnormal (slow).
-cdef double CUT_E_STEP = -1020.0
-cdef double CUT_EM_STEP = -512.0
+# Square roots of responsibilities below 2^CUT count as zero: their squares are subnormal, or in the EM step their
+# products with differences might be (which is slow).
+cdef double CUT_E_STEP = -510.0
+cdef double CUT_EM_STEP = -256.0
 cdef Py_ssize_t WORK_BETWEEN_CHECKS = 4_000_000  # multiplications between two looks for Ctrl-C
 
 ctypedef fused floating:
@@ -84,13 +86,14 @@ cdef struct Tile:
     double *memory
     double *x             # (d, size)
     double *whitened      # (d, size), only where the covariance is shared
-    double *scratch       # (2 (d + 1), size)
-    double *densities     # (n_components, size)
+    double *scratch       # (d + 1, size)
+    double *roots         # (n_components, size)
     double *largest       # these and all below: (size,)
     double *label
     double *weights
+    double *root_weights
     double *ones
-    double *scale
+    double *root_scale
     double *log_likelihood
 
 
@@ -110,7 +113,7 @@ cdef Mixture mixture_of(int family, const double[:, ::1] means, const double[:, 
 
 cdef Tile new_tile(Py_ssize_t size, Py_ssize_t d, Py_ssize_t n_components) except *:
     cdef Tile tile
-    cdef Py_ssize_t i, n = (2 * d + 2 * (d + 1) + n_components + 6) * size
+    cdef Py_ssize_t i, n = (2 * d + (d + 1) + n_components + 7) * size
     tile.size = size
     tile.memory = <double *> PyMem_Malloc(n * sizeof(double) + 64)
     if tile.memory == NULL:
@@ -118,13 +121,14 @@ cdef Tile new_tile(Py_ssize_t size, Py_ssize_t d, Py_ssize_t n_components) excep
     tile.x = <double *> ((<size_t> tile.memory + 63) & ~<size_t> 63)
     tile.whitened = tile.x + d * size
     tile.scratch = tile.whitened + d * size
-    tile.densities = tile.scratch + 2 * (d + 1) * size
-    tile.largest = tile.densities + n_components * size
+    tile.roots = tile.scratch + (d + 1) * size
+    tile.largest = tile.roots + n_components * size
     tile.label = tile.largest + size
     tile.weights = tile.label + size
-    tile.ones = tile.weights + size
-    tile.scale = tile.ones + size
-    tile.log_likelihood = tile.scale + size
+    tile.root_weights = tile.weights + size
+    tile.ones = tile.root_weights + size
+    tile.root_scale = tile.ones + size
+    tile.log_likelihood = tile.root_scale + size
     for i in range(size):
         tile.weights[i] = 1.0
         tile.ones[i] = 1.0
@@ -146,36 +150,35 @@ cdef void load_rows(Tile *tile, const floating *rows, Py_ssize_t n, Py_ssize_t d
 
 
 cdef void evaluate(Tile *tile, const Mixture *mixture, double cut) noexcept nogil:
-    # From samples to relative densities, their scale, the log-likelihood and the most probable component.
+    # From samples to roots of relative densities, their scale, the log-likelihood and the most probable component.
     cdef Py_ssize_t k, d = mixture.d, size = tile.size
     cdef const double *mean
     cdef const double *factor
-    cdef double *density
+    cdef double *root
     cdef double one = 1.0
     if mixture.family == FAMILY_TIED:
         tiles.whiten(tile.x, d, size, mixture.origin, mixture.factors, tile.scratch, tile.whitened)
     for k in range(mixture.n_components):
         mean = mixture.means + k * d
         factor = mixture.factors + k * mixture.factor_length
-        density = tile.densities + k * size
+        root = tile.roots + k * size
         if mixture.family == FAMILY_FULL:
-            tiles.log_density_full(tile.x, d, size, mean, factor, mixture.constants[k], tile.scratch, density)
+            tiles.square_full(tile.x, d, size, mean, factor, tile.scratch, root)
         elif mixture.family == FAMILY_DIAG:
-            tiles.log_density_diag(tile.x, d, size, mean, factor, mixture.constants[k], tile.scratch, density)
+            tiles.square_diag(tile.x, d, size, mean, factor, tile.scratch, root)
         elif mixture.family == FAMILY_SPHERICAL:
-            tiles.log_density_spherical(tile.x, d, size, mean, factor, mixture.constants[k], tile.scratch, density)
+            tiles.square_spherical(tile.x, d, size, mean, factor, tile.scratch, root)
         else:
-            tiles.log_density_spherical(tile.whitened, d, size, mean, &one, mixture.constants[k], tile.scratch,
-                                        density)
-        tiles.keep_largest(density, k, size, tile.largest, tile.label)
-    tiles.normalise(tile.densities, mixture.n_components, size, cut, tile.largest, tile.weights, tile.scale,
+            tiles.square_spherical(tile.whitened, d, size, mean, &one, tile.scratch, root)
+        tiles.keep_largest(root, mixture.constants[k], k, size, tile.largest, tile.label)
+    tiles.normalise(tile.roots, mixture.n_components, size, cut, tile.largest, tile.weights, tile.root_scale,
                     tile.log_likelihood)
 
 
 def scatter_length(Py_ssize_t width):
     """Numbers that the lower triangle of a width x width matrix takes in the layout of em.h."""
     cdef Py_ssize_t rest = width % 4, first = width - rest
-    return first * (first + 4) // 2 + rest * width
+    return first * (first + 4) // 2 + (4 * width if rest else 0)
 
 
 cdef Py_ssize_t tiles_between_checks(const Tile *tile, const Mixture *mixture) noexcept nogil:
@@ -202,7 +205,7 @@ def e_step(
     """Log-likelihood per sample and, into arrays that are not empty, the most probable component and responsibilities.
 
     `factors` has one row per component (one row in all where the covariance is shared), `constants` the log-density
-    of each component at its mean with its log-weight, in units of log 2; see em.h.
+    of each component at its mean with its log-weight, both for half log-densities in units of log 2; see em.h.
     """
     cdef Mixture mixture = mixture_of(family, means, factors, constants, origin)
     cdef Tile tile = new_tile(tile_size, mixture.d, mixture.n_components)
@@ -232,7 +235,7 @@ def e_step(
                         for k in range(mixture.n_components):
                             for i in range(m):
                                 responsibilities_out[row + i, k] = <floating> (
-                                    tile.densities[k * tile_size + i] * tile.scale[i])
+                                    (tile.roots[k * tile_size + i] * tile.root_scale[i]) ** 2)
                     done += 1
                     if done % check == 0 and queue.must_stop():
                         break
@@ -299,13 +302,15 @@ def em_step(
                         total += tile.weights[i] * tile.log_likelihood[i]
                     for k in range(mixture.n_components):
                         if separate_scatter:
-                            tiles.scatter_full(tile.x, d, tile_size, &centres[k, 0], tile.densities + k * tile_size,
-                                               tile.scale, tile.scratch, sums + k * length)
+                            tiles.scatter_full(tile.x, d, tile_size, &centres[k, 0], tile.roots + k * tile_size,
+                                               tile.root_scale, tile.scratch, sums + k * length)
                         else:
-                            tiles.scatter_diag(tile.x, d, tile_size, &centres[k, 0], tile.densities + k * tile_size,
-                                               tile.scale, tile.scratch, sums + k * length)
+                            tiles.scatter_diag(tile.x, d, tile_size, &centres[k, 0], tile.roots + k * tile_size,
+                                               tile.root_scale, tile.scratch, sums + k * length)
                     if family == FAMILY_TIED and not separate_scatter:
-                        tiles.scatter_full(tile.x, d, tile_size, mixture.origin, tile.ones, tile.weights,
+                        for i in range(tile_size):
+                            tile.root_weights[i] = sqrt(tile.weights[i])
+                        tiles.scatter_full(tile.x, d, tile_size, mixture.origin, tile.ones, tile.root_weights,
                                            tile.scratch, sums + mixture.n_components * length)
                     done += 1
                     if done % check == 0 and queue.must_stop():

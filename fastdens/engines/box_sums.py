@@ -62,7 +62,6 @@ def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
     matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
     for k, offset in enumerate(range(-reach, reach + 1)):
-
         coefficients = to_coefficients @ _gaussian(beta, offset, nodes) @ to_coefficients.T
         matrices[k, :, :terms] = coefficients.T
         missed = np.abs(chebyshev.T @ coefficients @ chebyshev - _gaussian(beta, offset, places)).max()
@@ -194,7 +193,7 @@ class BoxTransform:
         self.widths = np.ldexp(np.round(mantissa * 64) / 64, exponent)
         betas = self.widths / bandwidths
         self.axes = [
-            axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b) + 1) for b in betas
+            axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b)) for b in betas
         ]
         self.tail = max(axis.tail for axis in self.axes)
         self.range = cell_range(X, self.widths, n_threads)

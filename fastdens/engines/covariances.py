@@ -11,10 +11,9 @@ import numpy as np
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 
-_EPSILON = float(np.finfo(np.float64).eps)
-# A variance below this share of the variance of all data is raised to it: a component on a single point stays a density.
+# A variance below this share of that of all data is raised to it, so that a component on a single point is a density.
 _LEAST_SHARE = 1e-20
-_MOST_RIDGE = 1e-3  # largest share of the variances that makes a matrix positive definite
+_LEAST_EIGENVALUE = 64 * float(np.finfo(np.float64).eps)  # of a correlation matrix, times the dimension
 
 
 def shape_of(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -39,25 +38,25 @@ def n_free_parameters(covariance_type: str, n_components: int, n_features: int) 
     return of_covariances + n_components * n_features + n_components - 1
 
 
-def _cholesky_with_ridge(correlation: np.ndarray, name: str) -> tuple[np.ndarray, float]:
-    """Lower triangle of a correlation matrix, and the least ridge of a geometric sequence that makes it regular."""
-    identity = np.eye(len(correlation))
-    ridge = 0.0
-    while ridge <= _MOST_RIDGE:
-        try:
-            triangle = np.linalg.cholesky(correlation + ridge * identity)
-        except np.linalg.LinAlgError:
-            pass
-        else:
-            if _is_regular(triangle):
-                return triangle, ridge
-        ridge = max(64 * _EPSILON * len(correlation), 10 * ridge)
-    raise ValueError(f"{name} cannot be made positive definite, got correlations {correlation}")
-
-
 def _is_regular(triangles: np.ndarray) -> bool:
     pivots = np.diagonal(triangles, axis1=-2, axis2=-1) ** 2
-    return bool((pivots > 8 * _EPSILON * triangles.shape[-1]).all())
+    return bool((pivots > _LEAST_EIGENVALUE * triangles.shape[-1]).all())
+
+
+def _make_regular(correlation: np.ndarray) -> np.ndarray:
+    """The correlation matrix with its smallest eigenvalues raised until it has a Cholesky factor.
+
+    Raised to a bound, they give the most likely of the matrices that respect it, so EM does not swing about it.
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    least = _LEAST_EIGENVALUE * len(correlation)
+    while True:
+        regular = (vectors * np.maximum(values, least)) @ vectors.T
+        try:
+            np.linalg.cholesky(regular)
+            return regular
+        except np.linalg.LinAlgError:
+            least *= 10
 
 
 def _factor_matrices(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,11 +72,16 @@ def _factor_matrices(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     except np.linalg.LinAlgError:
         regular = False
     if not regular:
-        pairs = [_cholesky_with_ridge(one, f"covariance {k}") for k, one in enumerate(correlations)]
-        triangles = np.stack([triangle for triangle, _ in pairs])
-        diagonal = np.arange(covariances.shape[-1])
         covariances = covariances.copy()
-        covariances[:, diagonal, diagonal] += np.array([[ridge] for _, ridge in pairs]) * scale**2
+        for k, correlation in enumerate(correlations):
+            try:
+                if _is_regular(np.linalg.cholesky(correlation)):
+                    continue
+            except np.linalg.LinAlgError:
+                pass
+            correlations[k] = _make_regular(correlation)
+            covariances[k] = correlations[k] * scale[k][:, None] * scale[k]
+        triangles = np.linalg.cholesky(correlations)
     # The inverse of a lower triangle; what elimination leaves above the diagonal is rounding.
     return covariances, np.swapaxes(np.tril(np.linalg.inv(triangles)), 1, 2) / scale[:, :, None]
 

@@ -90,10 +90,10 @@ class DirectSum:
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
             self.scales = self.scales.astype(np.float32)
-        self.code = kernel.code
         per_unit = kernel.log2_exponent or 0.0
         self.exponent = per_unit / h if kernel.exponent_of_distance else per_unit / (h * h)
-        self.inverse, self.support = 1.0 / (h * h), h * h
+        self.support = h * h
+        self.inverse = 1.0 / self.support
         self.largest_weight = 1.0
         self.weights: np.ndarray | None = None
         self.values: np.ndarray | None = None
@@ -103,8 +103,12 @@ class DirectSum:
             self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
         elif weights is not None:
             self.weights = self._pad(weights)
+        self.kernel_arguments = (
+            kernel.code, self.exponent, self.inverse, self.support, self.scales, self.weights, self.values,
+        )  # fmt: skip
+        self.pair_ns = PAIR_NS + FEATURE_NS * d
         self.smallest_sum = 0.0
-        if not kernel.is_compact and values is None:
+        if per_unit and values is None:
             self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
 
     def _pad(self, per_point: np.ndarray) -> np.ndarray:
@@ -161,16 +165,13 @@ class DirectSum:
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
-        direct = compiled.direct_sums_float if self.is_float else compiled.direct_sums
-
-        def work(queue: Any) -> None:
-            direct(
-                self.points, queries, self.code, self.exponent, self.inverse, self.support,
-                self.scales, self.weights, self.values, own, per_run, sums, queue,
-            )  # fmt: skip
-
-        n_blocks = n_runs * -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        run_blocks(
+            compiled.direct_sums_float if self.is_float else compiled.direct_sums,
+            n_runs * -(-m // compiled.QUERIES_PER_BLOCK),
+            n_threads,
+            m * n_padded * self.pair_ns,
+            (self.points, queries, *self.kernel_arguments, own, per_run, sums),
+        )
         if self.values is not None:
             return sums.sum(axis=0)
         result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)

@@ -7,19 +7,21 @@ responsibilities of a tile of samples live only until its moments are taken, unl
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import em
-from fastdens.engines.covariances import (
-    COVARIANCE_TYPES,
-    covariances_of_factors,
-    factor_precisions,
-    log_determinants,
-    shape_of,
+from fastdens.engines.covariances import COVARIANCE_TYPES, log_determinants, shape_of
+from fastdens.engines.em_moments import (
+    FARTHEST_SQUARED,
+    Mixture,
+    Moments,
+    estimate_parameters,
+    factor_estimate,
+    is_far_from_centre,
+    symmetric_matrices,
 )
 from fastdens.threads import check_n_threads, run_blocks
 
@@ -31,23 +33,10 @@ LARGEST_TILE = 64
 PARTIAL_NUMBERS = 4_000_000
 MOST_BLOCKS, FEWEST_BLOCKS = 128, 4
 # Nanoseconds per sample and component, one thread; AVX-512 at about 3 GHz, benchmarks/em.py.
-NS_FIXED, NS_PER_FEATURE, NS_PER_PRODUCT = 3.0, 0.4, 0.08
-# Moments about a centre that is far from the mean, in standard deviations, lose digits to cancellation: beyond this
-# squared distance (relative error of a covariance about 1e-11) they are taken again about the new means.
-FARTHEST_SQUARED = 1e5
+NS_FIXED, NS_PER_FEATURE, NS_PER_PRODUCT = 1.0, 0.2, 0.03
 LARGEST_VALUE = 1e145
 
 _FAMILIES = {"full": em.FULL, "tied": em.TIED, "diag": em.DIAG, "spherical": em.SPHERICAL}
-_EPSILON = float(np.finfo(np.float64).eps)
-
-
-class Mixture(NamedTuple):
-    """Checked parameters of a mixture, as scikit-learn shapes them."""
-
-    weights: np.ndarray
-    means: np.ndarray
-    precisions_cholesky: np.ndarray
-    covariance_type: str
 
 
 class EMStep(NamedTuple):
@@ -61,7 +50,7 @@ class EMStep(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """A mixture as the compiled loops read it, in units of log 2."""
+    """A mixture as the compiled loops read it, for half log-densities in units of log 2."""
 
     family: int
     means: np.ndarray
@@ -76,8 +65,8 @@ def _pack(mixture: Mixture) -> _Packed:
     with np.errstate(divide="ignore"):  # a component of weight zero
         constants = np.log(weights)
     constants = constants + log_determinants(factors, covariance_type, d) - 0.5 * d * math.log(2 * math.pi)
-    constants = np.maximum(constants * math.log2(math.e), -1e308)
-    factors = factors * math.sqrt(0.5 * math.log2(math.e))
+    constants = np.maximum(0.5 * math.log2(math.e) * constants, -5e307)
+    factors = factors * math.sqrt(0.25 * math.log2(math.e))
     origin = weights @ means / weights.sum()
     if covariance_type == "full":
         factors = np.swapaxes(factors, 1, 2).reshape(n_components, d * d)
@@ -130,15 +119,6 @@ def run_e_step(
     return log_likelihood, labels_out, responsibilities_out
 
 
-class _Moments(NamedTuple):
-    """Sums over all rows under the responsibilities r of each component, v = x - centre."""
-
-    totals: np.ndarray  # of r
-    first: np.ndarray  # of r v
-    second: np.ndarray  # of r v v^T, or of r v^2
-    shared: np.ndarray | None  # of (x - origin)(x - origin)^T, each row once, in place of `second`
-
-
 def _run_em_step(
     X: np.ndarray,
     sample_weight: np.ndarray | None,
@@ -147,7 +127,7 @@ def _run_em_step(
     separate_scatter: bool,
     n_threads: int,
     estimated_ns: float,
-) -> tuple[_Moments, float]:
+) -> tuple[Moments, float]:
     """The moments, and the weighted sum of log-likelihoods."""
     n_samples, d = X.shape
     n_components = len(centres)
@@ -173,103 +153,12 @@ def _run_em_step(
     sums = block_sums.sum(axis=0)
     parts = sums[: n_components * per_component].reshape(n_components, per_component)
     if separate_scatter:
-        matrices = _symmetric(parts, d + 1)
-        moments = _Moments(matrices[:, d, d], matrices[:, :d, d], matrices[:, :d, :d], None)
+        matrices = symmetric_matrices(parts, d + 1)
+        moments = Moments(matrices[:, d, d], matrices[:, :d, d], matrices[:, :d, :d], None)
     else:
-        shared = _symmetric(sums[-triangle:], d + 1)[:d, :d] if share_scatter else None
-        moments = _Moments(parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], shared)
+        shared = symmetric_matrices(sums[-triangle:], d + 1)[:d, :d] if share_scatter else None
+        moments = Moments(parts[:, 0], parts[:, 1 : d + 1], parts[:, d + 1 :], shared)
     return moments, float(log_likelihood.sum())
-
-
-@lru_cache(maxsize=8)
-def _triangle_places(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the lower triangle lies in the layout of em.h: positions, their rows and their columns."""
-    rows, columns = [], []
-    for first in range(0, width, 4):
-        n_rows = min(4, width - first)
-        column, row = np.divmod(np.arange(n_rows * (first + n_rows)), n_rows)
-        rows.append(first + row)
-        columns.append(column)
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    positions = np.flatnonzero(column <= row)
-    return positions, row[positions], column[positions]
-
-
-def _symmetric(triangles: np.ndarray, width: int) -> np.ndarray:
-    positions, row, column = _triangle_places(width)
-    matrices = np.empty((*triangles.shape[:-1], width, width))
-    matrices[..., row, column] = matrices[..., column, row] = triangles[..., positions]
-    return matrices
-
-
-def _covariances(
-    moments: _Moments, weights: np.ndarray, from_centre: np.ndarray, divisor: np.ndarray, covariance_type: str
-) -> np.ndarray:
-    """Covariances about the new means, which lie `from_centre` of the place that the moments are about."""
-    if moments.shared is not None:
-        return moments.shared / moments.totals.sum() - (weights * from_centre.T) @ from_centre
-    if covariance_type in ("full", "tied"):
-        each = moments.second / divisor[:, None, None] - from_centre[:, :, None] * from_centre[:, None, :]
-        return each if covariance_type == "full" else np.tensordot(weights, each, axes=1)
-    each = moments.second / divisor[:, None] - from_centre**2
-    return each if covariance_type == "diag" else each.mean(axis=1)
-
-
-class _Estimate(NamedTuple):
-    """Maximum-likelihood parameters from the moments, before covariances are checked and factored."""
-
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray  # with reg_covar
-    variances: np.ndarray  # their diagonals, (n_components, d), or (d,) where the covariance is shared
-    from_centre: np.ndarray  # the means, seen from where the moments are about
-
-
-def _estimate(
-    moments: _Moments, mixture: Mixture, centres: np.ndarray, origin: np.ndarray, reg_covar: float
-) -> _Estimate:
-    covariance_type = mixture.covariance_type
-    n_components, d = centres.shape
-    empty = moments.totals <= 10 * _EPSILON
-    divisor = np.where(empty, 1.0, moments.totals)
-    shift = np.where(empty[:, None], 0.0, moments.first / divisor[:, None])
-    means = np.where(empty[:, None], mixture.means, centres + shift)
-    weights = np.where(empty, 0.0, moments.totals)
-    weights = weights / weights.sum()
-    # Not from `means`, which are rounded in units of their distance from zero.
-    from_centre = shift if moments.shared is None else np.where(empty[:, None], 0.0, (centres - origin) + shift)
-
-    covariances = _covariances(moments, weights, from_centre, divisor, covariance_type)
-    if covariance_type in ("full", "tied"):
-        places = np.arange(d)
-        covariances[..., places, places] = np.maximum(covariances[..., places, places], 0.0) + reg_covar
-        variances = covariances[..., places, places]
-    else:
-        covariances = np.maximum(covariances, 0.0) + reg_covar
-        variances = np.broadcast_to(covariances.reshape(n_components, -1), (n_components, d))
-    if empty.any() and covariance_type != "tied":
-        covariances[empty] = covariances_of_factors(mixture.precisions_cholesky[empty], covariance_type)
-    return _Estimate(weights, means, covariances, variances, from_centre)
-
-
-def _factor(estimate: _Estimate, covariance_type: str) -> tuple[Mixture, np.ndarray]:
-    weights, means, covariances, variances, _ = estimate
-    within = variances if covariance_type == "tied" else weights @ variances
-    between = weights @ (means - weights @ means) ** 2
-    covariances, factors = factor_precisions(covariances, covariance_type, between + within)
-    return Mixture(weights, means, factors, covariance_type), covariances
-
-
-def _far_from_centre(estimate: _Estimate, new: Mixture) -> bool:
-    """Whether a new mean is so many standard deviations from the place of the moments that its covariance is inexact."""
-    factors = new.precisions_cholesky
-    if new.covariance_type == "full":
-        scaled = (estimate.from_centre[:, None, :] @ factors)[:, 0]
-    elif new.covariance_type == "tied":
-        scaled = estimate.from_centre @ factors
-    else:
-        scaled = estimate.from_centre * factors.reshape(len(new.means), -1)
-    return bool(((scaled**2).sum(axis=1) > FARTHEST_SQUARED).any())
 
 
 def run_em_step(
@@ -282,7 +171,7 @@ def run_em_step(
     packed = _pack(mixture)
     full, tied = mixture.covariance_type == "full", mixture.covariance_type == "tied"
     # A shared covariance is cheapest as that of all rows less that of the means, if the second leaves enough of it.
-    squared = (packed.means**2).sum(axis=1) * 2 * math.log(2)  # in standard deviations, from the origin
+    squared = (packed.means**2).sum(axis=1) * 4 * math.log(2)  # in standard deviations, from the origin
     apart = tied and bool((squared[mixture.weights > 0] > FARTHEST_SQUARED).any())
     estimated_ns = 2 * _estimated_ns(len(X), mixture)
     total_weight = len(X) if sample_weight is None else float(sample_weight.sum())
@@ -290,16 +179,16 @@ def run_em_step(
     moments, log_likelihood = _run_em_step(
         X, sample_weight, packed, mixture.means, full or apart, n_threads, estimated_ns
     )
-    estimate = _estimate(moments, mixture, mixture.means, packed.origin, reg_covar)
+    estimate = estimate_parameters(moments, mixture, mixture.means, packed.origin, reg_covar)
     inexact = bool((estimate.from_centre**2 > FARTHEST_SQUARED * estimate.variances).any())
     if not inexact:
-        new, covariances = _factor(estimate, mixture.covariance_type)
-        inexact = _far_from_centre(estimate, new)
+        new, covariances = factor_estimate(estimate, mixture.covariance_type)
+        inexact = is_far_from_centre(estimate, new)
     if inexact:
         centres = np.ascontiguousarray(estimate.means)
         moments, _ = _run_em_step(X, sample_weight, packed, centres, full or tied, n_threads, estimated_ns)
-        estimate = _estimate(moments, mixture, centres, packed.origin, reg_covar)
-        new, covariances = _factor(estimate, mixture.covariance_type)
+        estimate = estimate_parameters(moments, mixture, centres, packed.origin, reg_covar)
+        new, covariances = factor_estimate(estimate, mixture.covariance_type)
     return new, covariances, log_likelihood / total_weight
 
 
@@ -335,7 +224,7 @@ def check_squares(X: np.ndarray) -> None:
     largest = max(float(X.max()), -float(X.min()))
     if largest > LARGEST_VALUE:
         raise ValueError(
-            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, got {largest:g}; rescale X"
+            f"X must not exceed {LARGEST_VALUE:g} in size, so that sums of squares are finite, got {largest:g}"
         )
 
 
@@ -379,7 +268,7 @@ def e_step(
     Notes
     -----
     Log-densities are computed from differences to the means, and are accurate at any distance; where even the
-    logarithm would overflow, it is -6.9e307.
+    logarithm would overflow, it is about -6.9e307.
 
     References
     ----------
@@ -388,7 +277,8 @@ def e_step(
     Examples
     --------
     >>> import fastdens as fd
-    >>> log_likelihood, responsibilities = fd.e_step([[0.0], [4.0]], [0.5, 0.5], [[0.0], [2.0]], [1.0, 1.0], "spherical")
+    >>> X, weights, means, precisions_cholesky = [[0.0], [4.0]], [0.5, 0.5], [[0.0], [2.0]], [1.0, 1.0]
+    >>> log_likelihood, responsibilities = fd.e_step(X, weights, means, precisions_cholesky, "spherical")
     >>> responsibilities.round(3)
     array([[0.881, 0.119],
            [0.002, 0.998]])
@@ -439,8 +329,8 @@ def em_step(
 
     Notes
     -----
-    A component that no row supports keeps its mean and covariance and gets weight zero. A covariance that is singular
-    to working precision gets the least ridge, in proportion to its diagonal, that makes it regular.
+    A component that no row supports keeps its mean and covariance and gets weight zero. In a covariance
+    that is singular to working precision, the smallest eigenvalues of the correlations are raised to about 1e-14.
 
     References
     ----------

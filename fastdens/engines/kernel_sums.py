@@ -244,8 +244,13 @@ def kernel_sum(
         flat = np.ndim(values) == 1
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
-    prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-    result = prepared.evaluate(Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads)
+    if len(X) * len(Q) <= SMALL_PROBLEM and algorithm in ("auto", "direct"):  # as KernelSum would, without its overhead
+        result = DirectSum(X, KERNELS[kernel], bandwidth, weights, values).evaluate(Q, log=log, n_threads=n_threads)
+    else:
+        prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
+        result = prepared.evaluate(
+            Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads
+        )
     if X.dtype == _FLOAT32:
         return result.astype(np.float32)
     return result[:, 0] if flat else result

@@ -8,6 +8,8 @@ set, and by either route.
 from __future__ import annotations
 
 import math
+from functools import partial
+
 import numpy as np
 
 from fastdens.compiled import kd_tree
@@ -17,6 +19,13 @@ from fastdens.threads import run_blocks
 QUERIES_PER_BLOCK = 256
 LEVELS_OF_SUBTREES = 6  # the nodes of this level are built each by one thread
 SCAN_SIZE = 256  # points per leaf of the row of leaves that brute force scans
+
+# What the choice of the route rests on, in nanoseconds on one core (AVX-512 at 2.6 GHz, November 2026, timed by hand on
+# normal samples); only the proportions matter.
+BUILD_NS = 150.0  # per point
+TREE_QUERY_NS = 1000.0  # in few dimensions
+SURE_DIMENSION = 4  # up to here a tree pays on any data
+N_PILOT = 64
 
 # Squares neither overflow nor underflow where the largest coordinate is within these bounds, with room for queries
 # further away; other data are multiplied by a power of two.
@@ -62,8 +71,8 @@ def _build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.n
     subtree_level = min(LEVELS_OF_SUBTREES, depth)
     build_ns = 10.0 * n_samples * (depth + 1) * (1 + n_features / 8)
     for level in range(subtree_level):
-        run_blocks(lambda queue: builder.split_level(queue, level), 2**level, n_threads, build_ns / (depth + 1))  # noqa: B023
-    run_blocks(lambda queue: builder.build_subtrees(queue, subtree_level), 2**subtree_level, n_threads, build_ns / 2)
+        run_blocks(partial(builder.split_level, level=level), 2**level, n_threads, build_ns / (depth + 1))
+    run_blocks(partial(builder.build_subtrees, level=subtree_level), 2**subtree_level, n_threads, build_ns / 2)
     builder.finish()
     return arrays
 
@@ -94,7 +103,7 @@ def _limits(radii: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _pair_ns(n_features: int) -> float:
-    """Estimated nanoseconds for one query and one point (AVX-512 at 2.6 GHz; all that matters is the proportion)."""
+    """Estimated nanoseconds for one query and one point."""
     return 0.3 + 0.12 * n_features
 
 
@@ -112,7 +121,8 @@ class Searcher:
     @classmethod
     def tree(cls, X: np.ndarray, leaf_size: int, n_threads: int) -> Searcher:
         exponent = _scale_exponent(X)
-        return cls(*X.shape, leaf_size, exponent, _build_tree(_scaled(X, exponent), leaf_size, n_threads))
+        n_samples, n_features = X.shape
+        return cls(n_samples, n_features, leaf_size, exponent, _build_tree(_scaled(X, exponent), leaf_size, n_threads))
 
     @classmethod
     def brute(cls, X: np.ndarray) -> Searcher:
@@ -273,19 +283,13 @@ class Searcher:
         return row_starts, indices, distances
 
 
-BUILD_NS = 150.0  # per point
-TREE_QUERY_NS = 1000.0  # in few dimensions
-SURE_DIMENSION = 4  # up to here a tree pays on any data
-N_PILOT = 64
-
-
 def fastest_searcher(X: np.ndarray, Q: np.ndarray, k: int, n_threads: int) -> Searcher:
     """A tree where it saves time; what it saves in many dimensions is found out by a few of the queries."""
     n_samples, n_features = X.shape
     all_pairs_ns = float(len(Q)) * n_samples * _pair_ns(n_features)
     if all_pairs_ns < 2 * (BUILD_NS * n_samples + TREE_QUERY_NS * len(Q)):
         return Searcher.brute(X)
-    tree = Searcher.tree(X, 2 * LEAF_MULTIPLE, n_threads)
+    tree = Searcher.tree(X, LEAF_MULTIPLE if n_features == 1 else 2 * LEAF_MULTIPLE, n_threads)
     if n_features > SURE_DIMENSION:
         pilot = np.ascontiguousarray(Q[:: -(-len(Q) // N_PILOT)])
         n_compared = tree.n_leaves_compared(pilot, k) * tree.leaf_size / len(pilot)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,53 +12,15 @@ from fastdens import validation
 from fastdens.engines import em
 from fastdens.engines.covariances import (
     COVARIANCE_TYPES,
-    covariances_of_factors,
     n_free_parameters,
     precisions_of_factors,
     shape_of,
 )
+from fastdens.engines.em_moments import Mixture
 from fastdens.models import mixture_parameters
 from fastdens.models.contract import Density, convergence_warning
+from fastdens.models.mixture_iterations import Progress, Run, iterate
 from fastdens.threads import check_n_threads
-
-
-class _Run(NamedTuple):
-    """One run of EM from one start."""
-
-    mixture: em.Mixture
-    covariances: np.ndarray
-    lower_bounds: list[float]
-    converged: bool
-
-    @property
-    def lower_bound(self) -> float:
-        return self.lower_bounds[-1] if self.lower_bounds else -math.inf
-
-
-class _Progress:
-    """What `verbose` prints."""
-
-    def __init__(self, verbose: int, interval: int) -> None:
-        self.verbose, self.interval = verbose, interval
-        self.began = self.last = time.perf_counter()
-
-    def start(self, init: int) -> None:
-        self.began = self.last = time.perf_counter()
-        if self.verbose:
-            print(f"start {init}")
-
-    def iteration(self, n_iter: int, gain: float) -> None:
-        if self.verbose and n_iter % self.interval == 0:
-            now = time.perf_counter()
-            detail = f": {now - self.last:.5f} s, gain {gain:.5f}" if self.verbose > 1 else ""
-            print(f"  iteration {n_iter}{detail}")
-            self.last = now
-
-    def end(self, run: _Run) -> None:
-        if self.verbose:
-            seconds = time.perf_counter() - self.began
-            detail = f": {seconds:.5f} s, lower bound {run.lower_bound:.5f}" if self.verbose > 1 else ""
-            print(f"{'converged' if run.converged else 'not converged'} after {len(run.lower_bounds)} iterations{detail}")
 
 
 class GaussianMixture(Density):
@@ -227,7 +188,7 @@ class GaussianMixture(Density):
         y : None
             Ignored; there for scikit-learn's pipelines.
         sample_weight : array-like of shape (n_samples,), optional
-            Weight of each row: weight 2 means the row twice, weight 0 means no row, and a common factor changes nothing.
+            Weight of each row: weight 2 is the row twice, weight 0 is no row, and a common factor changes nothing.
 
         Returns
         -------
@@ -259,9 +220,9 @@ class GaussianMixture(Density):
         )
         n_threads = check_n_threads(self.n_threads)
         rng = validation.check_random_state(self.random_state)
-        progress = _Progress(int(self.verbose), self.verbose_interval)
+        progress = Progress(int(self.verbose), self.verbose_interval)
         warm = self.warm_start and self._can_continue(n_features)
-        best: _Run | None = None
+        best: Run | None = None
         for init in range(1 if warm else self.n_init):
             progress.start(init)
             if warm:
@@ -279,7 +240,17 @@ class GaussianMixture(Density):
                     n_threads,
                 )
                 bound = -math.inf
-            run = self._iterate(data, weights, start, bound, progress)
+            run = iterate(
+                data,
+                weights,
+                start,
+                bound,
+                tol=self.tol,
+                reg_covar=self.reg_covar,
+                max_iter=self.max_iter,
+                n_threads=n_threads,
+                progress=progress,
+            )
             progress.end(run)
             if best is None or run.lower_bound > best.lower_bound:
                 best = run
@@ -295,23 +266,7 @@ class GaussianMixture(Density):
         self._remember_data(n_features, names)
         return self
 
-    def _iterate(
-        self, data: np.ndarray, weights: np.ndarray | None, mixture: em.Mixture, bound: float, progress: _Progress
-    ) -> _Run:
-        n_threads = check_n_threads(self.n_threads)
-        covariances, bounds, converged = None, [], False
-        while not converged and len(bounds) < self.max_iter:
-            before = bound
-            mixture, covariances, bound = em.run_em_step(data, weights, mixture, self.reg_covar, n_threads)
-            bounds.append(bound)
-            # The bound belongs to the parameters before this update, so it costs no pass of its own.
-            converged = abs(bound - before) < self.tol
-            progress.iteration(len(bounds), bound - before)
-        if covariances is None:
-            covariances = covariances_of_factors(mixture.precisions_cholesky, self.covariance_type)
-        return _Run(mixture, covariances, bounds, converged)
-
-    def _keep(self, run: _Run) -> None:
+    def _keep(self, run: Run) -> None:
         self.weights_, self.means_, self.precisions_cholesky_, _ = run.mixture
         self.covariances_ = run.covariances
         self.precisions_ = precisions_of_factors(run.mixture.precisions_cholesky, self.covariance_type)
@@ -353,54 +308,21 @@ class GaussianMixture(Density):
     def __sklearn_is_fitted__(self) -> bool:
         return all(hasattr(self, name) for name in ("weights_", "means_", "precisions_cholesky_"))
 
-    def _mixture(self) -> em.Mixture:
-        return em.Mixture(self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type)
+    def _mixture(self) -> Mixture:
+        return Mixture(self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Log-density of the mixture at each row (natural logarithm).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Points to score.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Log-densities; float32 where X is.
-        """
+        """Log-density (natural logarithm) at each row of X, of shape (n_samples,); float32 where X is."""
         data = self._new_data(X)
         return em.run_e_step(data, self._mixture(), check_n_threads(self.n_threads))[0]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Most probable component of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Points.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Numbers of components, the first of equally probable ones.
-        """
+        """Most probable component of each row of X, of shape (n_samples,); the first of equally probable ones."""
         data = self._new_data(X)
         return em.run_e_step(data, self._mixture(), check_n_threads(self.n_threads), labels=True)[1]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probability of each component given each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Points.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components)
-            Responsibilities; rows sum to one.
-        """
+        """Probability of each component given each row of X, of shape (n_samples, n_components); rows sum to one."""
         data = self._new_data(X)
         return em.run_e_step(data, self._mixture(), check_n_threads(self.n_threads), responsibilities=True)[2]
 
@@ -415,33 +337,11 @@ class GaussianMixture(Density):
         return -2.0 * float(log_density.astype(np.float64, copy=False).sum()), len(log_density)
 
     def aic(self, X: Any) -> float:
-        """Akaike's criterion, -2 log-likelihood + 2 n_parameters_, on X; smaller is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        float
-            The criterion.
-        """
+        """Akaike's criterion on X, -2 log-likelihood + 2 `n_parameters_`; smaller is better."""
         return self._deviance(X)[0] + 2 * self.n_parameters_
 
     def bic(self, X: Any) -> float:
-        """Schwarz's criterion, -2 log-likelihood + n_parameters_ log(n_samples), on X; smaller is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        float
-            The criterion.
-        """
+        """Schwarz's criterion on X, -2 log-likelihood + `n_parameters_` log(n_samples); smaller is better."""
         deviance, n_samples = self._deviance(X)
         return deviance + self.n_parameters_ * math.log(n_samples)
 

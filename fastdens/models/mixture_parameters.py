@@ -12,7 +12,8 @@ from fastdens.engines.covariances import (
     factor_precisions,
     shape_of,
 )
-from fastdens.engines.em import Mixture, run_em_step
+from fastdens.engines.em import run_em_step
+from fastdens.engines.em_moments import Mixture
 from fastdens.models import kmeans_start
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -92,9 +93,7 @@ def _first_groups(
 ) -> Groups:
     """Rows by nearest given mean, or as `init_params` says."""
     if means is not None:
-        Z = kmeans_start.whiten(
-            np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), units
-        )
+        Z = kmeans_start.whiten(np.concatenate([X, means]), np.concatenate([weights, np.zeros(n_components)]), units)
         labels = kmeans_start.nearest(Z[: len(X)], Z[len(X) :])[0]
     elif init_params == "random":
         return _random_groups(weights, n_components, rng)
@@ -169,11 +168,11 @@ def start(
     for units in UNITS[covariance_type][: None if several else 1]:
         groups = _first_groups(rows, row_weights, means, init_params, units, n_components, rng)
         estimated = _estimate(rows, row_weights, groups, reg_covar, covariance_type)
-        mixture = Mixture(
-            *(found if known is None else known for known, found in zip(given, estimated)), covariance_type
-        )
+        parts = [found if known is None else known for known, found in zip(given, estimated)]
+        mixture = Mixture(parts[0], parts[1], parts[2], covariance_type)
+        bound = 0.0
         for _ in range(SHORT_RUN if several else 0):
             mixture, _, bound = run_em_step(rows, row_weights, mixture, reg_covar, n_threads)
         starts.append(mixture)
-        bounds.append(bound if several else 0.0)
+        bounds.append(bound)
     return starts[int(np.argmax(bounds))]

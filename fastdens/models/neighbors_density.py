@@ -20,7 +20,7 @@ from fastdens.models.neighbors_mass import (
 from fastdens.threads import check_n_threads
 
 TAIL_QUANTILE = 0.95
-MOST_NEIGHBORS_TRIED = 1024
+MOST_NEIGHBORS_TRIED = 128  # at k neighbours the noise costs a likelihood about 1 / (2 k): little is left to gain
 ROWS_TRIED = 1000
 TRIAL_DRAWS = 4096
 LAST_GAIN = 3  # sizes ago: no larger k is tried
@@ -33,7 +33,7 @@ class KNeighborsDensity(Density):
     ----------
     n_neighbors : int or "auto", default="auto"
         k, at most the number of rows that carry weight. "auto" takes the k of the largest leave-one-out likelihood
-        of the normalised density, among sixteen sizes from 1 to half the rows and at most 1024.
+        of the normalised density, among sixteen sizes from 1 to half the rows and at most 128.
     normalized : bool, default=True
         Whether the density is made to integrate to one. False: the raw estimate, which cannot be.
     n_threads : int, optional
@@ -143,9 +143,7 @@ class KNeighborsDensity(Density):
             k = min(int(self.n_neighbors), len(points))
         balls = NeighborBalls(tree, weights, k, n_threads)
         own_radii, _ = balls.radii(points)
-        estimate = IntegrableEstimate(
-            balls, points, weights, own_radii, _tail_start(own_radii, weights, floor), floor
-        )
+        estimate = IntegrableEstimate(balls, points, weights, own_radii, _tail_start(own_radii, weights, floor), floor)
         mass, error = estimate.mass() if self.normalized else (math.nan, math.nan)
 
         self.n_neighbors_, self.radius_floor_, self.tail_start_ = k, floor, estimate.tail_start

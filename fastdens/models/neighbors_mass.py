@@ -10,7 +10,8 @@ with r, is at most the envelope e_i(s) = h at that radius. The envelope has a cl
 
     E_i = (k / N) (1 + d ln(R / c) + 1 / 2),    c = max(r(x_i) / 2, floor),
 
-(for c <= R), so one draws i with probability proportional to u_i E_i, x about x_i from e_i, and accepts with probability
+(for c <= R), so one draws i with probability proportional to u_i E_i, x about x_i from e_i, and accepts it with
+probability
 
     h(x) / e_i(|x - x_i|) 1[|x - x_i| <= r(x)] k / m(x),
 
@@ -30,7 +31,7 @@ TAIL = 2.0  # the power of the ball's volume by which the tails fall faster than
 ENOUGH = 1 - 1e-9  # weights have reached k when they sum to this part of it: sums of weights are rounded
 MASS_DRAWS = 2**13  # per batch
 MOST_MASS_BATCHES = 16
-MASS_ERROR = 2e-3  # relative standard error at which to stop
+MASS_ERROR = 5e-3  # relative standard error at which to stop
 ENTRIES_AT_ONCE = 2**21  # of neighbour lists
 
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "box_sums.h"
 #include "em.h"
 #include "kernel_sums.h"
 #include "neighbors.h"
@@ -181,61 +182,113 @@ static void check_neighbors(const struct fd_neighbor_tiles *tiles, ptrdiff_t k) 
 }
 
 static void check_em(const struct fd_em_tiles *tiles) {
-    enum { D = 5, N = 4 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = (D + 1) * (D + 4) };
-    static double x[D * N], factor[D * D], scratch[2 * (D + 1) * N], density[K * N], wanted[K * N];
+    enum { D = 5, N = 4 * FD_EM_TILE_MULTIPLE, K = 3, SUMS = 8 * (D + 1) };
+    static double x[D * N], factor[D * D], scratch[2 * (D + 1) * N], square[N], roots[K * N], halves[K * N];
     double mean[D], largest[N], component[N], weights[N], scale[N], log_likelihood[N], sums[SUMS], base_sums[SUMS];
     const struct fd_em_tiles *base = &fd_em_tiles[FD_BASE];
     for (int i = 0; i < D * N; i++) x[i] = 4 * uniform() - 2;
     for (int a = 0; a < D; a++) mean[a] = uniform();
-    for (int i = 0; i < N; i++) weights[i] = 0.5 + uniform();
+    for (int i = 0; i < N; i++) weights[i] = 0.5 + uniform(), largest[i] = -INFINITY, component[i] = -1;
     for (int a = 0; a < D; a++)
         for (int b = 0; b < D; b++) factor[a * D + b] = b < a ? uniform() - 0.5 : b == a ? 0.5 + uniform() : 0;
-#define SAME(call, what)                                                                  \
-    tiles->call;                                                                          \
-    memcpy(wanted, density, sizeof(density));                                             \
-    base->call;                                                                           \
-    for (int i = 0; i < N; i++) expect_close(what, wanted[i], density[i], 1e-13);
-    SAME(log_density_full(x, D, N, mean, factor, -3.0, scratch, density), "log-density, full")
-    SAME(log_density_diag(x, D, N, mean, factor, -3.0, scratch, density), "log-density, diagonal")
-    SAME(log_density_spherical(x, D, N, mean, factor, -3.0, scratch, density), "log-density, spherical")
-    for (int i = 0; i < N; i++) { /* the definition itself, for the full covariance */
-        double log_density = -3.0;
+    for (int i = 0; i < N; i++) {
+        double full = 0, diag = 0, spherical = 0;
         for (int a = 0; a < D; a++) {
             double y = 0;
+            const double difference = x[a * N + i] - mean[a];
             for (int b = 0; b <= a; b++) y += factor[a * D + b] * (x[b * N + i] - mean[b]);
-            log_density -= y * y;
+            full += y * y, diag += pow(factor[a] * difference, 2), spherical += pow(factor[0] * difference, 2);
         }
-        tiles->log_density_full(x, D, N, mean, factor, -3.0, scratch, density);
-        expect_close("log-density, by its definition", density[i], log_density, 1e-13);
+        tiles->square_full(x, D, N, mean, factor, scratch, square);
+        expect_close("square, full", square[i], full, 1e-13);
+        tiles->square_diag(x, D, N, mean, factor, scratch, square);
+        expect_close("square, diagonal", square[i], diag, 1e-13);
+        tiles->square_spherical(x, D, N, mean, factor, scratch, square);
+        expect_close("square, spherical", square[i], spherical, 1e-13);
     }
-    for (int i = 0; i < N; i++) largest[i] = -INFINITY, component[i] = -1;
     for (int k = 0; k < K; k++) {
-        for (int i = 0; i < N; i++) density[k * N + i] = -20 * uniform();
-        tiles->keep_largest(density + k * N, k, N, largest, component);
+        for (int i = 0; i < N; i++) halves[k * N + i] = 20 * uniform();
+        memcpy(roots + k * N, halves + k * N, N * sizeof(double));
+        tiles->keep_largest(roots + k * N, -1.5, k, N, largest, component);
     }
     for (int i = 0; i < N; i++) {
-        double most = density[i];
-        for (int k = 1; k < K; k++) most = fmax(most, density[k * N + i]);
-        expect_close("largest log-density", largest[i], most, 0);
-        expect_close("its component", density[(int)component[i] * N + i], most, 0);
+        double most = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            expect_close("half log-density", roots[k * N + i], -1.5 - halves[k * N + i], 0);
+            most = fmax(most, roots[k * N + i]);
+        }
+        expect_close("largest half log-density", largest[i], most, 0);
+        expect_close("its component", roots[(int)component[i] * N + i], most, 0);
     }
-    memcpy(wanted, density, sizeof(density));
-    tiles->normalise(density, K, N, -700, largest, weights, scale, log_likelihood);
+    memcpy(halves, roots, sizeof(roots));
+    tiles->normalise(roots, K, N, -500, largest, weights, scale, log_likelihood);
     for (int i = 0; i < N; i++) {
         double total = 0;
-        for (int k = 0; k < K; k++) total += exp2(wanted[k * N + i]);
-        expect(fabs(log_likelihood[i] - log(total)) <= 1e-14, "log-likelihood", log_likelihood[i], log(total));
+        for (int k = 0; k < K; k++) total += exp2(2 * halves[k * N + i]);
+        expect(fabs(log_likelihood[i] - log(total)) <= 1e-13, "log-likelihood", log_likelihood[i], log(total));
         for (int k = 0; k < K; k++)
-            expect_close("responsibility", density[k * N + i] * scale[i], weights[i] * exp2(wanted[k * N + i]) / total, 1e-13);
+            expect_close("responsibility", pow(roots[k * N + i] * scale[i], 2),
+                         weights[i] * exp2(2 * halves[k * N + i]) / total, 1e-13);
     }
     memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
-    tiles->scatter_full(x, D, N, mean, density, scale, scratch, sums);
-    base->scatter_full(x, D, N, mean, density, scale, scratch, base_sums);
+    tiles->scatter_full(x, D, N, mean, roots, scale, scratch, sums);
+    base->scatter_full(x, D, N, mean, roots, scale, scratch, base_sums);
     for (int i = 0; i < SUMS; i++) expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, full", sums[i], base_sums[i]);
     memset(sums, 0, sizeof(sums)), memset(base_sums, 0, sizeof(base_sums));
-    tiles->scatter_diag(x, D, N, mean, density, scale, scratch, sums);
-    base->scatter_diag(x, D, N, mean, density, scale, scratch, base_sums);
-    for (int i = 0; i < SUMS; i++) expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, diagonal", sums[i], base_sums[i]);
+    tiles->scatter_diag(x, D, N, mean, roots, scale, scratch, sums);
+    for (int i = 0; i < N; i++) {
+        const double r = pow(roots[i] * scale[i], 2);
+        base_sums[0] += r;
+        for (int a = 0; a < D; a++) {
+            const double difference = x[a * N + i] - mean[a];
+            base_sums[1 + a] += r * difference, base_sums[1 + D + a] += r * difference * difference;
+        }
+    }
+    for (int i = 0; i < 1 + 2 * D; i++)
+        expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, diagonal", sums[i], base_sums[i]);
+}
+
+static void check_box_sums(const fd_box_sum_tiles *tiles, ptrdiff_t d, ptrdiff_t p) {
+    enum { N = 2 * FD_BOX_BATCH, MOST = 24 * 24 * 24 };
+    static double local[3 * N], weights[N], scratch[FD_BOX_SCRATCH], matrix[24 * 24];
+    static double moments[MOST], wanted[MOST], moved[MOST], out[N];
+    const ptrdiff_t row = FD_BOX_ROW(p), n = N - 3;
+    ptrdiff_t rows = 1;
+    for (int a = 1; a < d; a++) rows *= p;
+    for (int i = 0; i < 3 * N; i++) local[i] = 2 * uniform() - 1;
+    for (int i = 0; i < N; i++) weights[i] = i < n ? uniform() : 0;
+    memset(moments, 0, sizeof(moments));
+    tiles->moments(local, N, n, d, p, weights, scratch, moments);
+    for (ptrdiff_t j = 0; j < rows * row; j++) { /* T_k(s) = cos(k arccos s), the first axis innermost */
+        double sum = 0;
+        for (ptrdiff_t i = 0; i < n && j % row < p; i++) {
+            double term = weights[i] * cos((double)(j % row) * acos(local[i]));
+            if (d > 1) term *= cos((double)(j / row % p) * acos(local[N + i]));
+            if (d > 2) term *= cos((double)(j / row / p) * acos(local[2 * N + i]));
+            sum += term;
+        }
+        expect(fabs(moments[j] - sum) <= 1e-11, "moment", moments[j], sum);
+    }
+    for (ptrdiff_t j = 0; j < p; j++)
+        for (ptrdiff_t i = 0; i < row; i++) matrix[j * row + i] = i < p ? uniform() - 0.5 : 0;
+    memset(moved, 0, sizeof(moved)), memset(wanted, 0, sizeof(wanted));
+    tiles->translate(moments, matrix, rows, p, 1, moved);
+    for (ptrdiff_t o = 0; o < rows; o++)
+        for (ptrdiff_t j = 0; j < p; j++)
+            for (ptrdiff_t i = 0; i < p; i++) wanted[o * row + i] += matrix[j * row + i] * moments[o * row + j];
+    for (ptrdiff_t j = 0; j < rows * row; j++)
+        expect(fabs(moved[j] - wanted[j]) <= 1e-11, "translation", moved[j], wanted[j]);
+    tiles->evaluate(local, N, n, d, p, moments, scratch, out);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (ptrdiff_t j = 0; j < rows * row; j++) {
+            double term = j % row < p ? moments[j] * cos((double)(j % row) * acos(local[i])) : 0;
+            if (d > 1) term *= cos((double)(j / row % p) * acos(local[N + i]));
+            if (d > 2) term *= cos((double)(j / row / p) * acos(local[2 * N + i]));
+            sum += term;
+        }
+        expect(fabs(out[i] - sum) <= 1e-9, "expansion", out[i], sum);
+    }
 }
 
 int main(void) {
@@ -244,7 +297,7 @@ int main(void) {
         if (!fd_processor_runs(level)) continue;
         const int before = n_wrong;
         set_name = names[level];
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < 10; round++) {
             check_kernel_sums_double(&fd_kernel_sum_tiles_of[level].on_double);
             check_kernel_sums_float(&fd_kernel_sum_tiles_of[level].on_float);
             check_logarithms(&fd_kernel_sum_tiles_of[level]);
@@ -252,6 +305,10 @@ int main(void) {
             check_neighbors(&fd_neighbors_tiles[level], 1);
             check_neighbors(&fd_neighbors_tiles[level], 20);
             check_em(&fd_em_tiles[level]);
+        }
+        for (int d = 1; d <= 3; d++) {
+            check_box_sums(&fd_box_sum_tiles_of[level], d, 5);
+            check_box_sums(&fd_box_sum_tiles_of[level], d, 16);
         }
         printf("%s: %s\n", set_name, n_wrong == before ? "all tiles agree" : "WRONG");
     }

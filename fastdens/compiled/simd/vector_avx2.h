@@ -42,6 +42,7 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vd_mantissa(a) \
     _mm256_or_pd(_mm256_and_pd(a, _mm256_castsi256_pd(_mm256_set1_epi64x(0xFFFFFFFFFFFFF))), _mm256_set1_pd(1.0))
 #define vd_sum(a) fd_sum_avx2(a)
+#define vd_hold(a) __asm__("" : "+x"(a))
 #define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx2(a, b, c, d)))
 
 #define vf __m256

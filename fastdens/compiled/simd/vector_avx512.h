@@ -38,6 +38,7 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vd_exponent(a) _mm512_getexp_pd(a)
 #define vd_mantissa(a) _mm512_getmant_pd(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src)
 #define vd_sum(a) _mm512_reduce_add_pd(a)
+#define vd_hold(a) __asm__("" : "+v"(a))
 #define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx512(a, b, c, d)))
 
 #define vf __m512

@@ -15,6 +15,7 @@
  *   vd_exponent(a) vd_mantissa(a)     e and m with a = m 2^e, 1 <= m < 2, for normal a > 0
  *   vd_add_sums(p, a, b, c, d)        adds the sums over the lanes of a, b, c, d to p[0], p[1], p[2], p[3]
  *   vd_sum(a)                         the sum over the lanes
+ *   vd_hold(a)                        keeps a variable in a register that compilers would load anew for each use
  */
 #ifndef FD_VECTOR_COMMON
 #define FD_VECTOR_COMMON
@@ -78,6 +79,7 @@ static inline double fd_mantissa_base(double a) {
 #define vd_exponent(a) fd_exponent_base(a)
 #define vd_mantissa(a) fd_mantissa_base(a)
 #define vd_sum(a) (a)
+#define vd_hold(a) (void)0
 #define vd_add_sums(p, a, b, c, d) ((p)[0] += (a), (p)[1] += (b), (p)[2] += (c), (p)[3] += (d))
 
 #define vf float

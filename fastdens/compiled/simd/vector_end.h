@@ -25,6 +25,7 @@
 #undef vd_exponent
 #undef vd_mantissa
 #undef vd_sum
+#undef vd_hold
 #undef vd_add_sums
 
 #undef vf

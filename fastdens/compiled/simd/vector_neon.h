@@ -46,6 +46,7 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
     vreinterpretq_f64_u64(vorrq_u64(vandq_u64(vreinterpretq_u64_f64(a), vdupq_n_u64(0xFFFFFFFFFFFFF)), \
                                     vreinterpretq_u64_f64(vdupq_n_f64(1.0))))
 #define vd_sum(a) vaddvq_f64(a)
+#define vd_hold(a) __asm__("" : "+w"(a))
 #define vd_add_sums(p, a, b, c, d) fd_add_sums_neon(p, a, b, c, d)
 
 #define vf float32x4_t
