@@ -10,6 +10,7 @@ from . import peers
 from .common import size
 
 RULES = ("scott", "silverman", "likelihood", "lscv", "isj", "sheather-jones")
+PEERS = ["KDEpy isj", "fastdens isj", "statsmodels cv_ls", "fastdens lscv", "statsmodels cv_ml", "fastdens likelihood"]
 
 
 def normal(n):
@@ -39,9 +40,7 @@ class Rules:
 class Peers:
     """The peers' rules of the same name, at sizes that they can do."""
 
-    params = [
-        ["KDEpy isj", "fastdens isj", "statsmodels cv_ls", "fastdens lscv", "statsmodels cv_ml", "fastdens likelihood"]
-    ]  # noqa: RUF012
+    params = [PEERS]  # noqa: RUF012
     param_names = ["rule"]  # noqa: RUF012
     timeout = 120
 

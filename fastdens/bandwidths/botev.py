@@ -40,8 +40,11 @@ def isj(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -
     lowest, highest = float(x.min()), float(x.max())
     unit = max(abs(lowest), abs(highest))  # so that the range cannot overflow
     length = (highest / unit - lowest / unit) * (1 + 2 * PADDING)
+    upper = LARGEST_SHARE
     for size in GRIDS:
-        root = _root(_squared_coefficients(x, weights, lowest, unit, length, size), n)
+        root = _root(_squared_coefficients(x, weights, lowest, unit, length, size), n, upper)
+        # A finer grid is asked for bandwidths only that this one has not resolved.
+        upper = min(LARGEST_SHARE, max(4 * CELLS / size, 0.0 if root is None else 2 * root))
         if root is not None and root * size >= CELLS:
             return np.array([root * length * unit * kernel.efficiency_factor(1)])
     reason = "has no root" if root is None else "asks for a bandwidth too small for its grid"
@@ -67,8 +70,8 @@ def _squared_coefficients(
     return (dct(mass / mass.sum(), overwrite_x=True)[1:]) ** 2
 
 
-def _root(squares: np.ndarray, n: float) -> float | None:
-    """The largest root, as a bandwidth in units of the grid's length."""
+def _root(squares: np.ndarray, n: float, largest: float) -> float | None:
+    """The largest root below `largest`, as a bandwidth in units of the grid's length."""
     from scipy.optimize import brentq
 
     k = np.arange(1.0, len(squares) + 1)
@@ -94,9 +97,9 @@ def _root(squares: np.ndarray, n: float) -> float | None:
         return log_h + 0.2 * math.log(2 * n * math.sqrt(math.pi) * norm) if norm > 0 else math.nan
 
     step = math.log(2) / PER_OCTAVE
-    upper = math.log(LARGEST_SHARE)
+    upper = math.log(largest)
     above = excess(upper)
-    while upper > -math.log(len(squares)):
+    while upper > math.log(4 / len(squares)):
         below = excess(upper - step)
         if below < 0 <= above:
             return math.exp(brentq(excess, upper - step, upper, xtol=1e-9))

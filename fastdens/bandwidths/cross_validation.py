@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 
-from fastdens.bandwidths.pair_sums import PairSums
+from fastdens.bandwidths.pair_sums import PairSums, TooFineError
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13
+# Smaller ones follow down to here while they are better.
+SMALLEST_OF_ALL = 2.0**-30
 MOST_ROWS = 4096
 # The same in one dimension, where more than `MOST_ROWS` rows are summed on a grid.
 MOST_GRID_ROWS = 32768
@@ -65,8 +67,16 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
 
     grid = np.linspace(math.log(SMALLEST), math.log(LARGEST), STEPS)
     scores = [criterion(x) for x in grid]
+    step = grid[1] - grid[0]
+    # The best multiple may be smaller still, where clusters are narrow against their distances.
+    while scores[0] == min(scores) and grid[0] > math.log(SMALLEST_OF_ALL):
+        try:
+            scores.insert(0, criterion(grid[0] - step))
+        except TooFineError:
+            break
+        grid = np.insert(grid, 0, grid[0] - step)
     best = int(np.argmin(scores))
-    bounds = grid[max(best - 1, 0)], grid[min(best + 1, STEPS - 1)]
+    bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     refined = minimize_scalar(criterion, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     log_multiple = refined.x if refined.fun < scores[best] else grid[best]
     return start * math.exp(log_multiple)

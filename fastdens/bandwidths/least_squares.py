@@ -21,7 +21,7 @@ PER_OCTAVE, OCTAVES, LARGEST = 4, 40, 4.0
 ENOUGH_ERRORS, OWN_SHARE = 10.0, 8.0
 # A smaller bandwidth must be better than a larger one by so many standard errors.
 ERRORS = 1.0
-# Pairs of equal rows are kept up to this multiple of what rounding explains: estimates of that differ by their own error.
+# Pairs of equal rows are kept up to this multiple of what rounding explains, an estimate with an error of its own.
 TIES_KEPT = 1.5
 # Rows of which all pairs are formed for d > 1, and the range of multiples of Scott's bandwidths there.
 MOST_ROWS, SMALLEST_RADIAL = 3000, 1 / 32
@@ -58,9 +58,9 @@ def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) 
     error is then that of a sample of `MOST_ROWS`.
 
     Equal rows would drive h to zero (Silverman 1986, section 3.4.3). Pairs of equal rows are kept as far as rounding
-    to a unit u explains them (u R(f), half as much again allowed for its error), and left out like the rows themselves beyond; bandwidths below u are not looked at. The
-    unit is the gap between neighbouring distinct values that 95 % of the weight exceeds. For d > 1 all pairs of equal
-    rows are left out.
+    to a unit u explains them (u R(f), half as much again allowed for its error), and left out like the rows
+    themselves beyond; bandwidths below u are not looked at. The unit is the gap between neighbouring distinct values
+    that 95 % of the weight exceeds. For d > 1 all pairs of equal rows are left out.
 
     All local minima are found. From the largest bandwidth down, a minimum takes the place of the one before where it
     is lower by more than a standard error of the difference, sqrt(2 R(f) R(K * K - 2 K) / h) / n: cross-validation has
@@ -200,7 +200,7 @@ class RadialPairs:
             self.mass += np.bincount(cells, pair_weights - upper, n_cells + 2)
             self.mass[1:] += np.bincount(cells, upper, n_cells + 2)[:-1]
 
-    def level(self, h: float) -> int:  # noqa: ARG002
+    def level(self, h: float) -> int:
         return 0
 
     def sum(
@@ -208,7 +208,7 @@ class RadialPairs:
         h: float,
         function: Callable[[np.ndarray], np.ndarray],
         reach: float,
-        level: int | None = None,  # noqa: ARG002
+        level: int | None = None,
     ) -> float:
         """Sum over i, j of w_i w_j function(|x_i - x_j| / h)."""
         end = min(len(self.mass), math.ceil(reach * h / self.delta) + 1)

@@ -3,10 +3,11 @@
 In one dimension the rows are binned linearly on a grid of 64 to 256 cells per bandwidth, and the autocorrelation of
 the bins, found by fast Fourier transforms, is the weight of all pairs per distance. From there every bandwidth and
 every function of the distance costs a sum over distances, whatever the number of rows. Linear binning spreads a pair's
-distance by a variance of delta^2 / 3 (delta: the width of a cell): for Gaussian sums it is taken off the square of the
-bandwidth again, and what is left is of the order (delta / h)^4 < 1e-7 on average over pairs; for other functions of the distance the
-relative error is about (delta / h)^2 / 6 < 5e-5 times the function's second derivative (at a kink or a jump of the
-function, as much as the pairs nearest to it). A row's pair with itself is kept at distance zero.
+distance by a variance of delta^2 / 3 on average (delta: the width of a cell). For sums of derivatives of the normal
+density it is taken off the square of the bandwidth again; what is left for each pair is of the order
+(delta / h)^2 / 6 < 5e-5 with either sign, and averages out. For other functions of the distance the relative error is
+about (delta / h)^2 / 6 times the function's second derivative, and larger for the pairs next to a kink or a jump. A
+row's pair with itself is kept at distance zero.
 
 The grid is cut into blocks as long as the farthest distance wanted, and only blocks with rows in them exist: an
 outlier does not cost memory.
@@ -54,8 +55,8 @@ class Grid:
             mass -= moved
             mass[1:] += moved[:-1]
             blocks = mass.reshape(n_blocks, length)
-            self.numbers = np.flatnonzero(blocks.any(axis=1))
-            self.mass = blocks[self.numbers]
+            self.numbers: np.ndarray = np.flatnonzero(blocks.any(axis=1))
+            self.mass: np.ndarray = blocks[self.numbers]
         else:
             lower = (1.0 if weights is None else weights) - upper
             keys = np.concatenate([cells, cells + 1])

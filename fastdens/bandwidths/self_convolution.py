@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def self_convolution(kernel: SmoothingKernel, d: int, u: np.ndarray) -> np.ndarr
     # K(|y|) K(|u - y|) is smooth between these: the kernels' ends, and the kinks at their centres.
     corners = np.sort(np.stack([np.clip(v, u - 1, 1.0) for v in (u - 1, np.zeros_like(u), u, np.ones_like(u))]), axis=0)
     total = np.zeros_like(u)
-    for left, right in zip(corners[:-1], corners[1:], strict=True):
+    for left, right in pairwise(corners):
         half = np.maximum(right - left, 0.0)[:, None] / 2
         y = (right + left)[:, None] / 2 + half * nodes
         inside = kernel.profile(np.abs(y)) * kernel.profile(np.abs(u[:, None] - y))
@@ -68,7 +69,7 @@ def _radial_table(name: str, d: int) -> tuple[np.ndarray, np.ndarray]:
     values = np.empty(PLACES)
     for i, r in enumerate(places):
         corners = np.unique(np.clip([0.0, abs(1 - r) if kernel.is_compact else r, r, outer], 0, outer))
-        corners = np.concatenate([np.linspace(a, b, 3)[:-1] for a, b in zip(corners[:-1], corners[1:], strict=True)])
+        corners = np.concatenate([np.linspace(a, b, 3)[:-1] for a, b in pairwise(corners)])
         corners = np.append(corners, outer)
         half = np.diff(corners)[:, None] / 2
         rho = (corners[:-1, None] + half * (1 + nodes)).ravel()
