@@ -17,8 +17,9 @@ SELECTORS = ["isj", "lscv", "sheather-jones"]
 
 # Annual precipitation of 70 cities in inches (McNeil 1977), the data set `precip` of R.
 PRECIPITATION = """67 54.7 7 48.5 14 17.2 20.7 13 43.4 40.2 38.9 54.5 59.8 48.3 22.9 11.5 34.4 35.1 38.7 30.8 30.6 43.1
-56.8 40.8 41.8 42.5 31 31.7 30.2 25.9 49.2 37 35.9 15 30.2 7.2 36.2 45.5 7.8 33.4 36.1 40.2 42.7 42.5 16.2 39 35 37 31.4 37.6
-39.9 36.2 42.8 46.4 24.7 49.1 46 35.9 7.8 48.2 15.2 32.5 44.7 42.6 38.8 17.4 40.8 29.1 14.6 59.2"""
+56.8 40.8 41.8 42.5 31 31.7 30.2 25.9 49.2 37 35.9 15 30.2 7.2 36.2 45.5 7.8 33.4 36.1 40.2 42.7
+42.5 16.2 39 35 37 31.4 37.6 39.9 36.2 42.8 46.4 24.7 49.1 46 35.9 7.8 48.2 15.2 32.5 44.7 42.6 38.8
+17.4 40.8 29.1 14.6 59.2"""
 
 
 def all_pairs_psi(x, g, r):
@@ -242,6 +243,7 @@ def test_repeated_rows_do_not_drive_the_bandwidth_to_zero(random):
     x = random.normal(size=(800, 1))
     again = x[random.integers(0, 800, 800)]
     assert fd.bandwidth(again, "lscv") > fd.bandwidth(x, "silverman") / 3
+    assert fd.bandwidth(np.repeat(x, 4, axis=0), "lscv") == pytest.approx(fd.bandwidth(x, "lscv"), rel=0.05)
 
 
 def test_a_small_change_of_the_data_changes_little(random):
@@ -252,9 +254,18 @@ def test_a_small_change_of_the_data_changes_little(random):
         np.testing.assert_allclose(fd.bandwidth(moved, "lscv"), fd.bandwidth(X, "lscv"), rtol=1e-3)
 
 
-def test_clusters_far_apart_are_not_smeared(random):
+@pytest.mark.parametrize("rule", ["lscv", "likelihood"])
+def test_clusters_far_apart_are_not_smeared(rule, random):
     x = np.concatenate([random.normal(-1e5, 1, 500), random.normal(1e5, 1, 500)])[:, None]
-    assert fd.bandwidth(x, "lscv") == pytest.approx(1.06 * 500 ** (-1 / 5), rel=0.5)
+    assert fd.bandwidth(x, rule) == pytest.approx(1.06 * 500 ** (-1 / 5), rel=0.5)
+
+
+@pytest.mark.parametrize("rule", SELECTORS)
+def test_rows_of_hardly_any_weight_hardly_count(rule, random):
+    x = random.normal(size=(600, 1))
+    weights = np.where(np.arange(600) < 400, 3.0, 3e-13)
+    x[400:] = random.uniform(-2, 2, size=(200, 1))
+    assert fd.bandwidth(x, rule, sample_weight=weights) == pytest.approx(fd.bandwidth(x[:400], rule), rel=1e-2)
 
 
 @pytest.mark.parametrize("kernel", sorted(KERNELS))

@@ -47,6 +47,7 @@ def bandwidth(
         - "isj": the improved Sheather-Jones rule of Botev, Grotowski and Kroese (2010), without a normal reference,
           for data with several modes; one feature.
         - "sheather-jones": the solve-the-equation plug-in rule of Sheather and Jones (1991); one feature.
+          Its pilot estimates assume one scale: of clusters far apart it smears the structure inside.
     kernel : str, default="gaussian"
         Smoothing kernel for which the bandwidth is meant; rules of thumb and plug-in rules are carried over from
         the Gaussian kernel by the ratio of the kernels' optimal bandwidths.
