@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def shortest_time(call: Callable[[], Any]) -> float:
     return shortest
 
 
-class Comparison:
+class Comparison(ABC):
     """A job in several cases, done by several implementations.
 
     A subclass names `cases` and `implementations` and defines ``prepare(case, implementation)``, which returns a
@@ -49,8 +50,9 @@ class Comparison:
     def __init_subclass__(cls) -> None:
         cls.params = [list(cls.cases), list(cls.implementations)]
 
+    @abstractmethod  # which also tells asv that there is nothing to run in this class itself
     def prepare(self, case: str, implementation: str) -> Callable[[], Any]:
-        raise NotImplementedError
+        """The function to time."""
 
     def setup(self, case: str, implementation: str) -> None:
         self.call = self.prepare(case, implementation)

@@ -26,7 +26,7 @@ class Sums(Comparison):
         "gaussian d=1 weights",
         "gaussian d=1 log",
     )
-    implementations = ("fastdens", "reference", "scipy", "scikit-learn")
+    implementations = ("fastdens", "reference", "scipy", "scikit-learn", "KDEpy")
 
     def prepare(self, case, implementation):
         kernel, dimension, *option = case.split()
@@ -55,6 +55,13 @@ class Sums(Comparison):
             if log:
                 return lambda: density.logpdf(Q.T) + np.log(scale)
             return lambda: density(Q.T) * scale
+        if implementation == "KDEpy":
+            if kernel != "gaussian" or log or d > 3:
+                # It scales the other kernels to variance one, gives no logarithms, and adds 2e-16 to each density.
+                raise NotImplementedError("KDEpy computes something else here")
+            density = peers.module("KDEpy").NaiveKDE(bw=h).fit(X, weights=weights)
+            scale = (len(X) if weights is None else weights.sum()) * (2 * np.pi * h**2) ** (d / 2)
+            return lambda: density.evaluate(Q) * scale
         module = peers.module("scikit-learn", "neighbors")
         if kernel not in module.KernelDensity._parameter_constraints["kernel"][0].options:
             raise NotImplementedError(f"scikit-learn has no {kernel} kernel")
