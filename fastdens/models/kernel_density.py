@@ -31,8 +31,8 @@ class KernelDensity(Density):
     bandwidth : float, array-like or str, default=1.0
         In the units of the data: one number h for all features, or one per feature. A matrix of shape
         (n_features, n_features) is in squared units: the kernel is a function of
-        :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman"
-        or "likelihood".
+        :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
+        "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
     algorithm : {"auto", "direct", "sorted", "grid", "kd_tree", "ball_tree"}, default="auto"
         "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
         Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
