@@ -1,8 +1,8 @@
 """Exact kernel sums in one dimension over sorted points, by moments of runs of points.
 
 Sorted points are cut into cells that span less than a bandwidth, cells into runs of up to RUN points. With
-t = (x - centre of the cell) / h in [-1/2, 1/2], every cell has moments of its runs summed from its left end and from its
-right end, so that whatever part of it lies within reach of a query is a prefix or a suffix: no differences of sums.
+t = (x - centre of the cell) / h in [-1/2, 1/2], every cell has moments of its runs summed from its left end and from
+its right end, so that whatever part of it lies within reach of a query is a prefix or a suffix: no differences of sums.
 The runs where a window begins, ends or changes its formula (at |q - x| of the linear kernel, at a point that is left
 out) are summed directly. Moments of a run, by kernel:
 tophat 1; epanechnikov, biweight, triweight 1, t ... t^(2s); linear 1, t; cosine cos and sin(pi t / 2);
@@ -146,8 +146,7 @@ def run_moments(
     const Py_ssize_t[::1] run_cells, const double[::1] centres, double[:, ::1] moments_out, BlockQueue queue,
 ):
     """Moments of each run about the centre of its cell."""
-    cdef int k, count = moments_of(kernel)
-    cdef Py_ssize_t n_runs = run_cells.shape[0], r, i
+    cdef Py_ssize_t k, count = moments_of(kernel), n_runs = run_cells.shape[0], r, i
     cdef long long block
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]
@@ -246,7 +245,7 @@ cdef struct Table:
     const double *before
     const double *onward
     Py_ssize_t n_runs
-    int n_moments
+    Py_ssize_t n_moments
     int kernel
     double inverse
     double reach  # h^2, compared with squared distances as the direct sum does
@@ -456,7 +455,8 @@ def evaluate(
     const double[::1] points, const double[::1] weights, int kernel, double bandwidth, double exponent,
     const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
     const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
-    const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order, const Py_ssize_t[::1] own,
+    const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order,
+    const Py_ssize_t[::1] own,
     double[::1] sums_out, double[::1] nearest_out, BlockQueue queue,
 ):
     """Sums at ascending queries, written to their places `order`.

@@ -66,7 +66,7 @@ def make_plan(
     weights: np.ndarray | None = None,
     is_sorted: bool = False,
 ) -> SumPlan:
-    """The cheapest route, or the one asked for where it applies; `is_sorted` says that the points are sorted already."""
+    """The cheapest route, or the one asked for where it applies; `is_sorted`: the points are sorted already."""
     (n, d), m = X.shape, len(Q)
     direct = SumPlan("direct", n * m * (PAIR_NS + FEATURE_NS * d), "every query against every point is fastest")
     if algorithm == "direct":
