@@ -11,15 +11,13 @@ import contextvars
 import math
 import operator
 import os
+import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING
 
 from fastdens.compiled.blocks import BlockQueue
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
 
 # Below this much estimated work a second thread costs more than it brings (55-260 us to wake one, measured on a
 # 2-core x86-64 virtual machine with Python 3.11).
@@ -27,7 +25,7 @@ WORTH_A_THREAD_NS = 2e6
 MOST_THREADS = 256
 
 _limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdens_threads", default=None)
-_pool: ThreadPoolExecutor | None = None
+_pool: _Pool | None = None
 
 
 @cache
@@ -101,13 +99,64 @@ def threads(n: int) -> Iterator[None]:
         _limit.reset(token)
 
 
-def _get_pool() -> ThreadPoolExecutor:
+class _Task:
+    """A call for a helper thread: either some helper claims it and runs it, or the caller takes it back."""
+
+    def __init__(self, work: Callable[..., object], arguments: tuple) -> None:
+        self._work, self._arguments = work, arguments
+        self._claim, self._finished = threading.Lock(), threading.Event()
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        if self._claim.acquire(blocking=False):
+            try:
+                self._work(*self._arguments)
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._finished.set()
+
+    def wait(self) -> BaseException | None:
+        """Take the call back if no helper has begun it, else wait for its end; what it raised."""
+        if self._claim.acquire(blocking=False):
+            self._finished.set()
+        self._finished.wait()
+        return self._error
+
+
+class _Pool:
+    """Helper threads that wait for tasks.
+
+    They are daemons, so that none can keep a process from ending: the standard library's pool leaves a thread that
+    is never told to end when Ctrl-C falls into its start.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._n_threads = self._n_unfinished = 0
+
+    def _help(self) -> None:
+        while True:
+            self._tasks.get().run()
+            with self._lock:
+                self._n_unfinished -= 1
+
+    def put(self, tasks: list[_Task]) -> None:
+        """Hand out tasks, with a thread for each that is not finished where the system allows it."""
+        with self._lock, suppress(RuntimeError):  # no thread can be started: the threads there are do all the blocks
+            self._n_unfinished += len(tasks)
+            while self._n_threads < min(self._n_unfinished, MOST_THREADS):
+                threading.Thread(target=self._help, name=f"fastdens_{self._n_threads}", daemon=True).start()
+                self._n_threads += 1
+        for task in tasks:
+            self._tasks.put(task)
+
+
+def _get_pool() -> _Pool:
     global _pool
     if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
-
-        # Threads are started only as they are needed, so the limit costs nothing.
-        _pool = ThreadPoolExecutor(max_workers=MOST_THREADS, thread_name_prefix="fastdens")
+        _pool = _Pool()
     return _pool
 
 
@@ -134,31 +183,26 @@ def run_blocks(
     `n_threads=None` is the default number, looked up only then.
     Raises what a signal handler raised meanwhile (KeyboardInterrupt on Ctrl-C), after every thread has stopped.
     """
-    queue = BlockQueue(n_blocks)
+    blocks = BlockQueue(n_blocks)
     helpers = 0
     if estimated_ns > WORTH_A_THREAD_NS and n_blocks > 1:
         helpers = min(default_threads() if n_threads is None else n_threads, n_blocks) - 1
     if helpers == 0:
-        work(*arguments, queue)
-        queue.raise_interruption()
+        work(*arguments, blocks)
+        blocks.raise_interruption()
         return
-    pool = _get_pool()
-    futures = []
+    tasks = [_Task(work, (*arguments, blocks)) for _ in range(helpers)]
     try:
-        # A RuntimeError says that no thread can be started (a limit of the system, or the interpreter is closing):
-        # the threads there are do all the blocks.
-        with suppress(RuntimeError):
-            for _ in range(helpers):
-                futures.append(pool.submit(work, *arguments, queue))
-        work(*arguments, queue)
-        # A helper that has not begun would find the queue empty; one that has must end before arrays are released.
-        for future in futures:
-            if not future.cancel():
-                future.result()
+        _get_pool().put(tasks)
+        work(*arguments, blocks)
+        # A helper that has not begun would find no block; one that has must end before arrays are released.
+        errors = [task.wait() for task in tasks]
     except BaseException:
-        queue.stop()
-        for future in futures:
-            if not future.cancel():
-                future.exception()
+        blocks.stop()
+        for task in tasks:
+            task.wait()
         raise
-    queue.raise_interruption()
+    for error in errors:
+        if error is not None:
+            raise error
+    blocks.raise_interruption()

@@ -164,11 +164,11 @@ def test_all_helpers_have_ended_when_an_error_is_raised():
 
 
 def test_work_is_done_when_no_thread_can_be_started(monkeypatch):
-    class Refuses:
-        def submit(self, *_):
-            raise RuntimeError("can't start new thread")
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threads, "_get_pool", Refuses)
+    monkeypatch.setattr(threads, "_pool", threads._Pool())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
     who = []
     threads.run_blocks(lambda queue: who.append(threading.get_ident()), n_blocks=10, n_threads=4)
     assert who == [threading.get_ident()]
