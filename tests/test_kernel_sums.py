@@ -323,7 +323,11 @@ class TestEdges:
         ({"values": [1.0, 2.0], "log": True}, ValueError, "log=True needs values=None"),
         ({"rtol": -1}, ValueError, "rtol must be a finite number of at least 0, got -1"),
         ({"atol": "x"}, TypeError, "atol must be a finite number"),
-        ({"algorithm": "magic"}, ValueError, "algorithm must be one of 'auto', 'direct', 'grid', got 'magic'"),
+        (
+            {"algorithm": "magic"},
+            ValueError,
+            "algorithm must be one of 'auto', 'direct', 'sorted', 'grid', got 'magic'",
+        ),
         ({"n_threads": 0}, ValueError, "n_threads must be None or an integer of at least 1, got 0"),
     ],
 )

@@ -127,6 +127,29 @@ class Million:
     track_error.unit = "largest relative error"
 
 
+class SortedSums(Comparison):
+    """One dimension, exact: points and queries sorted, against every query with every point."""
+
+    cases = ("tophat", "epanechnikov", "biweight", "triweight", "linear", "cosine", "exponential")
+    implementations = ("fastdens", "fastdens direct", "reference", "scikit-learn")
+    tolerance = 1e-12
+
+    def prepare(self, case, implementation):
+        n = size(20_000, 500)
+        X, Q, h = data.clusters(n, 1), data.queries(n, 1), 0.05
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=h, kernel=case)
+        if implementation == "scikit-learn":
+            module = peers.module("scikit-learn", "neighbors")
+            if case not in module.KernelDensity._parameter_constraints["kernel"][0].options:
+                raise NotImplementedError(f"scikit-learn has no {case} kernel")
+            density = module.KernelDensity(bandwidth=h, kernel=case, rtol=0, atol=0).fit(X)
+            log_scale = np.log(n) + log_peak(case, 1, h)
+            return lambda: np.exp(density.score_samples(Q) + log_scale)
+        route = "direct" if implementation == "fastdens direct" else "sorted"
+        return lambda: fd.kernel_sum(X, Q, bandwidth=h, kernel=case, algorithm=route)
+
+
 class Threads(Comparison):
     """The same sums on one thread and on two."""
 

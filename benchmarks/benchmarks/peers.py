@@ -14,6 +14,7 @@ MODULES = {
     "pykdtree": "pykdtree",
     "napf": "napf",
     "faiss-cpu": "faiss",
+    "statsmodels": "statsmodels",
 }
 _said: set[str] = set()
 

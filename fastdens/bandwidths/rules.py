@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -30,8 +31,11 @@ def standard_deviations(data: np.ndarray, weights: np.ndarray | None) -> np.ndar
 
 def quantile(x: np.ndarray, weights: np.ndarray | None, level: float) -> float:
     """Smallest value whose share of the weight reaches `level`."""
+    if weights is None:
+        place = min(max(math.ceil(level * len(x) * (1 - 1e-12)) - 1, 0), len(x) - 1)
+        return float(np.partition(x, place)[place])
     order = np.argsort(x, kind="stable")
-    cumulative = np.arange(1.0, len(x) + 1) if weights is None else np.cumsum(weights[order])
+    cumulative = np.cumsum(weights[order])
     return float(x[order[min(np.searchsorted(cumulative, level * cumulative[-1] * (1 - 1e-12)), len(x) - 1)]])
 
 
@@ -73,3 +77,34 @@ def silverman(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKer
     spreads = positive_spreads(data, np.where(robust > 0, np.minimum(deviations, robust), deviations))
     factor = 0.9 if d == 1 else (4 / (d + 2)) ** (1 / (d + 4))
     return factor * spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
+
+
+def distinct(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The different values of one feature, ascending, and the weight of each."""
+    if weights is None:
+        x = np.sort(x)
+        starts = np.flatnonzero(np.append(True, x[1:] != x[:-1]))
+        return x[starts], np.diff(np.append(starts, len(x))).astype(np.float64)
+    values, inverse = np.unique(x, return_inverse=True)
+    return values, np.bincount(inverse.ravel(), weights).astype(np.float64)
+
+
+def one_column(data: np.ndarray, rule: str) -> np.ndarray:
+    """The only feature of the data, for rules that know one dimension."""
+    if data.shape[1] != 1:
+        raise ValueError(
+            f"rule={rule!r} needs X with one feature, got {data.shape[1]}; "
+            "'scott', 'silverman', 'lscv' and 'likelihood' take any number of features"
+        )
+    return data[:, 0]
+
+
+def is_spread(x: np.ndarray, weights: np.ndarray | None) -> bool:
+    """Whether one feature varies by more than rounding makes of a constant."""
+    return bool(standard_deviations(x[:, None], weights)[0] > 4 * np.finfo(float).eps * np.abs(x).max())
+
+
+def fall_back(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, reason: str) -> np.ndarray:
+    """Silverman's bandwidth, with a warning that says why."""
+    warnings.warn(f"{reason}: Silverman's bandwidth is taken instead", stacklevel=2)
+    return silverman(data, weights, kernel)

@@ -7,7 +7,7 @@ one call.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fastdens.engines.direct_sums import DirectSum
 from fastdens.engines.sum_plan import FULL_PRECISION, ROUTES, SINGLE_PRECISION, SMALL_PROBLEM, SumPlan, make_plan
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 from fastdens.threads import check_n_threads
+
+if TYPE_CHECKING:
+    from fastdens.engines.sorted_sums import SortedSum
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -84,6 +87,7 @@ class KernelSum:
         self.n_points, self.n_features = X.shape
         self._X, self._weights, self._values = X, weights, values
         self._direct: DirectSum | None = None
+        self._sorted: SortedSum | None = None
 
     @property
     def direct(self) -> DirectSum:
@@ -105,7 +109,7 @@ class KernelSum:
     ) -> np.ndarray:
         """Sums at the rows of Q, of shape (n_queries,) or (n_queries, n_values); natural logarithms with `log`.
 
-        `own[j]` is the index of the point that query j leaves out, or -1.
+        `own[j]` is the index of the point that query j leaves out, which lies at the query, or -1.
         """
         if algorithm == "direct" or (algorithm == "auto" and self.n_points * len(Q) <= SMALL_PROBLEM):
             return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
@@ -113,13 +117,26 @@ class KernelSum:
         plan = self.plan(Q, max(rtol, finest), algorithm, leaves_out=own is not None)
         if plan.route == "direct":
             return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
+        if plan.route == "sorted":
+            return self._by_sorting(Q, log, own, n_threads)
         return self._by_boxes(plan, Q, log, max(rtol, finest), atol, n_threads)
 
     def plan(self, Q: np.ndarray, rtol: float = 0.0, algorithm: str = "auto", leaves_out: bool = False) -> SumPlan:
         """The route that `evaluate` takes."""
         return make_plan(
-            self._X, Q, self.kernel, self.bandwidth, rtol, algorithm, self._values is not None or leaves_out
-        )
+            self._X, Q, self.kernel, self.bandwidth, rtol, algorithm, self._values is not None, leaves_out,
+            self._weights, self._sorted is not None,
+        )  # fmt: skip
+
+    def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
+        from fastdens.engines.sorted_sums import SortedSum
+
+        prepared = self._sorted
+        if prepared is None:
+            widths = np.asarray(self.bandwidth)
+            h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
+            prepared = self._sorted = SortedSum(self._X, self.kernel, h, self._weights, n_threads)
+        return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
 
     def _by_boxes(
         self, plan: SumPlan, Q: np.ndarray, log: bool, rtol: float, atol: float, n_threads: int | None
@@ -186,9 +203,10 @@ def kernel_sum(
     log : bool, default=False
         Return natural logarithms; finite for every finite query with the Gaussian and exponential kernels.
     algorithm : str, default="auto"
-        "direct" is every query against every point; "grid" (Gaussian kernel, up to three features) works with
+        "direct" is every query against every point; "sorted" (one feature, every kernel but the Gaussian) is exact
+        and takes the time of sorting points and queries; "grid" (Gaussian kernel, up to three features) works with
         boxes about a bandwidth wide, in time proportional to n_samples + n_queries; "auto" takes what is expected
-        to be faster.
+        to be fastest.
     n_threads : int, optional
         Number of threads; see `threads`. The result does not depend on it.
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens.engines.direct_sums import FEATURE_NS, PAIR_NS, PLAIN_BANDWIDTHS
 from fastdens.smoothing_kernels import SmoothingKernel
 
-ROUTES = ("auto", "direct", "grid")
+ROUTES = ("auto", "direct", "sorted", "grid")
 
 # What rtol = 0 stands for, for float64 and float32 data.
 FULL_PRECISION, SINGLE_PRECISION = 1e-12, 1e-6
@@ -23,6 +23,11 @@ MARGIN = 6.0
 # Box transform: nanoseconds to sort a point (or query) and per term of its expansion, and per multiplication of a
 # translation. AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
 SORT_NS, TERM_NS, TRANSLATE_NS = 40.0, 0.4, 0.03
+# Sorted points: nanoseconds to sort a point (or query), to take a point into the moments, and to evaluate a query;
+# measured likewise.
+SORT_SIDE_NS, POINT_NS, QUERY_NS = 50.0, 10.0, 120.0
+# The exponential kernel's scans lose a light point beside one heavier by more than this, far away.
+WIDEST_WEIGHTS = 2.0**200
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class SumPlan:
     Attributes
     ----------
     route : str
-        "direct" or "grid".
+        "direct", "sorted" or "grid".
     expected_ns : float
         Expected time on one core, in nanoseconds.
     reason : str
@@ -56,21 +61,54 @@ def make_plan(
     bandwidth: float | np.ndarray,
     rtol: float,
     algorithm: str,
-    direct_only: bool,
+    has_values: bool,
+    leaves_out: bool = False,
+    weights: np.ndarray | None = None,
+    is_sorted: bool = False,
 ) -> SumPlan:
-    """The cheapest route, or the one asked for where it applies."""
+    """The cheapest route, or the one asked for where it applies; `is_sorted`: the points are sorted already."""
     (n, d), m = X.shape, len(Q)
     direct = SumPlan("direct", n * m * (PAIR_NS + FEATURE_NS * d), "every query against every point is fastest")
-    obstacle = _obstacle(d, kernel, bandwidth, direct_only)
-    if algorithm == "direct" or (obstacle and algorithm == "auto"):
-        return SumPlan("direct", direct.expected_ns, obstacle or "asked for")
+    if algorithm == "direct":
+        return SumPlan("direct", direct.expected_ns, "asked for")
+    if algorithm == "sorted" or (algorithm == "auto" and d == 1 and kernel.name != "gaussian"):
+        obstacle = _sorting_obstacle(d, kernel, bandwidth, has_values, weights)
+        if not obstacle:
+            of_points = 0.0 if is_sorted else n * (SORT_SIDE_NS + POINT_NS)
+            cost = of_points + m * (SORT_SIDE_NS + QUERY_NS)
+            if algorithm == "sorted" or cost < direct.expected_ns:
+                return SumPlan("sorted", cost, "exact sums over sorted points, in n log n time")
+            return direct
+    else:
+        obstacle = _box_obstacle(d, kernel, bandwidth, has_values or leaves_out)
+    if obstacle and algorithm == "auto":
+        return SumPlan("direct", direct.expected_ns, obstacle)
     if obstacle:
-        raise ValueError(f"algorithm='grid' cannot be used here: {obstacle}")
+        raise ValueError(f"algorithm={algorithm!r} cannot be used here: {obstacle}")
     grid = min(_grids(X, Q, bandwidth, max(rtol, FULL_PRECISION)), key=lambda plan: plan.expected_ns)
     return grid if algorithm == "grid" or grid.expected_ns < direct.expected_ns else direct
 
 
-def _obstacle(d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, direct_only: bool) -> str:
+def _sorting_obstacle(
+    d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, has_values: bool, weights: np.ndarray | None
+) -> str:
+    """Why sorted points cannot be used, or nothing."""
+    if d > 1:
+        return f"sorted points are for one feature, not {d}"
+    if kernel.name == "gaussian":
+        return "sorted points are for every kernel but the Gaussian, for which algorithm='grid' takes linear time"
+    if has_values:
+        return "sorted points are for sums with weights that are not negative, without values"
+    if _is_extreme(bandwidth):
+        return "the bandwidth is at the end of the range of floating-point numbers"
+    if weights is not None and not kernel.is_compact:
+        positive = weights[weights > 0]
+        if len(positive) and positive.max() > WIDEST_WEIGHTS * positive.min():
+            return "the weights are spread too wide for the scans of the exponential kernel"
+    return ""
+
+
+def _box_obstacle(d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, direct_only: bool) -> str:
     """Why boxes cannot be used, or nothing."""
     if kernel.name != "gaussian":
         return f"boxes are for the Gaussian kernel, not kernel={kernel.name!r}"
@@ -78,10 +116,16 @@ def _obstacle(d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, di
         return f"boxes are for up to three features, not {d}"
     if direct_only:
         return "boxes are for sums over all points with weights that are not negative"
-    widths = np.asarray(bandwidth)
-    if widths.ndim < 2 and not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1]):
+    if _is_extreme(bandwidth):
         return "the bandwidth is at the end of the range of floating-point numbers"
     return ""
+
+
+def _is_extreme(bandwidth: float | np.ndarray) -> bool:
+    widths = np.asarray(bandwidth)
+    if widths.ndim == 2:
+        return False
+    return not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1])
 
 
 def _grids(X: np.ndarray, Q: np.ndarray, bandwidth: float | np.ndarray, rtol: float) -> list[SumPlan]:

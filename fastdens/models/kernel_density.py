@@ -13,7 +13,7 @@ from fastdens.models.contract import Density
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
-ALGORITHMS = ("auto", "direct", "grid", "kd_tree", "ball_tree")
+ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
@@ -31,11 +31,12 @@ class KernelDensity(Density):
     bandwidth : float, array-like or str, default=1.0
         In the units of the data: one number h for all features, or one per feature. A matrix of shape
         (n_features, n_features) is in squared units: the kernel is a function of
-        :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman"
-        or "likelihood".
-    algorithm : {"auto", "direct", "grid", "kd_tree", "ball_tree"}, default="auto"
-        "direct": every point against every query. "grid": in linear time by boxes, for the Gaussian kernel in up to
-        three dimensions. "auto": whichever is expected to be faster. The last two are scikit-learn's names of data
+        :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
+        "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
+    algorithm : {"auto", "direct", "sorted", "grid", "kd_tree", "ball_tree"}, default="auto"
+        "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
+        Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
+        dimensions. "auto": whichever is expected to be fastest. The last two are scikit-learn's names of data
         structures and mean "auto" here. All agree within the tolerance.
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see

@@ -1,0 +1,140 @@
+"""Exact kernel sums in one dimension over sorted points: every kernel but the Gaussian, in n log n time.
+
+Compact kernels are polynomials (or cosines) between q - h and q + h, so that a sum over that window follows from
+moments (fast sum updating: Gasser and Kneip 1989; Seifert, Brockmann, Engel and Gasser 1994). Here moments are kept per
+cell of less than one bandwidth, about its centre, where nothing cancels however wide the data are spread. The
+exponential kernel is summed by two scans over the cells, all of whose terms are positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.compiled import sorted_sums as compiled
+from fastdens.engines.sorting import sort_with_places
+from fastdens.engines.sum_plan import POINT_NS, QUERY_NS
+from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.threads import run_blocks
+
+
+def _with_margin(numbers: np.ndarray) -> np.ndarray:
+    padded = np.zeros(len(numbers) + compiled.MARGIN)
+    padded[: len(numbers)] = numbers
+    return padded
+
+
+class SortedSum:
+    """Points on a line, sorted and summed once for any number of evaluations.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, 1)
+        float64 or float32; checked for finite values here.
+    kernel : SmoothingKernel
+        Any but the Gaussian.
+    bandwidth : float
+    weights : ndarray of shape (n_points,), optional
+        Not negative; points without weight are left out.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        kernel: SmoothingKernel,
+        bandwidth: float,
+        weights: np.ndarray | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.given = X  # queries that are this very array need no sorting of their own
+        X = validation.check_data(X, "X")
+        self.X, self.kernel, self.bandwidth = X, kernel, bandwidth
+        x, kept = X[:, 0], None
+        if weights is not None and not (weights > 0).all():
+            kept = np.flatnonzero(weights)
+            x, weights = x[kept], weights[kept]
+        points, self.order = sort_with_places(x, n_threads)
+        self._padded_points = _with_margin(points)
+        self._padded_weights = None if weights is None else _with_margin(weights[self.order])
+        if kept is not None:
+            self.order = kept[self.order]
+        n = len(points)
+        self.points = points = self._padded_points[:n]
+        run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
+        cell_runs = np.empty(n + 1, dtype=np.intp)
+        n_runs, n_cells = compiled.cut(points, bandwidth, run_starts, run_cells, cell_runs)
+        self.run_starts, self.run_cells = run_starts[: n_runs + 1].copy(), run_cells[:n_runs].copy()
+        self.cell_runs = cell_runs[: n_cells + 1].copy()
+        bounds = self.run_starts[self.cell_runs]
+        first, last = points[bounds[:-1]], points[bounds[1:] - 1]
+        self.centres = first + (last - first) / 2
+        self.halves = (last - first) / (2 * bandwidth)
+        count = compiled.n_moments(kernel.code)
+        moments, before, onward = (np.empty((n_runs, count)) for _ in range(3))
+
+        def of_runs(queue: Any) -> None:
+            compiled.run_moments(
+                points, self._padded_weights, kernel.code, bandwidth, self.run_starts, self.run_cells, self.centres,
+                moments, queue,
+            )  # fmt: skip
+
+        def of_cells(queue: Any) -> None:
+            compiled.sums_from_both_ends(moments, self.cell_runs, before, onward, queue)
+
+        run_blocks(of_runs, -(-n_runs // compiled.RUNS_PER_BLOCK), n_threads, POINT_NS * n)
+        run_blocks(of_cells, -(-n_cells // compiled.CELLS_PER_BLOCK), n_threads, 4.0 * n_runs * count)
+        self.before, self.onward = before, onward
+        self.left: np.ndarray | None = None
+        self.right: np.ndarray | None = None
+        if not kernel.is_compact:
+            self._scan(first, last)
+
+    def _scan(self, first: np.ndarray, last: np.ndarray) -> None:
+        """Sums of the exponential kernel over all cells up to each one, and from each one on."""
+        h, whole = self.bandwidth, self.onward[self.cell_runs[:-1]]
+        with np.errstate(over="ignore", under="ignore"):
+            up_to_last = whole[:, 0] * np.exp((self.centres - last) / h)
+            down_to_first = whole[:, 1] * np.exp((first - self.centres) / h)
+            left_decay = np.append(0.0, np.exp((last[:-1] - last[1:]) / h))
+            right_decay = np.append(np.exp((first[:-1] - first[1:]) / h), 0.0)
+        self.left, self.right = np.empty(len(first)), np.empty(len(first))
+        compiled.scan_cells(up_to_last, down_to_first, left_decay, right_decay, self.left, self.right)
+
+    def evaluate(
+        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
+    ) -> np.ndarray:
+        """Sums at the rows of Q; natural logarithms with `log`.
+
+        `own[j]` is the index of the point that query j leaves out, or -1; the point must lie at the query.
+        """
+        m = len(Q)
+        if len(self.points) == 0 or m == 0:
+            return np.full(m, -np.inf if log else 0.0)
+        if (Q is self.given or Q is self.X) and len(self.order) == m:
+            queries, order = self.points, self.order
+        else:
+            queries, order = sort_with_places(Q[:, 0].astype(np.float64, copy=False), n_threads)
+        places = None
+        if own is not None:
+            ranks = np.full(len(self.X), -1, dtype=np.intp)
+            ranks[self.order] = np.arange(len(self.order))
+            places = np.where(own >= 0, ranks[own], -1)[order]
+        sums, nearest = np.empty(m), np.empty(m)
+
+        def work(queue: Any) -> None:
+            compiled.evaluate(
+                self._padded_points, self._padded_weights, self.kernel.code, self.bandwidth,
+                (self.kernel.log2_exponent or 0.0) / self.bandwidth,
+                self.run_starts, self.run_cells, self.cell_runs, self.centres, self.halves,
+                self.before, self.onward,
+                self.left, self.right, queries, order, places, sums, nearest, queue,
+            )  # fmt: skip
+
+        run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, QUERY_NS * m)
+        if self.kernel.is_compact:
+            with np.errstate(divide="ignore"):
+                return np.log(sums) if log else sums
+        with np.errstate(divide="ignore", under="ignore"):
+            return np.log(sums) - nearest if log else sums * np.exp(-nearest)
