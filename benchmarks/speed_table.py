@@ -21,6 +21,7 @@ ROWS = {
     "Epanechnikov kernel sum, d = 1": ("kernel_sums", "Sums", "epanechnikov d=1"),
     "Gaussian kernel sum, d = 10": ("kernel_sums", "Sums", "gaussian d=10"),
     "the same sum as a logarithm, d = 1": ("kernel_sums", "Sums", "gaussian d=1 log"),
+    "Gaussian kernel sum, 10 000 × 10 000, d = 2": ("kernel_sums", "LargeSums", "d=2 n=10000"),
     "one query, 100 points": ("kernel_sums", "OneQuery", "n=100"),
     "10 nearest of 100 000 to 1 000, d = 3": ("neighbors", "KNearest", "d=3 n=100000"),
     "the same, d = 8, of 50 000": ("neighbors", "KNearest", "d=8 n=50000"),
@@ -28,9 +29,9 @@ ROWS = {
     "building a tree, 200 000, d = 3": ("neighbors", "Build", "d=3 n=200000"),
     "EM iteration, 20 000 × 10, 20 full components": ("em", "EMStep", "full d=10 K=20"),
     "the same, diagonal": ("em", "EMStep", "diag d=10 K=20"),
-    "largest of 2²⁰ subset discrepancies": ("subsets", "LargestDiscrepancy", "n=20"),
-    "KernelDensity.score_samples, d = 3": ("models", "KernelDensityScores", "d=3 n=4000 m=2000"),
-    "GaussianMixture.fit, 10 iterations, 10 × 20": ("models", "GaussianMixtureFit", "full d=10 K=20"),
+    "largest of 2²² subset discrepancies": ("subsets", "LargestDiscrepancy", "n=22"),
+    "KernelDensity.score_samples, 4 000 × 2 000, d = 3": ("models", "KernelDensityScores", "d=3 n=4000 m=2000"),
+    "GaussianMixture.fit, the same data, 10 iterations": ("models", "GaussianMixtureFit", "full d=10 K=20"),
 }
 
 
