@@ -49,7 +49,7 @@ def _scaled(X: np.ndarray, exponent: int) -> np.ndarray:
         return np.ldexp(X, -exponent)
 
 
-def _build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.ndarray]:
+def build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.ndarray]:
     """The arrays of a tree over scaled data; kd_tree.Builder says what they are."""
     n_samples, n_features = X.shape
     n_leaves = -(-n_samples // leaf_size)
@@ -122,7 +122,7 @@ class Searcher:
     def tree(cls, X: np.ndarray, leaf_size: int, n_threads: int) -> Searcher:
         exponent = _scale_exponent(X)
         n_samples, n_features = X.shape
-        return cls(n_samples, n_features, leaf_size, exponent, _build_tree(_scaled(X, exponent), leaf_size, n_threads))
+        return cls(n_samples, n_features, leaf_size, exponent, build_tree(_scaled(X, exponent), leaf_size, n_threads))
 
     @classmethod
     def brute(cls, X: np.ndarray) -> Searcher:
