@@ -40,19 +40,21 @@ def certified_sums(
                 lower, upper = np.log(lower), np.log(upper)
             return sums, *_widened_logs(lower, upper)
         return sums, lower, upper
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        logs = sums if log else np.log(sums)
-        relative = _relative_errors(prepared, logs, Q)
-        if of_route is not None:
-            relative = relative + of_route / np.exp(logs)
-        relative = np.where(np.isnan(relative), np.inf, relative)
-        if log:
-            lower = np.where(relative < 1, logs + np.log1p(-np.minimum(relative, 1.0)), -np.inf)
-            return sums, *_widened_logs(lower, logs + np.log1p(np.minimum(relative, 1e300)))
-        tiny = np.finfo(np.float64).smallest_normal
-        # A linear sum below the normal numbers has lost digits by its size alone.
-        lower = np.where((relative < 1) & (sums > tiny), sums * (1 - np.minimum(relative, 1.0)), 0.0)
-        return sums, lower, np.maximum(sums * (1 + np.where(sums > tiny, relative, 1.0)), 2 * tiny * (sums <= tiny))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        relative = _relative_errors(prepared, sums if log else np.log(sums), Q)
+        relative = np.where(np.isfinite(relative), relative, 0.0)  # of sums that are zero in double precision
+        linear = np.exp(sums) if log else sums
+        of_route = np.zeros(len(Q)) if of_route is None else of_route
+        lower = linear * np.maximum(1 - relative, 0.0) - of_route
+        # A sum below the normal numbers has lost digits by its size alone.
+        tiny = linear < np.finfo(np.float64).smallest_normal
+        lower = np.where(tiny, 0.0, np.maximum(lower, 0.0))
+        upper = linear * (1 + relative) + of_route
+        if not log:
+            return sums, lower, np.where(tiny, upper + 2 * np.finfo(np.float64).smallest_normal, upper)
+        lower = np.where(of_route > 0, np.log(lower), sums + np.log1p(-np.minimum(relative, 1.0)))
+        upper = np.where(of_route > 0, np.log(upper), sums + np.log1p(relative))
+    return sums, *_widened_logs(lower, upper)
 
 
 def _widened_logs(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

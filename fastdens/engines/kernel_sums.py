@@ -201,6 +201,7 @@ class KernelSum:
             errors += 4 * UNIT_ROUNDOFF * sums
             sums -= own_terms
             errors[errors > rtol * (sums - errors) + atol] = -1.0
+        errors[sums <= errors] = -1.0  # an absolute tolerance leaves such sums without a sign or logarithm
         with np.errstate(divide="ignore", invalid="ignore"):
             result = np.log(sums) if log else sums
         unresolved = np.flatnonzero(errors < 0)
