@@ -15,9 +15,6 @@ from fastdens.engines.tail_sums import FEWEST_PAIRS, TailSum
 if TYPE_CHECKING:
     from fastdens.engines.kernel_sums import KernelSum
 
-# Of the tolerance, what points beyond reach may take.
-SHARE_OF_TAIL = 1e-3
-
 
 def sums_by_boxes(
     prepared: KernelSum,
@@ -55,10 +52,9 @@ def sums_by_boxes(
     left = np.flatnonzero(errors < 0)
     if left.size * len(X) > FEWEST_PAIRS:
         tails = TailSum(X, bandwidths, weights)
-        logs, found = tails.log_sums(white[left], None if own is None else own[left], SHARE_OF_TAIL * rtol, n_threads)
-        values = np.exp(logs[found])
-        result[left[found]] = logs[found] if log else values
-        errors[left[found]] = SHARE_OF_TAIL * rtol * values
+        logs, found = tails.log_sums(white[left], None if own is None else own[left], n_threads)
+        result[left[found]] = logs[found] if log else np.exp(logs[found])
+        errors[left[found]] = 0.0
         left = left[~found]
     if left.size:
         result[left] = prepared.direct.evaluate(

@@ -1,7 +1,7 @@
 """Gaussian sums far from all points: only the nearest of them matter, and a tree finds them.
 
 A query whose nearest point is d bandwidths away needs the points up to sqrt(d^2 + 2 ln(W / (w r))) away, where W is the
-weight of all points, w that of the nearest one and r the relative error allowed: all others together are below it.
+weight of all points, w that of the nearest one and r a unit roundoff: all others together are below it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from fastdens.engines.neighbors import KDTree
 
 # Pairs of query and point taken at a time, and the cost of a pair here in pairs of a direct sum.
 PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 18, 30
+# What the points beyond reach may be of a sum: nothing beside rounding.
+NEGLIGIBLE = 2.0**-56
 # Fewer pairs than this are summed directly: building a tree costs more.
 FEWEST_PAIRS = 1 << 24
 
@@ -38,10 +40,8 @@ class TailSum:
         self._scaled = self.X / bandwidths
         self._tree = KDTree(self._scaled)
 
-    def log_sums(
-        self, Q: np.ndarray, own: np.ndarray | None, rtol: float, n_threads: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Logarithms of the sums at the rows of Q within `rtol`, NaN where too many points are near to gain anything.
+    def log_sums(self, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of the sums at the rows of Q, NaN where too many points are near to gain anything.
 
         `own[j]` is the index of the point that query j leaves out, or -1. Beside them, which queries have a sum.
         """
@@ -60,7 +60,7 @@ class TailSum:
         rows = np.arange(len(Q))
         nearest = distances[rows, first]
         log_weight = 0.0 if self.log_weights is None else self.log_weights[indices[rows, first]]
-        reach = np.sqrt(nearest**2 + 2 * np.maximum(self.log_total - log_weight - math.log(rtol), 0.0))
+        reach = np.sqrt(nearest**2 + 2 * np.maximum(self.log_total - log_weight - math.log(NEGLIGIBLE), 0.0))
         # Room for the rounding of scaled coordinates.
         reach += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
         counts = self._tree.count_radius(scaled, reach, n_threads=n_threads)
