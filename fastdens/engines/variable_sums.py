@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import variable_sums as compiled
-from fastdens.engines.direct_sums import FEATURE_NS, PAIR_NS, SMALL_SUM, DirectSum
+from fastdens.engines.direct_sums import SMALL_SUM, DirectSum
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
 
@@ -147,5 +147,5 @@ class VariableSum:
                 weights, own, squared, relative, largest, sums, gradients, queue,
             )  # fmt: skip
 
-        pair_ns = (PAIR_NS + FEATURE_NS * self.n_features) * (1.0 if gradients is None else GRADIENT_WORK)
+        pair_ns = direct.pair_ns * (1.0 if gradients is None else GRADIENT_WORK)
         run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, m * direct.n_padded * pair_ns)

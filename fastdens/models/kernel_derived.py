@@ -248,8 +248,8 @@ class KernelDerived:
         --------
         >>> import fastdens as fd
         >>> model = fd.KernelDensity(bandwidth=1.0).fit([[0.0]])
-        >>> round(model.level(0.95) / model.level(0.0), 3)  # exp(-1.96^2 / 2)
-        0.147
+        >>> round(model.level(0.9) / model.level(0.0), 2)  # exp(-1.645^2 / 2)
+        0.26
         """
         self._check_fitted()
         mass = validation.check_between_0_and_1(mass, "mass")
