@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import bandwidths, validation
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
 from fastdens.models.contract import Density
+from fastdens.models.kernel_cdf import CumulativeKernelDensity
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -18,7 +19,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(Density):
+class KernelDensity(CumulativeKernelDensity, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -160,13 +161,14 @@ class KernelDensity(Density):
 
     def _set_sums(self, prepared: KernelSum) -> None:
         d = prepared.n_features
-        self._sums = prepared
+        self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
         self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("_sums", None)  # made again from the rest
+        for made_again_from_the_rest in ("_sums", "_law"):
+            state.pop(made_again_from_the_rest, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -188,7 +190,9 @@ class KernelDensity(Density):
             Natural logarithm of the density; -inf where a kernel of bounded support leaves none. float32 where the
             data of `fit` and X are float32.
         """
-        data = self._new_data(X)
+        return self._log_density(self._new_data(X))
+
+    def _log_density(self, data: np.ndarray) -> np.ndarray:
         sums = self._sums
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
         if data.dtype != self.points_.dtype:
