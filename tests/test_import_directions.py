@@ -51,6 +51,8 @@ TOPICS = {
         "sum_costs",
         "sum_bounds",
         "sum_mending",
+        "box_route",
+        "tail_sums",
         "certified_sums",
         "accurate_sums",
         "integrated_sums",

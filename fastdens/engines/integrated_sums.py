@@ -43,7 +43,7 @@ TOPHAT_CODE = 1  # whose moments are plain powers
 # Nanoseconds per pair of the direct sum, to sort a point or query, and per point and query of the other routes; AVX2,
 # 2-core x86-64 virtual machine, by benchmarks/benchmarks/integrated_sums.py.
 PAIR_NS, SORT_NS, CELL_NS, BOX_NS = {"gaussian": 3.0}, 50.0, 150.0, 80.0
-SHORT_PAIR_NS = 1.0
+SHORT_PAIR_NS, START_NS = 1.0, 2e5
 # Bandwidths outside are brought near 1 by a power of two, so that their reciprocals are ordinary numbers.
 PLAIN_BANDWIDTHS = (1e-150, 1e150)
 
@@ -170,9 +170,8 @@ class IntegratedSum:
             self.points, few - below * self.bandwidth
         )
         pair_ns = PAIR_NS.get(self.kernel.name, SHORT_PAIR_NS)
-        return m * (64 + float(within.mean())) * pair_ns, (n + m) * (
-            CELL_NS if self.kernel.is_compact else BOX_NS
-        )
+        by_parts_ns = CELL_NS if self.kernel.is_compact else BOX_NS
+        return m * (64 + float(within.mean())) * pair_ns, START_NS + (n + m) * by_parts_ns
 
     def _by_windows(self, q: np.ndarray, expected_ns: float) -> np.ndarray:
         q, sums = np.ascontiguousarray(q), np.empty(len(q))
@@ -236,14 +235,14 @@ class IntegratedSum:
     def _by_moments(self, q: np.ndarray) -> np.ndarray:
         queries, order = sort_with_places(q, self.n_threads)
         sums, polynomials = np.empty(len(q)), _polynomials(self.kernel.name)
+        run_starts, run_cells, cell_runs, centres, halves, before, onward = self._cells
 
         def work(queue: Any) -> None:
             compiled.by_moments(
-                self._padded, self._padded_weights, self.totals, self.kernel.code, 1.0 / self.bandwidth, *self._cells,
-                polynomials, queries, order, sums, queue,
+                self._padded, self._padded_weights, self.totals, self.kernel.code, 1.0 / self.bandwidth, run_starts,
+                run_cells, cell_runs, centres, halves, before, onward, polynomials, queries, order, sums, queue,
             )  # fmt: skip
 
-        self._cells  # noqa: B018 - made here, before threads ask for it
         run_blocks(work, -(-len(q) // compiled.QUERIES_PER_BLOCK), self.n_threads, CELL_NS * len(q))
         return sums
 
