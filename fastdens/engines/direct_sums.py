@@ -9,13 +9,10 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
-from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, ScalarProducts
+from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
+from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
-
-# Nanoseconds per (query, point) pair on one core, and more per feature: only decides whether threads are worth waking.
-# AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
-PAIR_NS, FEATURE_NS = 0.6, 0.15
 
 # With so few queries the points are cut into runs instead, so that threads have something to share.
 FEW_QUERIES = 256
@@ -109,7 +106,7 @@ class DirectSum:
         if self.is_float or kernel.name != "gaussian" or d < FEWEST_FEATURES or self.factor is not None:
             self._products = False
         self._X, self._bandwidth = X, bandwidth
-        self.pair_ns = PAIR_NS + FEATURE_NS * d
+        self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
             self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
@@ -158,6 +155,10 @@ class DirectSum:
             products = ScalarProducts(self._X, to_white)
             self._products = products if products.keeps_digits else False
         return products if products.keeps_digits else None
+
+    def product_error(self, n_queries: int) -> float:
+        """Bound of the relative error of sums that scalar products add, for so many queries; zero by differences."""
+        return 0.0 if self._scalar_products(n_queries) is None else LARGEST_ERROR
 
     def _queries(self, Q: np.ndarray) -> np.ndarray:
         rows = self._transform(Q)
@@ -233,5 +234,5 @@ class DirectSum:
             )  # fmt: skip
 
         n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * self.pair_ns)
         return (largest + np.log2(sums)) * math.log(2)
