@@ -52,6 +52,8 @@ TOPICS = {
         "scalar_products",
         "sum_bounds",
         "sum_mending",
+        "box_route",
+        "tail_sums",
         "certified_sums",
         "accurate_sums",
     },

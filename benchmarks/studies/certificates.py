@@ -13,11 +13,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
 import fastdens as fd
+from fastdens.engines import box_route, tail_sums
 from fastdens.engines.sum_plan import ROUTES
 from fastdens.smoothing_kernels import KERNELS
 
@@ -195,9 +198,21 @@ def broken_guarantees(seed: int) -> tuple[list[str], int]:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(exact > 0, lost / np.where(exact > 0, exact, 1), 0)
         allowed = (share + 1e-18) * (1 + np.abs(np.where(exact > 0, log_exact, 0)))
-        check((lower - allowed <= log_exact) | (exact <= lost), "lower bound of the logarithm above it")
-        check((log_exact <= upper + allowed) | (exact <= lost), "upper bound of the logarithm below it")
+        visible = (exact > lost) & (exact > 1e6 * np.finfo(LONG).smallest_normal)
+        check((lower - allowed <= log_exact) | ~visible, "lower bound of the logarithm above it")
+        check((log_exact <= upper + allowed) | ~visible, "upper bound of the logarithm below it")
     return broken, n_calls
+
+
+@contextmanager
+def small_problems_as_large_ones() -> Iterator[None]:
+    """What only large problems are worth otherwise: sums far from all points through a tree."""
+    kept = box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR
+    box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR = 0, 0
+    try:
+        yield
+    finally:
+        box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR = kept
 
 
 def main() -> int:
@@ -208,7 +223,8 @@ def main() -> int:
     n_broken, n_calls = 0, 0
     kernels: Counter[str] = Counter()
     for seed in range(options.first, options.first + options.problems):
-        broken, calls = broken_guarantees(seed)
+        with small_problems_as_large_ones() if seed % 2 else nullcontext():
+            broken, calls = broken_guarantees(seed)
         n_calls += calls
         n_broken += len(broken)
         kernels[random_problem(seed).kernel] += 1
