@@ -3,7 +3,7 @@
 cdef extern from "kernel_sums.h" nogil:
     int FD_STRIP
     int FD_STRIP_STEP
-    int FD_GROUP
+    int FD_SHARING
     int FD_N_KERNELS
     ctypedef struct fd_bandwidth:
         double exponent

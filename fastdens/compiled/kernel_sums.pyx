@@ -101,7 +101,8 @@ cdef void sums_in_blocks(
 ) noexcept nogil:
     cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0]
     cdef Py_ssize_t query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
-    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length, i, j, g, count
+    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length
+    cdef Py_ssize_t i, j, g, count
     cdef long long block
     cdef int form
     cdef floating strips[GROUP * LONGEST_STRIP]

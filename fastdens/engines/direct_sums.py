@@ -188,15 +188,16 @@ class DirectSum:
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
+        arguments = (
+            points, queries, self.kernel.code, exponent, self.inverse, self.support, scales, *half_squares,
+            self.weights, self.values, own, per_run, sums,
+        )  # fmt: skip
         run_blocks(
             compiled.direct_sums_float if self.is_float else compiled.direct_sums,
             n_runs * -(-m // compiled.QUERIES_PER_BLOCK),
             n_threads,
             m * n_padded * self.pair_ns,
-            (
-                points, queries, self.kernel.code, exponent, self.inverse, self.support, scales, *half_squares,
-                self.weights, self.values, own, per_run, sums,
-            ),  # fmt: skip
+            arguments,
         )
         if self.values is not None:
             return sums.sum(axis=0)

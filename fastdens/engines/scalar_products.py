@@ -1,4 +1,4 @@
-"""Gaussian sums in many dimensions by scalar products: |x - q|^2 = |x|^2 - 2 x q + |q|^2, where that keeps its digits."""
+"""Gaussian sums in many dimensions by scalar products, |x - q|^2 = |x|^2 - 2 x q + |q|^2, where digits are kept."""
 
 from __future__ import annotations
 

@@ -72,20 +72,20 @@ static const fd_bandwidth unit_bandwidth = {-1, 1, 1};
                 expect_close("distances " #real, strip[i], wanted, 8 * tolerance);                                     \
             }                                                                                                          \
         }                                                                                                              \
-        static real group[FD_GROUP * N];                                                                               \
-        real queries[FD_GROUP * D], half_squares[N], halves[FD_GROUP];                                                 \
-        for (int a = 0; a < FD_GROUP * D; a++) queries[a] = (real)uniform();                                           \
+        static real group[FD_SHARING * N];                                                                             \
+        real queries[FD_SHARING * D], half_squares[N], halves[FD_SHARING];                                             \
+        for (int a = 0; a < FD_SHARING * D; a++) queries[a] = (real)uniform();                                         \
         for (int i = 0; i < N; i++) half_squares[i] = (real)uniform();                                                 \
-        for (int g = 0; g < FD_GROUP; g++) halves[g] = (real)uniform();                                                \
+        for (int g = 0; g < FD_SHARING; g++) halves[g] = (real)uniform();                                              \
         for (int scaled = 0; scaled < 2; scaled++) {                                                                   \
             steps->group_distances(points, N, D, queries, scaled ? scales : NULL, group);                              \
-            for (int g = 0; g < FD_GROUP; g++) {                                                                       \
+            for (int g = 0; g < FD_SHARING; g++) {                                                                     \
                 steps->distances(points, N, D, queries + g * D, scaled ? scales : NULL, copy);                         \
                 for (int i = 0; i < N; i++) expect_close("group " #real, group[g * N + i], copy[i], 8 * tolerance);    \
             }                                                                                                          \
         }                                                                                                              \
         steps->group_exponents(points, N, D, queries, half_squares, halves, group);                                    \
-        for (int g = 0; g < FD_GROUP; g++)                                                                             \
+        for (int g = 0; g < FD_SHARING; g++)                                                                           \
             for (int i = 0; i < N; i++) {                                                                              \
                 double wanted = -(double)half_squares[i] - halves[g];                                                  \
                 for (int a = 0; a < D; a++) wanted += (double)points[a * N + i] * queries[g * D + a];                  \
@@ -94,7 +94,7 @@ static const fd_bandwidth unit_bandwidth = {-1, 1, 1};
             }                                                                                                          \
         steps->values[FD_N_KERNELS](copy, N, &unit_bandwidth);                                                         \
         for (int i = 0; i < N; i++)                                                                                    \
-            expect_close("power " #real, copy[i], exp2(-fabs((double)group[(FD_GROUP - 1) * N + i])), 8 * tolerance);  \
+            expect_close("power " #real, copy[i], exp2(-fabs((double)group[(FD_SHARING - 1) * N + i])), 8 * tolerance);\
         double dot = 0;                                                                                                \
         for (int i = 0; i < N; i++) dot += (double)strip[i] * weights[i];                                              \
         expect_close("dot " #real, steps->dot(strip, weights, N), dot, 32 * tolerance);                                \
