@@ -91,6 +91,8 @@ def works_or_says_why(options, d, weights, dtype=float):
 def test_algorithms_bandwidths_weights(kernel, algorithm):
     for form, d, weights in itertools.product(BANDWIDTHS, (1, 3), WEIGHTS):
         options = {"kernel": kernel, "algorithm": algorithm, "bandwidth": BANDWIDTHS[form](d)}
+        if isinstance(options["bandwidth"], str) and algorithm != "auto":
+            continue  # the rules do not depend on the route
         worked = works_or_says_why(options, d, weights)
         if algorithm in ("auto", "direct", "kd_tree", "ball_tree"):
             assert worked or (d > 1 and form in ("isj", "sheather-jones")), (form, d)
