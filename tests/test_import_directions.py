@@ -48,6 +48,7 @@ TOPICS = {
         "sorted_sums",
         "sorting",
         "sum_plan",
+        "variable_sums",
         "sum_costs",
         "scalar_products",
         "sum_bounds",

@@ -12,6 +12,8 @@ from fastdens.engines.certified_sums import as_float32, certified_sums, normalis
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
+from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_conditional import KernelConditional
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -20,7 +22,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(Density):
+class KernelDensity(KernelConditional, KernelBands, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
