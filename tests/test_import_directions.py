@@ -50,6 +50,7 @@ TOPICS = {
         "sum_plan",
         "variable_sums",
         "sum_costs",
+        "scalar_products",
         "sum_bounds",
         "sum_mending",
         "box_route",

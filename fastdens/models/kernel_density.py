@@ -152,8 +152,9 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Den
             bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
-        prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
-        self.points_ = data.copy()  # the caller may change theirs
+        points = data.copy()  # the caller may change theirs
+        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights)
+        self.points_ = points
         self.bandwidth_ = bandwidth
         self.kernel_ = self.kernel
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
