@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import bandwidths, validation
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
 from fastdens.models.contract import Density
+from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -18,7 +19,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(Density):
+class KernelDensity(GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
