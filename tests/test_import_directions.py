@@ -41,8 +41,24 @@ THIRD_PARTY_WHERE_USED = {"scipy", "sklearn", "matplotlib", "tqdm", "pandas", "p
 # The compiled modules that every topic may use; the others belong to one topic, as its engines do.
 SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
 TOPICS = {
-    "kernel_sums": {"kernel_sums", "direct_sums", "box_sums", "sorted_sums", "sorting", "sum_plan"}
-    | {"grid_sums", "grid_tensors", "grid_routes"},
+    "kernel_sums": {
+        "kernel_sums",
+        "direct_sums",
+        "box_sums",
+        "sorted_sums",
+        "sorting",
+        "sum_plan",
+        "sum_costs",
+        "sum_bounds",
+        "sum_mending",
+        "box_route",
+        "tail_sums",
+        "certified_sums",
+        "accurate_sums",
+        "grid_sums",
+        "grid_tensors",
+        "grid_routes",
+    },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
     "subsets": {"subsets"},

@@ -9,12 +9,9 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
+from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
-
-# Nanoseconds per (query, point) pair on one core, and more per feature: only decides whether threads are worth waking.
-# AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
-PAIR_NS, FEATURE_NS = 0.6, 0.15
 
 # With so few queries the points are cut into runs instead, so that threads have something to share.
 FEW_QUERIES = 256
@@ -106,7 +103,7 @@ class DirectSum:
         self.kernel_arguments = (
             kernel.code, self.exponent, self.inverse, self.support, self.scales, self.weights, self.values,
         )  # fmt: skip
-        self.pair_ns = PAIR_NS + FEATURE_NS * d
+        self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
             self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)
@@ -208,5 +205,5 @@ class DirectSum:
             )  # fmt: skip
 
         n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * (PAIR_NS + FEATURE_NS * self.n_features))
+        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * self.pair_ns)
         return (largest + np.log2(sums)) * math.log(2)

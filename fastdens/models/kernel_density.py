@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
+from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
@@ -175,19 +177,23 @@ class KernelDensity(GridEvaluation, Density):
         if "points_" in state:
             self._set_sums(KernelSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, self._weights))
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Points.
+        return_bounds : bool, default=False
+            Return a lower and an upper bound of each log-density too, rounding included; in double precision.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Natural logarithm of the density; -inf where a kernel of bounded support leaves none. float32 where the
             data of `fit` and X are float32.
+        lower, upper : ndarrays of shape (n_samples,)
+            With `return_bounds`.
         """
         data = self._new_data(X)
         sums = self._sums
@@ -196,16 +202,35 @@ class KernelDensity(GridEvaluation, Density):
             data = data.astype(np.float64, copy=False)
             if self.points_.dtype == np.float32:
                 sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
-        log_density = sums.evaluate(
-            data,
-            log=True,
-            rtol=self.rtol,
-            atol=self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
-            algorithm=ROUTE_OF.get(self.algorithm, self.algorithm),
-            n_threads=self.n_threads,
-        )
+        options: dict[str, Any] = {
+            "rtol": self.rtol,
+            "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
+            "algorithm": ROUTE_OF.get(self.algorithm, self.algorithm),
+            "n_threads": self.n_threads,
+        }
+        if return_bounds:
+            three = certified_sums(sums, data, log=True, **options)
+            three = normalised_logs(*three, self._log_total, self._log_volume)
+            return as_float32(*three) if both_float32 else three
+        log_density = sums.evaluate(data, log=True, **options)
         log_density -= self._log_total + self._log_volume
         return log_density.astype(np.float32) if both_float32 else log_density
+
+    def plan(self, X: Any) -> SumPlan:
+        """The route that `score_samples` takes for X, and what it is expected to cost; nothing is computed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+
+        Returns
+        -------
+        SumPlan
+            See `fastdens.plan`; `explain()` says it in words.
+        """
+        data = self._new_data(X)
+        return self._sums.plan(data, self.rtol, ROUTE_OF.get(self.algorithm, self.algorithm))
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density at each training row of weight under the estimate from the other rows.
