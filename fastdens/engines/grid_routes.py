@@ -14,8 +14,6 @@ from fastdens.engines.sum_plan import FULL_PRECISION
 
 # Up to so many pairs a grid on a line is summed point by point; nanoseconds per pair there, and per point in cells.
 SMALL_LINE, PAIR_NS, PER_PLACE_NS = 1 << 18, 0.8, 150.0
-# Logarithms of sums below this many times the weight come from sums of logarithms.
-LOG_SMALLEST = math.log(1e-300)
 
 
 def grid_points(axes: list[np.ndarray], flat: np.ndarray | None = None) -> np.ndarray:

@@ -29,8 +29,9 @@ GRID_CHUNK, POINT_CHUNK, PRODUCT_NUMBERS = 64, 512, 1 << 18
 # Nanoseconds on one core: to sort a point into a box, per moment of a point, per multiplication of a matrix
 # product, per exponential. AVX-512, 2-core x86-64 virtual machine.
 SORT_NS, MOMENT_NS, MULTIPLY_NS, EXPONENTIAL_NS = 40.0, 0.15, 0.04, 6.0
-# Below this times the weight, digits may have been lost where a product of exponentials underflows.
-SMALLEST = 1e-300
+# Exponentials below the first are taken for zero: denormal numbers would slow matrix products down tenfold. Sums below
+# the second times the weight may have lost digits thereby.
+NEGLIGIBLE, SMALLEST = 1e-300, 1e-285
 
 
 def _gaussian(distances: np.ndarray) -> np.ndarray:
@@ -48,6 +49,8 @@ def product_sums(
     for first in range(0, len(X), POINT_CHUNK):
         points = X[first : first + POINT_CHUNK]
         factors = [_gaussian((axis[:, None] - points[:, a]) / bandwidths[a]) for a, axis in enumerate(axes)]
+        for factor in factors:
+            factor[factor < NEGLIGIBLE] = 0.0
         if weights is not None:
             factors[-1] *= weights[first : first + POINT_CHUNK]
         for row in range(0, rows, per_chunk):

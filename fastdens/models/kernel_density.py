@@ -12,6 +12,8 @@ from fastdens.engines.certified_sums import as_float32, certified_sums, normalis
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
+from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_conditional import KernelConditional
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
@@ -21,7 +23,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(GridEvaluation, Density):
+class KernelDensity(KernelConditional, KernelBands, GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -150,8 +152,9 @@ class KernelDensity(GridEvaluation, Density):
             bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
-        prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
-        self.points_ = data.copy()  # the caller may change theirs
+        points = data.copy()  # the caller may change theirs
+        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights)
+        self.points_ = points
         self.bandwidth_ = bandwidth
         self.kernel_ = self.kernel
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
