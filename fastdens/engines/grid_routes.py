@@ -14,6 +14,8 @@ from fastdens.engines.sum_plan import FULL_PRECISION
 
 # Up to so many pairs a grid on a line is summed point by point; nanoseconds per pair there, and per point in cells.
 SMALL_LINE, PAIR_NS, PER_PLACE_NS = 1 << 18, 0.8, 150.0
+# What points and places cost where the sums at places that no point is near are formed one by one.
+OPEN_NS = 1500.0
 
 
 def grid_points(axes: list[np.ndarray], flat: np.ndarray | None = None) -> np.ndarray:
@@ -110,7 +112,7 @@ def _separable_sums(
         if nodes.cost < by_product:
             sums, accepted = nodes.evaluate(rtol, atol)
             n_open = places - int(np.count_nonzero(accepted))
-            if n_open * n * PAIR_NS > by_product:  # the matrix product is in full precision everywhere
+            if by_product < min((n + n_open) * OPEN_NS, n_open * n * PAIR_NS):  # the matrix product is in full precision everywhere
                 exact, accepted_there = product_sums(X, bandwidths, weights, axes)
                 sums = np.where(accepted, sums, exact)
                 accepted |= accepted_there
