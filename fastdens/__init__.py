@@ -11,11 +11,12 @@ from fastdens.threads import threads
 
 _HOMES = {
     "fastdens.engines.em": ["e_step", "em_step"],
-    "fastdens.engines.kernel_sums": ["kernel_sum"],
+    "fastdens.engines.kernel_sums": ["kernel_sum", "plan"],
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.bandwidths": ["bandwidth"],
+    "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
     "fastdens.models.gaussian": ["Gaussian"],
     "fastdens.models.histogram": ["Histogram", "bin_edges"],
     "fastdens.models.kernel_density": ["KernelDensity"],

@@ -43,6 +43,10 @@ class SmoothingKernel:
         For a kernel that never reaches zero: log2 K per squared distance (Gaussian) or per distance (exponential).
     exponent_of_distance : bool
         Whether `log2_exponent` multiplies the distance, not its square.
+    of_gap : callable or None
+        For a kernel of bounded support: 1 - u^2 -> K(u), without loss of digits where that is small.
+    order_of_contact : int
+        Power of 1 - u with which a kernel of bounded support vanishes at its edge.
     """
 
     name: str
@@ -56,6 +60,8 @@ class SmoothingKernel:
     sample_radius: Callable[[np.random.Generator, int, int], np.ndarray]
     log2_exponent: float | None = None
     exponent_of_distance: bool = False
+    of_gap: Callable[[np.ndarray], np.ndarray] | None = None
+    order_of_contact: int = 0
 
     @property
     def is_compact(self) -> bool:
@@ -86,6 +92,11 @@ class SmoothingKernel:
         return math.exp((log_constant(self) - log_constant(KERNELS["gaussian"])) / (n_features + 4))
 
 
+def _one_minus_u(gap: np.ndarray) -> np.ndarray:
+    """1 - u from 1 - u^2."""
+    return gap / (1 + np.sqrt(1 - gap))
+
+
 def log_ball_volume(d: int) -> float:
     """ln of the volume of the unit ball in d dimensions."""
     return d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1)
@@ -107,6 +118,8 @@ def _power_kernel(name: str, code: int, s: int, formula: str) -> SmoothingKernel
         mean_square_radius=lambda d: d / (d + 2 * s + 2),
         log_roughness=lambda d: log_integral(d, 2 * s) - 2 * log_integral(d, s),
         sample_radius=lambda rng, n, d: np.sqrt(rng.beta(d / 2, s + 1, n)),
+        of_gap=lambda gap: np.where(gap > 0, gap**s, 0.0),
+        order_of_contact=s,
     )
 
 
@@ -177,6 +190,8 @@ _ALL = [
             math.log(2 / ((d + 1) * (d + 2))) + log_ball_volume(d) - 2 * (log_ball_volume(d) - math.log(d + 1))
         ),
         sample_radius=lambda rng, n, d: rng.beta(d, 2, n),
+        of_gap=_one_minus_u,
+        order_of_contact=1,
     ),
     SmoothingKernel(
         name="cosine",
@@ -190,6 +205,8 @@ _ALL = [
             math.log(_cosine_moment(d - 1, squared=True)) - 2 * math.log(_cosine_moment(d - 1)) - _log_sphere_area(d)
         ),
         sample_radius=_sample_cosine_radius,
+        of_gap=lambda gap: np.sin(np.pi / 2 * _one_minus_u(gap)),
+        order_of_contact=1,
     ),
     _power_kernel("biweight", 6, 2, "(1 - u^2)^2 where u < 1"),
     _power_kernel("triweight", 7, 3, "(1 - u^2)^3 where u < 1"),

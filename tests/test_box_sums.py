@@ -8,7 +8,7 @@ import pytest
 import fastdens as fd
 from fastdens.engines.box_sums import BoxTransform, axis_transform
 from fastdens.engines.kernel_sums import KernelSum
-from fastdens.engines.sum_plan import make_plan
+from fastdens.engines.sum_plan import SumProblem, make_plan
 from fastdens.smoothing_kernels import KERNELS
 
 TOLERANCES = {1e-12: (1.0, 16), 1e-9: (1.5, 16), 1e-6: (1.5, 12), 1e-3: (2.0, 10)}
@@ -149,11 +149,11 @@ def test_boxes_over_a_range_of_1e12_bandwidths(random):
 def test_the_plan_prefers_boxes_for_many_points_and_direct_sums_for_few(random):
     few, many = random.normal(size=(50, 2)), random.normal(size=(50_000, 2))
     gaussian = KERNELS["gaussian"]
-    assert make_plan(few, few, gaussian, 0.2, 0, "auto", False).route == "direct"
-    plan = make_plan(many, many, gaussian, 0.2, 0, "auto", False)
+    assert make_plan(SumProblem(few, few, gaussian, 0.2, 1e-12), "auto").route == "direct"
+    plan = make_plan(SumProblem(many, many, gaussian, 0.2, 1e-12), "auto")
     assert plan.route == "grid"
-    assert plan.expected_ns < make_plan(many, many, gaussian, 0.2, 0, "direct", False).expected_ns
-    assert make_plan(many, many, KERNELS["linear"], 0.2, 0, "auto", False).route == "direct"
+    assert plan.expected_ns < make_plan(SumProblem(many, many, gaussian, 0.2, 1e-12), "direct").expected_ns
+    assert make_plan(SumProblem(many, many, KERNELS["linear"], 0.2, 1e-12), "auto").route == "direct"
     assert KernelSum(many, gaussian, 0.2).plan(many).route == "grid"
 
 
@@ -161,7 +161,7 @@ def test_the_plan_prefers_boxes_for_many_points_and_direct_sums_for_few(random):
     ("arguments", "text"),
     [
         ({"kernel": "linear"}, "algorithm='grid' cannot be used here: boxes are for the Gaussian kernel"),
-        ({"values": [1.0, -1.0]}, "algorithm='grid' cannot be used here: boxes are for sums over all points"),
+        ({"values": [1.0, -1.0]}, "algorithm='grid' cannot be used here: boxes are for sums with weights"),
         ({"bandwidth": 1e-300}, "algorithm='grid' cannot be used here: the bandwidth is at the end"),
     ],
 )

@@ -13,7 +13,16 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
-from fastdens.engines.sum_plan import FULL_PRECISION, ROUTES, SINGLE_PRECISION, SMALL_PROBLEM, SumPlan, make_plan
+from fastdens.engines.sum_mending import mend_sums
+from fastdens.engines.sum_plan import (
+    FULL_PRECISION,
+    ROUTES,
+    SINGLE_PRECISION,
+    SMALL_PROBLEM,
+    SumPlan,
+    SumProblem,
+    make_plan,
+)
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 from fastdens.threads import check_n_threads
 
@@ -85,15 +94,18 @@ class KernelSum:
     ) -> None:
         self.kernel, self.bandwidth = kernel, bandwidth
         self.n_points, self.n_features = X.shape
-        self._X, self._weights, self._values = X, weights, values
+        self.X, self.weights, self.values = X, weights, values
+        self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
         self._sorted: SortedSum | None = None
+        # Which sums of a compact kernel may have lost digits, and what to do about them.
+        self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64
 
     @property
     def direct(self) -> DirectSum:
         """The points packed for direct sums; two threads that ask at once make the same thing twice."""
         if self._direct is None:
-            self._direct = DirectSum(self._X, self.kernel, self.bandwidth, self._weights, self._values)
+            self._direct = DirectSum(self.X, self.kernel, self.bandwidth, self.weights, self.values)
         return self._direct
 
     def evaluate(
@@ -111,22 +123,43 @@ class KernelSum:
 
         `own[j]` is the index of the point that query j leaves out, which lies at the query, or -1.
         """
+        return self.evaluate_with_errors(Q, log, own, rtol, atol, algorithm, n_threads)[0]
+
+    def evaluate_with_errors(
+        self,
+        Q: np.ndarray,
+        log: bool,
+        own: np.ndarray | None,
+        rtol: float,
+        atol: float,
+        algorithm: str,
+        n_threads: int | None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Sums as from `evaluate`, and the absolute error of each that the route admits; None: rounding alone."""
+        errors = None
         if algorithm == "direct" or (algorithm == "auto" and self.n_points * len(Q) <= SMALL_PROBLEM):
-            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
-        finest = FULL_PRECISION if self._X.dtype == _FLOAT64 else SINGLE_PRECISION
-        plan = self.plan(Q, max(rtol, finest), algorithm, leaves_out=own is not None)
-        if plan.route == "direct":
-            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
-        if plan.route == "sorted":
-            return self._by_sorting(Q, log, own, n_threads)
-        return self._by_boxes(plan, Q, log, max(rtol, finest), atol, n_threads)
+            result = self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
+        else:
+            plan = self.plan(Q, rtol, algorithm, leaves_out=own is not None)
+            if plan.route == "direct":
+                result = self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
+            elif plan.route == "sorted":
+                result = self._by_sorting(Q, log, own, n_threads)
+            else:
+                from fastdens.engines.box_route import sums_by_boxes
+
+                result, errors = sums_by_boxes(self, plan, Q, log, own, max(rtol, self.finest), atol, n_threads)
+        if self._mends:
+            mend_sums(self, result, Q, log, own, max(rtol, self.finest), atol, n_threads)
+        return result, errors
 
     def plan(self, Q: np.ndarray, rtol: float = 0.0, algorithm: str = "auto", leaves_out: bool = False) -> SumPlan:
         """The route that `evaluate` takes."""
-        return make_plan(
-            self._X, Q, self.kernel, self.bandwidth, rtol, algorithm, self._values is not None, leaves_out,
-            self._weights, self._sorted is not None,
+        problem = SumProblem(
+            self.X, Q, self.kernel, self.bandwidth, max(rtol, self.finest), self.weights,
+            self.values is not None, leaves_out, self._sorted is not None,
         )  # fmt: skip
+        return make_plan(problem, algorithm)
 
     def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         from fastdens.engines.sorted_sums import SortedSum
@@ -135,33 +168,8 @@ class KernelSum:
         if prepared is None:
             widths = np.asarray(self.bandwidth)
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
-            prepared = self._sorted = SortedSum(self._X, self.kernel, h, self._weights, n_threads)
+            prepared = self._sorted = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
-
-    def _by_boxes(
-        self, plan: SumPlan, Q: np.ndarray, log: bool, rtol: float, atol: float, n_threads: int | None
-    ) -> np.ndarray:
-        from fastdens.engines.box_sums import BoxTransform
-
-        X, Q_white = self._X, Q
-        if isinstance(self.bandwidth, np.ndarray) and self.bandwidth.ndim == 2:
-            to_white = np.linalg.inv(np.linalg.cholesky(self.bandwidth)).T
-            centre, bandwidths = X.mean(axis=0), np.ones(self.n_features)
-            X, Q_white = (X - centre) @ to_white, (Q - centre) @ to_white
-        else:
-            bandwidths = np.full(self.n_features, self.bandwidth, dtype=np.float64)
-        X = validation.check_data(np.ascontiguousarray(X), "X")
-        Q_white = X if Q is self._X else np.ascontiguousarray(Q_white, dtype=np.float64)
-        transform = BoxTransform(X, bandwidths, self._weights, plan.beta, plan.terms, plan.smallest, n_threads)
-        if not transform.covers(Q_white):
-            return self.direct.evaluate(Q, log=log, n_threads=n_threads)
-        sums, bounds = transform.evaluate(Q_white, rtol, atol)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            result = np.log(sums) if log else sums
-        unresolved = np.flatnonzero(bounds < 0)
-        if unresolved.size:
-            result[unresolved] = self.direct.evaluate(np.ascontiguousarray(Q[unresolved]), log=log, n_threads=n_threads)
-        return result
 
 
 def kernel_sum(
@@ -177,7 +185,8 @@ def kernel_sum(
     log: bool = False,
     algorithm: str = "auto",
     n_threads: int | None = None,
-) -> np.ndarray:
+    return_bounds: bool = False,
+) -> Any:
     r"""Unnormalised kernel sums, :math:`s_j = \sum_i w_i v_i K(|q_j - x_i| / h)`, with K(0) = 1.
 
     Parameters
@@ -209,11 +218,16 @@ def kernel_sum(
         to be fastest.
     n_threads : int, optional
         Number of threads; see `threads`. The result does not depend on it.
+    return_bounds : bool, default=False
+        Return a lower and an upper bound of each sum too, rounding included, for the exact sum over the numbers given.
+        The sums are then formed in double precision.
 
     Returns
     -------
     ndarray of shape (n_queries,), or (n_queries, n_values) where `values` has two dimensions
         float32 where X and Q are float32 (then computed in single precision and summed in double), else float64.
+    lower, upper : ndarrays of the same shape
+        With `return_bounds`: the sum (its logarithm with `log`) is at least `lower` and at most `upper`.
 
     Raises
     ------
@@ -233,6 +247,90 @@ def kernel_sum(
     >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
     True
     """
+    X, Q, bandwidth, weights, values, flat = _checked(
+        X, Q, bandwidth, kernel, weights, values, rtol, atol, log, algorithm, n_threads
+    )
+    if return_bounds:
+        from fastdens.engines.certified_sums import as_float32, certified_sums
+
+        three = certified_sums(
+            KernelSum(X, KERNELS[kernel], bandwidth, weights, values), Q, log=log, rtol=float(rtol), atol=float(atol),
+            algorithm=algorithm, n_threads=n_threads,
+        )  # fmt: skip
+        if X.dtype == _FLOAT32:
+            three = as_float32(*three)
+        return tuple(array[:, 0] for array in three) if flat else three
+    direct = len(X) * len(Q) <= SMALL_PROBLEM and algorithm in ("auto", "direct")
+    if direct and not KERNELS[kernel].order_of_contact:  # as KernelSum would, without its overhead
+        result = DirectSum(X, KERNELS[kernel], bandwidth, weights, values).evaluate(Q, log=log, n_threads=n_threads)
+    else:
+        prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
+        result = prepared.evaluate(
+            Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads
+        )
+    if X.dtype == _FLOAT32:
+        return result.astype(np.float32)
+    return result[:, 0] if flat else result
+
+
+def plan(
+    X: Any,
+    Q: Any = None,
+    *,
+    bandwidth: Any,
+    kernel: str = "gaussian",
+    weights: Any = None,
+    values: Any = None,
+    rtol: float = 0,
+    algorithm: str = "auto",
+) -> SumPlan:
+    """The route that `kernel_sum` takes with these arguments, and what it is expected to cost; nothing is summed.
+
+    Parameters
+    ----------
+    X, Q, bandwidth, kernel, weights, values, rtol, algorithm
+        As of `kernel_sum`.
+
+    Returns
+    -------
+    SumPlan
+        `route`, `expected_ns`, `rtol`, the other routes in `others`; `explain()` says it in words.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument out of its range, with its name, the rule and the value received.
+
+    Examples
+    --------
+    >>> import numpy as np, fastdens as fd
+    >>> X = np.random.default_rng(0).normal(size=(100_000, 1))
+    >>> fd.plan(X, bandwidth=0.1).route
+    'grid'
+    >>> fd.plan(X, bandwidth=0.1, kernel="epanechnikov").route
+    'sorted'
+    """
+    X, Q, bandwidth, weights, values, _ = _checked(
+        X, Q, bandwidth, kernel, weights, values, rtol, 0, False, algorithm, None
+    )
+    X = validation.check_data(X, "X", keep_float32=True)
+    return KernelSum(X, KERNELS[kernel], bandwidth, weights, values).plan(Q, float(rtol), algorithm)
+
+
+def _checked(
+    X: Any,
+    Q: Any,
+    bandwidth: Any,
+    kernel: str,
+    weights: Any,
+    values: Any,
+    rtol: float,
+    atol: float,
+    log: bool,
+    algorithm: str,
+    n_threads: int | None,
+) -> tuple[np.ndarray, np.ndarray, float | np.ndarray, np.ndarray | None, np.ndarray | None, bool]:
+    """Points, queries, bandwidth, weights and values as the routes take them; whether values were one column."""
     keeps_float32 = values is None
     if not validation.is_plain(X):  # values that are not finite are found when the points are packed
         X = validation.check_data(X, "X", keep_float32=keeps_float32)
@@ -251,7 +349,7 @@ def kernel_sum(
     if atol != 0:
         validation.check_number(atol, "atol", at_least=0)
     if n_threads is not None:
-        n_threads = check_n_threads(n_threads)
+        check_n_threads(n_threads)
     bandwidth = check_bandwidth(bandwidth, X.shape[1])
     if weights is not None:
         weights = validation.check_sample_weight(weights, len(X), "weights")
@@ -262,13 +360,4 @@ def kernel_sum(
         flat = np.ndim(values) == 1
         values = validation.check_data(np.asarray(values)[:, None] if flat else values, "values")
         validation.check_length(len(values), "values", len(X), "row of X")
-    if len(X) * len(Q) <= SMALL_PROBLEM and algorithm in ("auto", "direct"):  # as KernelSum would, without its overhead
-        result = DirectSum(X, KERNELS[kernel], bandwidth, weights, values).evaluate(Q, log=log, n_threads=n_threads)
-    else:
-        prepared = KernelSum(X, KERNELS[kernel], bandwidth, weights, values)
-        result = prepared.evaluate(
-            Q, log=log, rtol=float(rtol), atol=float(atol), algorithm=algorithm, n_threads=n_threads
-        )
-    if X.dtype == _FLOAT32:
-        return result.astype(np.float32)
-    return result[:, 0] if flat else result
+    return X, Q, bandwidth, weights, values, flat

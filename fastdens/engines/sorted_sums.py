@@ -15,7 +15,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.compiled import sorted_sums as compiled
 from fastdens.engines.sorting import sort_with_places
-from fastdens.engines.sum_plan import POINT_NS, QUERY_NS
+from fastdens.engines.sum_costs import SORTED_POINT_NS, SORTED_QUERY_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
 
@@ -83,7 +83,7 @@ class SortedSum:
         def of_cells(queue: Any) -> None:
             compiled.sums_from_both_ends(moments, self.cell_runs, before, onward, queue)
 
-        run_blocks(of_runs, -(-n_runs // compiled.RUNS_PER_BLOCK), n_threads, POINT_NS * n)
+        run_blocks(of_runs, -(-n_runs // compiled.RUNS_PER_BLOCK), n_threads, SORTED_POINT_NS * n)
         run_blocks(of_cells, -(-n_cells // compiled.CELLS_PER_BLOCK), n_threads, 4.0 * n_runs * count)
         self.before, self.onward = before, onward
         self.left: np.ndarray | None = None
@@ -132,7 +132,7 @@ class SortedSum:
                 self.left, self.right, queries, order, places, sums, nearest, queue,
             )  # fmt: skip
 
-        run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, QUERY_NS * m)
+        run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, SORTED_QUERY_NS * m)
         if self.kernel.is_compact:
             with np.errstate(divide="ignore"):
                 return np.log(sums) if log else sums

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastdens.engines.direct_sums import FEATURE_NS, PAIR_NS, PLAIN_BANDWIDTHS
+from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
+from fastdens.engines.sum_costs import (
+    BOX_SORT_NS,
+    BOX_TERM_NS,
+    BOX_TRANSLATE_NS,
+    FEATURE_NS,
+    PAIR_NS,
+    SORT_SIDE_NS,
+    SORTED_POINT_NS,
+    SORTED_QUERY_NS,
+)
 from fastdens.smoothing_kernels import SmoothingKernel
 
 ROUTES = ("auto", "direct", "sorted", "grid")
@@ -20,14 +31,23 @@ SMALL_PROBLEM = 1 << 21
 # evenly spread points must be, so that queries where the density falls off meet it too.
 BOXES = tuple((beta, terms) for beta in (1.0, 1.5, 2.0) for terms in (8, 9, 10, 12, 14, 16, 20, 24))
 MARGIN = 6.0
-# Box transform: nanoseconds to sort a point (or query) and per term of its expansion, and per multiplication of a
-# translation. AVX2, 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums.py.
-SORT_NS, TERM_NS, TRANSLATE_NS = 40.0, 0.4, 0.03
-# Sorted points: nanoseconds to sort a point (or query), to take a point into the moments, and to evaluate a query;
-# measured likewise.
-SORT_SIDE_NS, POINT_NS, QUERY_NS = 50.0, 10.0, 120.0
 # The exponential kernel's scans lose a light point beside one heavier by more than this, far away.
 WIDEST_WEIGHTS = 2.0**200
+
+
+@dataclass(frozen=True)
+class SumProblem:
+    """What the choice of a route depends on. `rtol` is not below working precision; `is_sorted`: of X, already."""
+
+    X: np.ndarray
+    Q: np.ndarray
+    kernel: SmoothingKernel
+    bandwidth: float | np.ndarray
+    rtol: float
+    weights: np.ndarray | None = None
+    has_values: bool = False
+    leaves_out: bool = False
+    is_sorted: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,84 +61,109 @@ class SumPlan:
     expected_ns : float
         Expected time on one core, in nanoseconds.
     reason : str
-        One sentence.
-    beta, terms, smallest : float, int, float
-        For "grid": width of a box in bandwidths, Chebyshev terms per axis, where the kernel is cut off.
+        How the route works, in a few words.
+    rtol : float
+        Largest relative error: the tolerance asked for, or working precision. It holds at every query; "grid" sums a
+        query again where its certified bound is larger.
+    options : mapping
+        Constants of the route; for "grid" `beta` (width of a box in bandwidths), `terms` (Chebyshev terms per axis)
+        and `smallest` (where the kernel is cut off).
+    others : mapping
+        The other routes: expected nanoseconds, or why they cannot be used.
     """
 
     route: str
     expected_ns: float
     reason: str
-    beta: float = 0.0
-    terms: int = 0
-    smallest: float = 0.0
+    rtol: float = FULL_PRECISION
+    options: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, float | str] = field(default_factory=dict)
+
+    def explain(self) -> str:
+        """The plan in words: the route, its expected time and error, and the routes not taken.
+
+        Returns
+        -------
+        str
+            A few lines of text.
+        """
+        lines = [
+            f"route: {self.route} ({self.reason})",
+            f"expected time on one core: {_in_words(self.expected_ns)}",
+            f"relative error at every query: at most {self.rtol:.0e}",
+        ]
+        for route, cost in self.others.items():
+            told = cost if isinstance(cost, str) else f"expected to take {_in_words(cost)}"
+            lines.append(f"not {route}: {told}")
+        return "\n".join(lines)
 
 
-def make_plan(
-    X: np.ndarray,
-    Q: np.ndarray,
-    kernel: SmoothingKernel,
-    bandwidth: float | np.ndarray,
-    rtol: float,
-    algorithm: str,
-    has_values: bool,
-    leaves_out: bool = False,
-    weights: np.ndarray | None = None,
-    is_sorted: bool = False,
-) -> SumPlan:
-    """The cheapest route, or the one asked for where it applies; `is_sorted`: the points are sorted already."""
-    (n, d), m = X.shape, len(Q)
-    direct = SumPlan("direct", n * m * (PAIR_NS + FEATURE_NS * d), "every query against every point is fastest")
-    if algorithm == "direct":
-        return SumPlan("direct", direct.expected_ns, "asked for")
-    if algorithm == "sorted" or (algorithm == "auto" and d == 1 and kernel.name != "gaussian"):
-        obstacle = _sorting_obstacle(d, kernel, bandwidth, has_values, weights)
-        if not obstacle:
-            of_points = 0.0 if is_sorted else n * (SORT_SIDE_NS + POINT_NS)
-            cost = of_points + m * (SORT_SIDE_NS + QUERY_NS)
-            if algorithm == "sorted" or cost < direct.expected_ns:
-                return SumPlan("sorted", cost, "exact sums over sorted points, in n log n time")
-            return direct
-    else:
-        obstacle = _box_obstacle(d, kernel, bandwidth, has_values or leaves_out)
-    if obstacle and algorithm == "auto":
-        return SumPlan("direct", direct.expected_ns, obstacle)
-    if obstacle:
-        raise ValueError(f"algorithm={algorithm!r} cannot be used here: {obstacle}")
-    grid = min(_grids(X, Q, bandwidth, max(rtol, FULL_PRECISION)), key=lambda plan: plan.expected_ns)
-    return grid if algorithm == "grid" or grid.expected_ns < direct.expected_ns else direct
+def _in_words(ns: float) -> str:
+    for unit, size in (("h", 3.6e12), ("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"
 
 
-def _sorting_obstacle(
-    d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, has_values: bool, weights: np.ndarray | None
-) -> str:
-    """Why sorted points cannot be used, or nothing."""
+def make_plan(problem: SumProblem, algorithm: str) -> SumPlan:
+    """The cheapest route, or the one asked for where it applies."""
+    if algorithm != "auto":
+        plan = _PLANNERS[algorithm](problem)
+        if isinstance(plan, str):
+            raise ValueError(f"algorithm={algorithm!r} cannot be used here: {plan}")
+        return plan
+    if len(problem.X) * len(problem.Q) <= SMALL_PROBLEM:
+        return _direct(problem)
+    found = {route: planner(problem) for route, planner in _PLANNERS.items()}
+    best = min((plan for plan in found.values() if isinstance(plan, SumPlan)), key=lambda plan: plan.expected_ns)
+    others = {
+        route: plan if isinstance(plan, str) else plan.expected_ns
+        for route, plan in found.items()
+        if route != best.route
+    }
+    return replace(best, others=others)
+
+
+def _direct(problem: SumProblem) -> SumPlan:
+    (n, d), m = problem.X.shape, len(problem.Q)
+    cost = n * m * (PAIR_NS[problem.kernel.name] + FEATURE_NS * d)
+    return SumPlan("direct", cost, "every query against every point", problem.rtol)
+
+
+def _sorted(problem: SumProblem) -> SumPlan | str:
+    kernel, weights = problem.kernel, problem.weights
+    (n, d), m = problem.X.shape, len(problem.Q)
     if d > 1:
         return f"sorted points are for one feature, not {d}"
     if kernel.name == "gaussian":
         return "sorted points are for every kernel but the Gaussian, for which algorithm='grid' takes linear time"
-    if has_values:
+    if problem.has_values:
         return "sorted points are for sums with weights that are not negative, without values"
-    if _is_extreme(bandwidth):
+    if _is_extreme(problem.bandwidth):
         return "the bandwidth is at the end of the range of floating-point numbers"
     if weights is not None and not kernel.is_compact:
         positive = weights[weights > 0]
         if len(positive) and positive.max() > WIDEST_WEIGHTS * positive.min():
             return "the weights are spread too wide for the scans of the exponential kernel"
-    return ""
+    of_points = 0.0 if problem.is_sorted else n * (SORT_SIDE_NS + SORTED_POINT_NS)
+    cost = of_points + m * (SORT_SIDE_NS + SORTED_QUERY_NS)
+    return SumPlan("sorted", cost, "exact sums over sorted points, in n log n time", problem.rtol)
 
 
-def _box_obstacle(d: int, kernel: SmoothingKernel, bandwidth: float | np.ndarray, direct_only: bool) -> str:
-    """Why boxes cannot be used, or nothing."""
-    if kernel.name != "gaussian":
-        return f"boxes are for the Gaussian kernel, not kernel={kernel.name!r}"
+def _grid(problem: SumProblem) -> SumPlan | str:
+    d = problem.X.shape[1]
+    if problem.kernel.name != "gaussian":
+        return f"boxes are for the Gaussian kernel, not kernel={problem.kernel.name!r}"
     if d > 3:
         return f"boxes are for up to three features, not {d}"
-    if direct_only:
-        return "boxes are for sums over all points with weights that are not negative"
-    if _is_extreme(bandwidth):
+    if problem.has_values:
+        return "boxes are for sums with weights that are not negative, without values"
+    if _is_extreme(problem.bandwidth):
         return "the bandwidth is at the end of the range of floating-point numbers"
-    return ""
+    return min(_boxes(problem), key=lambda plan: plan.expected_ns)
+
+
+_PLANNERS = {"direct": _direct, "sorted": _sorted, "grid": _grid}
 
 
 def _is_extreme(bandwidth: float | np.ndarray) -> bool:
@@ -128,11 +173,13 @@ def _is_extreme(bandwidth: float | np.ndarray) -> bool:
     return not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1])
 
 
-def _grids(X: np.ndarray, Q: np.ndarray, bandwidth: float | np.ndarray, rtol: float) -> list[SumPlan]:
+def _boxes(problem: SumProblem) -> list[SumPlan]:
+    """The box transform with every pair of width and terms that is accurate enough."""
     from fastdens.engines.box_sums import axis_transform
 
+    X, Q, rtol = problem.X, problem.Q, problem.rtol
     (n, d), m = X.shape, len(Q)
-    widths = np.asarray(bandwidth, dtype=np.float64)
+    widths = np.asarray(problem.bandwidth, dtype=np.float64)
     if widths.ndim == 2:
         widths = np.sqrt(np.diag(widths))
     # Column by column: several times faster than along the first axis of a narrow matrix.
@@ -140,7 +187,8 @@ def _grids(X: np.ndarray, Q: np.ndarray, bandwidth: float | np.ndarray, rtol: fl
     high = np.array([max(X[:, a].max(), Q[:, a].max()) for a in range(d)])
     with np.errstate(over="ignore"):
         extent = (high / 2 - low / 2) / widths * 2
-    smallest = max(rtol * 1e-8, 1e-22)
+    finest = max(rtol, FULL_PRECISION)
+    smallest = max(finest * 1e-8, 1e-22)
     plans = []
     for beta, terms in BOXES:
         reach = math.ceil(math.sqrt(-2 * math.log(smallest)) / beta)
@@ -148,14 +196,17 @@ def _grids(X: np.ndarray, Q: np.ndarray, bandwidth: float | np.ndarray, rtol: fl
         # Error over value for evenly spread points: the sums over offsets approximate integrals over distance.
         height = math.sqrt(2 * math.pi) / beta
         error = d * transform.errors.sum() / height * (transform.heights.sum() / height) ** (d - 1)
-        if error > rtol / MARGIN:
+        if error > finest / MARGIN:
             continue
         n_boxes = min(float(n), float(np.prod(extent / beta + 1)))
         with_reach = n_boxes * (1 + (d - 1) * 0.5)
-        cost = (n + m) * (SORT_NS + TERM_NS * terms**d) + with_reach * d * (2 * reach + 1) * terms ** (
-            d + 1
-        ) * TRANSLATE_NS
-        plans.append(SumPlan("grid", cost, f"boxes of {beta:g} bandwidths, {terms} terms", beta, terms, smallest))
-    if not plans:  # a tolerance near the unit roundoff: the finest there is, and direct sums where it does not do
-        plans.append(SumPlan("grid", math.inf, "the finest boxes", 1.0, 20, smallest))
-    return plans
+        of_points = (n + m) * (BOX_SORT_NS + BOX_TERM_NS * terms**d)
+        of_boxes = with_reach * d * (2 * reach + 1) * terms ** (d + 1) * BOX_TRANSLATE_NS
+        plans.append(_boxes_of(beta, terms, smallest, of_points + of_boxes, rtol))
+    # A tolerance near the unit roundoff: the finest there is, and direct sums where it does not do.
+    return plans or [_boxes_of(1.0, 20, smallest, math.inf, rtol)]
+
+
+def _boxes_of(beta: float, terms: int, smallest: float, cost: float, rtol: float) -> SumPlan:
+    options = {"beta": beta, "terms": terms, "smallest": smallest}
+    return SumPlan("grid", cost, f"boxes of {beta:g} bandwidths, {terms} terms per axis", rtol, options)

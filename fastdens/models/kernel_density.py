@@ -8,8 +8,15 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
+from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
+from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_cdf import CumulativeKernelDensity
+from fastdens.models.kernel_conditional import KernelConditional
+from fastdens.models.kernel_draws import kernel_draws
+from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -18,7 +25,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(Density):
+class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -147,8 +154,9 @@ class KernelDensity(Density):
             bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
-        prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
-        self.points_ = data.copy()  # the caller may change theirs
+        points = data.copy()  # the caller may change theirs
+        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights)
+        self.points_ = points
         self.bandwidth_ = bandwidth
         self.kernel_ = self.kernel
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
@@ -160,13 +168,14 @@ class KernelDensity(Density):
 
     def _set_sums(self, prepared: KernelSum) -> None:
         d = prepared.n_features
-        self._sums = prepared
+        self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
         self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("_sums", None)  # made again from the rest
+        for made_again_from_the_rest in ("_sums", "_law"):
+            state.pop(made_again_from_the_rest, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -174,8 +183,49 @@ class KernelDensity(Density):
         if "points_" in state:
             self._set_sums(KernelSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, self._weights))
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points.
+        return_bounds : bool, default=False
+            Return a lower and an upper bound of each log-density too, rounding included; in double precision.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithm of the density; -inf where a kernel of bounded support leaves none. float32 where the
+            data of `fit` and X are float32.
+        lower, upper : ndarrays of shape (n_samples,)
+            With `return_bounds`.
+        """
+        return self._log_density(self._new_data(X), return_bounds)
+
+    def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any:
+        sums = self._sums
+        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
+        if data.dtype != self.points_.dtype:
+            data = data.astype(np.float64, copy=False)
+            if self.points_.dtype == np.float32:
+                sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
+        options: dict[str, Any] = {
+            "rtol": self.rtol,
+            "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
+            "algorithm": ROUTE_OF.get(self.algorithm, self.algorithm),
+            "n_threads": self.n_threads,
+        }
+        if return_bounds:
+            three = certified_sums(sums, data, log=True, **options)
+            three = normalised_logs(*three, self._log_total, self._log_volume)
+            return as_float32(*three) if both_float32 else three
+        log_density = sums.evaluate(data, log=True, **options)
+        log_density -= self._log_total + self._log_volume
+        return log_density.astype(np.float32) if both_float32 else log_density
+
+    def plan(self, X: Any) -> SumPlan:
+        """The route that `score_samples` takes for X, and what it is expected to cost; nothing is computed.
 
         Parameters
         ----------
@@ -184,27 +234,11 @@ class KernelDensity(Density):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Natural logarithm of the density; -inf where a kernel of bounded support leaves none. float32 where the
-            data of `fit` and X are float32.
+        SumPlan
+            See `fastdens.plan`; `explain()` says it in words.
         """
         data = self._new_data(X)
-        sums = self._sums
-        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
-        if data.dtype != self.points_.dtype:
-            data = data.astype(np.float64, copy=False)
-            if self.points_.dtype == np.float32:
-                sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
-        log_density = sums.evaluate(
-            data,
-            log=True,
-            rtol=self.rtol,
-            atol=self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
-            algorithm=ROUTE_OF.get(self.algorithm, self.algorithm),
-            n_threads=self.n_threads,
-        )
-        log_density -= self._log_total + self._log_volume
-        return log_density.astype(np.float32) if both_float32 else log_density
+        return self._sums.plan(data, self.rtol, ROUTE_OF.get(self.algorithm, self.algorithm))
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density at each training row of weight under the estimate from the other rows.
@@ -262,16 +296,6 @@ class KernelDensity(Density):
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
-        n, d = self.points_.shape
-        if self._weights is None:
-            rows = rng.integers(0, n, n_samples)
-        else:
-            cumulative = np.cumsum(self.weights_)
-            rows = np.searchsorted(cumulative, rng.random(n_samples) * cumulative[-1], side="right")
-            rows = np.minimum(rows, n - 1)
-        noise = self._sums.kernel.sample(rng, n_samples, d)
-        if np.ndim(self.bandwidth_) == 2:
-            noise = noise @ np.linalg.cholesky(self.bandwidth_).T
-        else:
-            noise *= self.bandwidth_
-        return (self.points_[rows] + noise).astype(self.points_.dtype, copy=False)
+        return kernel_draws(
+            rng, n_samples, self.points_, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads
+        )

@@ -1,0 +1,87 @@
+"""Sums of compact kernels that may have lost digits near the edge of their reach, found and formed again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdens.engines import sum_bounds
+from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
+from fastdens.smoothing_kernels import KERNELS
+
+if TYPE_CHECKING:
+    from fastdens.engines.kernel_sums import KernelSum
+
+# The reach is widened by this, so that points which rounding puts just outside are counted.
+WIDENED = 1 + 2.0**-40
+
+
+def mend_sums(
+    prepared: KernelSum,
+    result: np.ndarray,
+    Q: np.ndarray,
+    log: bool,
+    own: np.ndarray | None,
+    rtol: float,
+    atol: float,
+    n_threads: int | None,
+) -> None:
+    """Replace in `result` the sums whose error, by the weights within reach, may be above the tolerance.
+
+    Rare: all points within reach of such a query lie near the edge. A matrix bandwidth is left alone, as whitening has
+    rounded the distances already.
+    """
+    kernel, n_features = prepared.kernel, prepared.n_features
+    widths = np.asarray(prepared.bandwidth, dtype=np.float64)
+    if widths.ndim == 2 or not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1]):
+        return
+    total = float(prepared.n_points if prepared.weights is None else prepared.weights.sum())
+    sure = total * sum_bounds.smallest_sure_share(kernel, n_features, rtol)
+    if atol > 0:
+        sure = min(sure, total)
+    in_doubt = np.flatnonzero(result < (math.log(sure) if log and sure > 0 else sure))
+    if not in_doubt.size:
+        return
+    queries, own_of = np.ascontiguousarray(Q[in_doubt]), None if own is None else own[in_doubt]
+    sums = np.exp(result[in_doubt]) if log else result[in_doubt]
+    near = weights_within_reach(prepared, queries, own_of, n_threads)
+    errors = sum_bounds.of_compact_kernel(sums, near, kernel, prepared.n_points, n_features, 0.0)
+    bad = np.flatnonzero((near > 0) & (errors > rtol * sums + atol))
+    if not bad.size:
+        return
+    from fastdens.engines.accurate_sums import accurate_sums
+
+    mended = accurate_sums(
+        prepared.X, queries[bad], kernel, np.broadcast_to(widths, n_features), prepared.weights,
+        None if own_of is None else own_of[bad],
+    )  # fmt: skip
+    with np.errstate(divide="ignore"):
+        result[in_doubt[bad]] = np.log(mended) if log else mended
+
+
+def weights_within_reach(
+    prepared: KernelSum, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None, factor: float = WIDENED
+) -> np.ndarray:
+    """Weights of the points nearer to each query than `factor` bandwidths, never too few."""
+    if prepared.n_features > 1 or np.ndim(prepared.bandwidth) == 2:
+        counting = type(prepared)(prepared.X, KERNELS["tophat"], widened(prepared.bandwidth, factor), prepared.weights)
+        return counting.evaluate(Q, own=own, n_threads=n_threads) * (1 + 2.0**-30)
+    x, weights = prepared.X[:, 0].astype(np.float64), prepared.weights
+    order = np.argsort(x, kind="stable")
+    x = x[order]
+    reach = factor * float(np.asarray(prepared.bandwidth).item())
+    slack = 2.0**-50 * np.abs(Q[:, 0])
+    first = np.searchsorted(x, Q[:, 0] - reach - slack, side="left")
+    last = np.searchsorted(x, Q[:, 0] + reach + slack, side="right")
+    if weights is None:
+        return (last - first).astype(np.float64)
+    # Sums of weights up to each point: what rounding may have taken from a difference is put back.
+    cumulative = np.append(0.0, np.cumsum(weights[order]))
+    return np.where(last > first, cumulative[last] - cumulative[first] + 2.0**-50 * len(x) * cumulative[last], 0.0)
+
+
+def widened(bandwidth: float | np.ndarray, factor: float) -> float | np.ndarray:
+    """The bandwidth times a factor; a matrix is in squared units."""
+    return bandwidth * (factor * factor if np.ndim(bandwidth) == 2 else factor)
