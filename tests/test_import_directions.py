@@ -49,6 +49,7 @@ TOPICS = {
         "sorted_sums",
         "sorting",
         "sum_plan",
+        "tree_sums",
         "variable_sums",
         "sum_costs",
         "scalar_products",

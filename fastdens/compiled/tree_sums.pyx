@@ -89,7 +89,7 @@ def node_moments(
 
     tree_sums.h says which moments; places without a point have weight 0.
     """
-    cdef Py_ssize_t d = centres.shape[1], node, place, end, leaf, stride, k, size, run
+    cdef Py_ssize_t d = centres.shape[1], node, leaf, stride, k, size
     cdef long long block
     cdef double[MOMENTS_AT_MOST] sums
     cdef double[MOMENTS_AT_MOST] lost
@@ -188,7 +188,6 @@ cdef void add_leaf(const Problem *problem, Group *group, Py_ssize_t leaf, Py_ssi
     cdef Py_ssize_t stride = (count + problem.leaf_size - 1) // problem.leaf_size * problem.leaf_size
     cdef Py_ssize_t first = 0, run, l, j
     cdef const double *weights
-    cdef double saved
     group.n_pairs += n_listed * stride
     for l in range(n_listed):
         group.scanned[group.listed[l]] += problem.node_weights[leaf]
@@ -261,7 +260,7 @@ cdef void set_limits(const Problem *problem, Group *group) noexcept nogil:
 
 cdef void visit(const Problem *problem, Group *group) noexcept nogil:
     """Sum the nodes that have a closed form, and list the leaves that remain for each query."""
-    cdef Py_ssize_t d = problem.d, node, size = 1, j, end
+    cdef Py_ssize_t d = problem.d, node, size = 1, j
     cdef unsigned mask, inside
     cdef double r, growth, error
     cdef Py_ssize_t[STACK] stack
@@ -367,7 +366,7 @@ cdef void scan(const Problem *problem, Group *group, BlockQueue queue) noexcept 
     cdef int32_t bin
     cdef const uint16_t *quanta
     cdef double allowed
-    cdef bint is_first = True, is_open = True
+    cdef bint is_open = True
     for j in range(group.n):
         group.first_bin[j] = 0
         # Four times the tolerance known: the sum grows by more than that as a rule, and if not, another round follows.

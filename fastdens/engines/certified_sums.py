@@ -35,6 +35,8 @@ def certified_sums(
     if prepared.kernel.order_of_contact or prepared.kernel.name == "tophat":
         linear = np.exp(sums) if log else sums
         lower, upper = _compact_bounds(prepared, linear, Q, own, n_threads)
+        if of_route is not None:
+            lower, upper = np.maximum(lower - of_route, 0.0), upper + of_route
         if log:
             with np.errstate(divide="ignore"):
                 lower, upper = np.log(lower), np.log(upper)

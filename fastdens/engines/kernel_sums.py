@@ -28,6 +28,7 @@ from fastdens.threads import check_n_threads
 
 if TYPE_CHECKING:
     from fastdens.engines.sorted_sums import SortedSum
+    from fastdens.engines.tree_sums import TreeSum
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -98,6 +99,7 @@ class KernelSum:
         self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
         self._sorted: SortedSum | None = None
+        self._tree: TreeSum | None = None
         # Which sums of a compact kernel may have lost digits, and what to do about them.
         self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64
 
@@ -145,6 +147,8 @@ class KernelSum:
                 result = self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
             elif plan.route == "sorted":
                 result = self._by_sorting(Q, log, own, n_threads)
+            elif plan.route == "tree":
+                result, errors = self._by_tree(Q, log, own, max(rtol, self.finest), atol, n_threads)
             else:
                 from fastdens.engines.box_route import sums_by_boxes
 
@@ -170,6 +174,27 @@ class KernelSum:
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
             prepared = self._sorted = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
+
+    def _by_tree(
+        self, Q: np.ndarray, log: bool, own: np.ndarray | None, rtol: float, atol: float, n_threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        from fastdens.engines.tree_sums import TreeSum
+
+        prepared = self._tree
+        if prepared is None:
+            X = validation.check_data(self.X, "X", keep_float32=True)
+            prepared = self._tree = TreeSum(X, self.kernel, self.bandwidth, self.weights, n_threads)
+        result, errors = prepared.evaluate(Q, rtol, atol, own, n_threads)
+        with np.errstate(divide="ignore"):
+            result = np.log(result) if log else result
+        left = np.flatnonzero(errors < 0)
+        if left.size:
+            of_left = None if own is None else own[left]
+            result[left] = self.direct.evaluate(
+                np.ascontiguousarray(Q[left]), log=log, own=of_left, n_threads=n_threads
+            )
+            errors[left] = 0.0
+        return result, errors
 
 
 def kernel_sum(
@@ -214,8 +239,8 @@ def kernel_sum(
     algorithm : str, default="auto"
         "direct" is every query against every point; "sorted" (one feature, every kernel but the Gaussian) is exact
         and takes the time of sorting points and queries; "grid" (Gaussian kernel, up to three features) works with
-        boxes about a bandwidth wide, in time proportional to n_samples + n_queries; "auto" takes what is expected
-        to be fastest.
+        boxes about a bandwidth wide, in time proportional to n_samples + n_queries; "tree" (two features and more,
+        every kernel) compares a query with the points near it; "auto" takes what is expected to be fastest.
     n_threads : int, optional
         Number of threads; see `threads`. The result does not depend on it.
     return_bounds : bool, default=False

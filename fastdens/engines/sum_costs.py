@@ -21,3 +21,5 @@ FEATURE_NS = 0.053
 BOX_SORT_NS, BOX_TERM_NS, BOX_TRANSLATE_NS = 31.0, 0.27, 0.024
 # Sorted points: to sort a point (or query), to take a point into the moments, to evaluate a query.
 SORT_SIDE_NS, SORTED_POINT_NS, SORTED_QUERY_NS = 37.0, 9.1, 64.0
+# Tree: to build it per point (and order queries likewise), to visit nodes for a query. Timed by hand, d = 5.
+TREE_BUILD_NS, TREE_QUERY_NS = 300.0, 2500.0

@@ -18,10 +18,12 @@ from fastdens.engines.sum_costs import (
     SORT_SIDE_NS,
     SORTED_POINT_NS,
     SORTED_QUERY_NS,
+    TREE_BUILD_NS,
+    TREE_QUERY_NS,
 )
 from fastdens.smoothing_kernels import SmoothingKernel
 
-ROUTES = ("auto", "direct", "sorted", "grid")
+ROUTES = ("auto", "direct", "sorted", "grid", "tree")
 
 # What rtol = 0 stands for, for float64 and float32 data.
 FULL_PRECISION, SINGLE_PRECISION = 1e-12, 1e-6
@@ -31,6 +33,8 @@ SMALL_PROBLEM = 1 << 21
 # evenly spread points must be, so that queries where the density falls off meet it too.
 BOXES = tuple((beta, terms) for beta in (1.0, 1.5, 2.0) for terms in (8, 9, 10, 12, 14, 16, 20, 24))
 MARGIN = 6.0
+# Tree: points per leaf, and how many points and queries are looked at to tell what a query has to look at.
+LEAF_SIZE, SAMPLED_POINTS, SAMPLED_QUERIES = 32, 2048, 32
 # The exponential kernel's scans lose a light point beside one heavier by more than this, far away.
 WIDEST_WEIGHTS = 2.0**200
 
@@ -57,14 +61,14 @@ class SumPlan:
     Attributes
     ----------
     route : str
-        "direct", "sorted" or "grid".
+        "direct", "sorted", "grid" or "tree".
     expected_ns : float
         Expected time on one core, in nanoseconds.
     reason : str
         How the route works, in a few words.
     rtol : float
-        Largest relative error: the tolerance asked for, or working precision. It holds at every query; "grid" sums a
-        query again where its certified bound is larger.
+        Largest relative error: the tolerance asked for, or working precision. It holds at every query; "grid" and
+        "tree" sum a query again where its certified bound is larger.
     options : mapping
         Constants of the route; for "grid" `beta` (width of a box in bandwidths), `terms` (Chebyshev terms per axis)
         and `smallest` (where the kernel is cut off).
@@ -163,7 +167,45 @@ def _grid(problem: SumProblem) -> SumPlan | str:
     return min(_boxes(problem), key=lambda plan: plan.expected_ns)
 
 
-_PLANNERS = {"direct": _direct, "sorted": _sorted, "grid": _grid}
+def _tree(problem: SumProblem) -> SumPlan | str:
+    (n, d), m = problem.X.shape, len(problem.Q)
+    if d < 2:
+        return "trees are for two features and more"
+    if problem.has_values:
+        return "trees are for sums with weights that are not negative, without values"
+    if _is_extreme(problem.bandwidth):
+        return "the bandwidth is at the end of the range of floating-point numbers"
+    near = n * _share_within_reach(problem)
+    per_query = TREE_QUERY_NS + near * (PAIR_NS[problem.kernel.name] + FEATURE_NS * d)
+    cost = (n + m) * TREE_BUILD_NS + m * per_query
+    return SumPlan("tree", cost, "every query against the points near it", problem.rtol)
+
+
+def _share_within_reach(problem: SumProblem) -> float:
+    """Share of the points that a query is compared with, from a sample of both: those in leaves that matter."""
+    (n, d), m = problem.X.shape, len(problem.Q)
+    if min(n, m) == 0:
+        return 1.0
+    X = problem.X[:: max(1, n // SAMPLED_POINTS)].astype(np.float64)
+    Q = problem.Q[:: max(1, m // SAMPLED_QUERIES)].astype(np.float64)
+    widths = np.asarray(problem.bandwidth, dtype=np.float64)
+    if widths.ndim == 2:
+        to_white = np.linalg.inv(np.linalg.cholesky(widths)).T
+        X, Q, widths = X @ to_white, Q @ to_white, np.ones(1)
+    with np.errstate(over="ignore", under="ignore"):
+        u = np.sqrt(sum(((Q[:, a, None] - X[:, a]) / widths[a % widths.size if widths.ndim else ()]) ** 2
+                        for a in range(d)))  # fmt: skip
+        if problem.kernel.is_compact:
+            shares = (u < 1).mean(axis=1)
+        else:
+            # The nearest points first, until the rest is within the tolerance.
+            values = problem.kernel.profile(np.sort(u, axis=1)[:, ::-1])
+            shares = 1 - (np.cumsum(values, axis=1) <= problem.rtol * values.sum(axis=1)[:, None]).mean(axis=1)
+    wider = (shares ** (1 / d) + (LEAF_SIZE / n) ** (1 / d)) ** d
+    return float(np.minimum(wider, 1.0).mean())
+
+
+_PLANNERS = {"direct": _direct, "sorted": _sorted, "grid": _grid, "tree": _tree}
 
 
 def _is_extreme(bandwidth: float | np.ndarray) -> bool:

@@ -7,24 +7,21 @@ until the rest cannot exceed the tolerance (after Gray and Moore 2003, with boun
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from fastdens.compiled import tree_sums as compiled
-from fastdens.engines.direct_sums import FEATURE_NS, PAIR_NS, SMALL_SUM
-from fastdens.engines.neighbor_search import BUILD_NS, build_tree
+from fastdens.engines.direct_sums import SMALL_SUM
+from fastdens.engines.neighbor_search import build_tree
+from fastdens.engines.sum_costs import TREE_QUERY_NS
+from fastdens.engines.sum_plan import LEAF_SIZE
 from fastdens.smoothing_kernels import SmoothingKernel
-from fastdens.threads import run_blocks
+from fastdens.threads import check_n_threads, run_blocks
 
-LEAF_SIZE = 32
 POWERS = {"tophat": 0, "epanechnikov": 1, "biweight": 2, "triweight": 3}
 # Coordinates in bandwidths beyond which squares could overflow: such data are left to direct sums.
 LARGEST_COORDINATE = 2.0**500
-PILOT_GROUPS = 4
-# A query's share of the visits to nodes, measured by hand for d = 5 (AVX-512, 2.3 GHz); only proportions matter.
-VISIT_NS = 2000.0
 
 
 class TreeSum:
@@ -67,7 +64,7 @@ class TreeSum:
         self.applies = bool(np.abs(self.points).max() < LARGEST_COORDINATE)
         if not self.applies:
             return
-        self.tree = build_tree(self.points, LEAF_SIZE, n_threads)
+        self.tree = build_tree(self.points, LEAF_SIZE, check_n_threads(n_threads))
         self.places = np.empty(n, dtype=np.int64)
         self.places[self.tree["indices"][:n]] = np.arange(n)
         self.weights = np.zeros(len(self.tree["indices"]))
@@ -132,8 +129,7 @@ class TreeSum:
         if prepared is None:
             return np.zeros(len(Q)), np.full(len(Q), -1.0)
         queries, order = prepared
-        groups = np.arange(-(-len(Q) // compiled.QUERIES_PER_BLOCK))
-        return self._evaluate(queries, order, groups, rtol, atol, own, n_threads)[:2]
+        return self._evaluate(queries, order, rtol, atol, own, n_threads)[:2]
 
     def _groups(self, Q: np.ndarray, n_threads: int | None) -> tuple[np.ndarray, np.ndarray] | None:
         """Queries in the tree's coordinates, and an order in which neighbours follow each other."""
@@ -144,19 +140,19 @@ class TreeSum:
         queries = self._transform(Q)
         if not np.abs(queries).max() < LARGEST_COORDINATE:
             return None
-        return queries, build_tree(queries, compiled.QUERIES_PER_BLOCK, n_threads)["indices"][: len(Q)]
+        return queries, build_tree(queries, compiled.QUERIES_PER_BLOCK, check_n_threads(n_threads))["indices"][: len(Q)]
 
     def _evaluate(
         self,
         queries: np.ndarray,
         order: np.ndarray,
-        groups: np.ndarray,
         rtol: float,
         atol: float,
         own: np.ndarray | None,
         n_threads: int | None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         tree, m = self.tree, len(queries)
+        groups = np.arange(-(-m // compiled.QUERIES_PER_BLOCK))
         sums, bounds, pairs = np.zeros(m), np.zeros(m), np.zeros(len(groups), dtype=np.int64)
         places = None if own is None else np.where(own >= 0, self.places[own], -1)
         smallest = len(self.points) * self.largest_weight * SMALL_SUM
@@ -171,17 +167,5 @@ class TreeSum:
                 queries, order, places, groups, sums, bounds, pairs, queue,
             )  # fmt: skip
 
-        run_blocks(work, len(groups), n_threads, VISIT_NS * len(groups) * compiled.QUERIES_PER_BLOCK)
+        run_blocks(work, len(groups), n_threads, TREE_QUERY_NS * m)
         return sums, bounds, pairs
-
-    def estimated_ns(self, Q: np.ndarray, rtol: float, atol: float) -> float:
-        """Expected time of an evaluation on one core, from a few groups of queries."""
-        prepared = self._groups(Q, None)
-        if prepared is None:
-            return math.inf
-        n_groups = -(-len(Q) // compiled.QUERIES_PER_BLOCK)
-        pilot = np.unique(np.linspace(0, n_groups - 1, PILOT_GROUPS + 2).astype(np.int64)[1:-1])
-        pairs = self._evaluate(*prepared, pilot, rtol, atol, None, 1)[2]
-        per_pair = PAIR_NS + FEATURE_NS * self.points.shape[1]
-        visits = VISIT_NS * compiled.QUERIES_PER_BLOCK
-        return n_groups * (float(pairs.mean()) * per_pair + visits) + BUILD_NS * len(Q)

@@ -20,7 +20,7 @@ from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
-ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
+ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
@@ -40,10 +40,11 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         (n_features, n_features) is in squared units: the kernel is a function of
         :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
         "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
-    algorithm : {"auto", "direct", "sorted", "grid", "kd_tree", "ball_tree"}, default="auto"
+    algorithm : {"auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"}, default="auto"
         "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
         Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
-        dimensions. "auto": whichever is expected to be fastest. The last two are scikit-learn's names of data
+        dimensions. "tree": every query against the points near it, from two dimensions on. "auto": whichever is
+        expected to be fastest. The last two are scikit-learn's names of data
         structures and mean "auto" here. All agree within the tolerance.
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
