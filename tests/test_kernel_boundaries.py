@@ -304,6 +304,10 @@ class TestContract:
         np.testing.assert_array_equal(model.score_samples(X), expected)
         with pytest.raises(ValueError, match="needs bounds=None"):
             model.score_gradient(X)
+        axis = np.linspace(0, 1, 5)
+        mesh = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+        on_grid = model.evaluate_grid([axis, axis], log=True)[1]
+        np.testing.assert_allclose(on_grid.ravel(), model.score_samples(mesh), rtol=1e-12)
 
     def test_a_period_at_the_ends(self):
         for x in (0.0, 3.0, np.nextafter(3.0, 0), -1e-18, 21.3):
