@@ -38,6 +38,7 @@ CLASSES = {
     "Histogram": "fastdens.models.histogram",
     "KernelDensity": "fastdens.models.kernel_density",
     "Boundary": "fastdens.models.kernel_boundaries",
+    "AdaptiveKernelDensity": "fastdens.models.adaptive_kernel_density",
     "KNeighborsDensity": "fastdens.models.neighbors_density",
     "GaussianMixture": "fastdens.models.mixture",
     "ScaledDensity": "fastdens.tasks.scaling",
