@@ -44,7 +44,7 @@ class KernelDerived:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
         for name, plain in (("metric", "euclidean"), ("bounds", None), ("period", None)):
             value = getattr(self, name, plain)
-            if value is not plain and value != plain:
+            if value is not plain and (plain is None or value != plain):
                 raise ValueError(f"{method} needs {name}={plain!r}, got {name}={value!r}")
 
     def _is_plain(self) -> bool:
