@@ -95,8 +95,8 @@ class KernelUniform(KernelConditional):
         Examples
         --------
         >>> import fastdens as fd
-        >>> print(fd.KernelDensity().fit([[0.0, 0.0], [0.0, 2.0]]).from_uniform([[0.5, 0.5]]))
-        [[0. 1.]]
+        >>> print(fd.KernelDensity().fit([[0.0, 0.0], [0.0, 2.0]]).from_uniform([[0.9, 0.5]]).round(3))
+        [[1.282 1.   ]]
         """
         self._check_fitted()
         U = validation.check_queries(U, self.n_features_in_, "U")
