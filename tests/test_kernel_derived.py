@@ -465,3 +465,26 @@ def test_old_faithful_has_two_modes_where_the_gradient_vanishes():
     assert any(abs(modes - 4.4) < 0.3)
     area = integrate.trapezoid(np.exp(model.score_samples(line[:, None])), line)
     assert 0.97 < area <= 1
+
+
+def test_bounds_and_periods_are_refused_where_no_law_is_known(random):
+    X = random.random((60, 2))
+    for arguments in ({"bounds": [(0, 1), None]}, {"period": [1.0, None]}):
+        model = fd.KernelDensity(bandwidth=0.1, **arguments).fit(X)
+        for method, values in (
+            ("score_gradient", (X,)),
+            ("marginal", (0,)),
+            ("condition", (0, 0.5)),
+            ("confidence_band", (X,)),
+            ("to_uniform", (X,)),
+            ("from_uniform", (np.full((1, 2), 0.5),)),
+        ):
+            with pytest.raises(ValueError, match=f"{method} needs bounds=None and period=None, got bounds="):
+                getattr(model, method)(*values)
+        value, error = model.entropy(return_error=True)
+        assert abs(value) < 0.5
+        assert 0 < error < 0.02
+        assert 0 < model.level(0.9) < model.level(0.1)
+    line = fd.KernelDensity(bandwidth=0.1, bounds=(0, 1)).fit(X[:, :1])
+    U = random.random((20, 1))
+    np.testing.assert_allclose(line.to_uniform(line.from_uniform(U)), U, rtol=1e-8)
