@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
+from fastdens.engines import metrics
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
@@ -45,8 +46,14 @@ class KernelDensity(KernelConditional, KernelBands, Density):
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
         `kernel_sum` for the formulas. Kernels are radial.
-    metric : {"euclidean"}, default="euclidean"
-        Distance between points.
+    metric : str, default="euclidean"
+        Distance between points: "euclidean" ("l2"), "manhattan" ("l1", "cityblock"), "chebyshev" ("infinity") or
+        "haversine"; every density integrates to one. For "haversine" the features are latitude and longitude in
+        radians, the bandwidth is an angle in radians, the distance is that along the great circle, over the poles and
+        across the date line, and the density is per area of the unit sphere (per steradian); scikit-learn divides by
+        the plane's normaliser instead, and calls something else a density. Manhattan and Chebyshev take a number or
+        one per feature as bandwidth, haversine a number; the rules by name are for the Euclidean metric. All but the
+        Euclidean are summed directly; with one feature the norms are the same.
     atol, rtol : float, default=0
         Largest error allowed in the density at any point, absolute and relative:
         ``|error| <= atol + rtol * density``, guaranteed. Both zero: full working precision, 1e-12 relative.
@@ -55,7 +62,7 @@ class KernelDensity(KernelConditional, KernelBands, Density):
     leaf_size : int, default=40
         Accepted for scikit-learn's sake, as `breadth_first`.
     metric_params : dict, default=None
-        Parameters of the metric: none for the Euclidean one.
+        Parameters of the metric: none of these has any.
     n_threads : int, default=None
         Number of threads; see `fastdens.threads`.
 
@@ -63,6 +70,8 @@ class KernelDensity(KernelConditional, KernelBands, Density):
     ----------
     bandwidth_ : float or ndarray
         The bandwidth in use.
+    metric_ : str
+        The metric in use, by its first name; "euclidean" where one feature makes the norms the same.
     points_ : ndarray of shape (n_points, n_features)
         The rows that carry weight.
     weights_ : ndarray of shape (n_points,)
@@ -115,14 +124,14 @@ class KernelDensity(KernelConditional, KernelBands, Density):
     def _check_params(self) -> None:
         validation.check_option(self.algorithm, "algorithm", ALGORITHMS)
         validation.check_option(self.kernel, "kernel", KERNELS)
-        validation.check_option(self.metric, "metric", ("euclidean",))
+        validation.check_option(self.metric, "metric", metrics.ALIASES)
         validation.check_number(self.atol, "atol", at_least=0)
         validation.check_number(self.rtol, "rtol", at_least=0)
         if not isinstance(self.breadth_first, bool | np.bool_):
             raise TypeError(f"breadth_first must be True or False, got {self.breadth_first!r}")
         validation.check_integer(self.leaf_size, "leaf_size", 1)
         if self.metric_params:
-            raise ValueError(f"metric_params must be None for metric='euclidean', got {self.metric_params!r}")
+            raise ValueError(f"metric_params must be None for metric={self.metric!r}, got {self.metric_params!r}")
         if self.n_threads is not None:
             check_n_threads(self.n_threads)
 
@@ -148,14 +157,20 @@ class KernelDensity(KernelConditional, KernelBands, Density):
         data, weights, names = self._fit_data(X, sample_weight)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
+            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+                raise ValueError(
+                    f"bandwidth={self.bandwidth!r} needs metric='euclidean', got metric={self.metric!r}: give a number"
+                )
             bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
+        metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
+        metrics.check_data(data, metric)
         points = data.copy()  # the caller may change theirs
-        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights)
+        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights, metric=metric)
         self.points_ = points
         self.bandwidth_ = bandwidth
-        self.kernel_ = self.kernel
+        self.kernel_, self.metric_ = self.kernel, metric
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
         self.n_parameters_ = data.size + np.size(bandwidth)
         self._weights = weights
@@ -167,7 +182,7 @@ class KernelDensity(KernelConditional, KernelBands, Density):
         d = prepared.n_features
         self._sums = prepared
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
-        self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
+        self._log_volume = metrics.log_normaliser(prepared.kernel, prepared.metric, d, self.bandwidth_)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -177,7 +192,10 @@ class KernelDensity(KernelConditional, KernelBands, Density):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "points_" in state:
-            self._set_sums(KernelSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, self._weights))
+            self._set_sums(self._sums_over(self.points_))
+
+    def _sums_over(self, points: np.ndarray) -> KernelSum:
+        return KernelSum(points, KERNELS[self.kernel_], self.bandwidth_, self._weights, metric=self.metric_)
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
@@ -198,12 +216,13 @@ class KernelDensity(KernelConditional, KernelBands, Density):
             With `return_bounds`.
         """
         data = self._new_data(X)
+        metrics.check_data(data, self.metric_)
         sums = self._sums
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
         if data.dtype != self.points_.dtype:
             data = data.astype(np.float64, copy=False)
             if self.points_.dtype == np.float32:
-                sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
+                sums = self._sums_over(self.points_.astype(np.float64))
         options: dict[str, Any] = {
             "rtol": self.rtol,
             "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
@@ -211,6 +230,7 @@ class KernelDensity(KernelConditional, KernelBands, Density):
             "n_threads": self.n_threads,
         }
         if return_bounds:
+            self._check_plain("return_bounds=True")
             three = certified_sums(sums, data, log=True, **options)
             three = normalised_logs(*three, self._log_total, self._log_volume)
             return as_float32(*three) if both_float32 else three
@@ -297,6 +317,9 @@ class KernelDensity(KernelConditional, KernelBands, Density):
             cumulative = np.cumsum(self.weights_)
             rows = np.searchsorted(cumulative, rng.random(n_samples) * cumulative[-1], side="right")
             rows = np.minimum(rows, n - 1)
+        if self.metric_ != "euclidean":
+            draws = metrics.draw(rng, self.points_[rows], self._sums.kernel, self.metric_, self.bandwidth_)
+            return draws.astype(self.points_.dtype, copy=False)
         noise = self._sums.kernel.sample(rng, n_samples, d)
         if np.ndim(self.bandwidth_) == 2:
             noise = noise @ np.linalg.cholesky(self.bandwidth_).T

@@ -44,6 +44,8 @@ class KernelDerived:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
         for name, plain in (("metric", "euclidean"), ("bounds", None), ("period", None)):
             value = getattr(self, name, plain)
+            if name == "metric":  # by its own name, and as one feature makes it
+                value = getattr(self, "metric_", value)
             if value is not plain and value != plain:
                 raise ValueError(f"{method} needs {name}={plain!r}, got {name}={value!r}")
 
