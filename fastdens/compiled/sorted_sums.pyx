@@ -26,7 +26,7 @@ cdef extern from "sorted_sums.h" nogil:
 
 cdef enum:
     RUN = 16
-    MOST_MOMENTS = 7
+    MOST_MOMENTS = 18  # of the integrated cosine kernel
     RUNS_IN_BLOCK = 1024
     CELLS_IN_BLOCK = 64
     QUERIES_IN_BLOCK = 2048
@@ -145,8 +145,8 @@ def run_moments(
     const double[::1] points, const double[::1] weights, int kernel, double bandwidth, const Py_ssize_t[::1] run_starts,
     const Py_ssize_t[::1] run_cells, const double[::1] centres, double[:, ::1] moments_out, BlockQueue queue,
 ):
-    """Moments of each run about the centre of its cell."""
-    cdef Py_ssize_t k, count = moments_of(kernel), n_runs = run_cells.shape[0], r, i
+    """Moments of each run about the centre of its cell: as many powers as `moments_out` has room for."""
+    cdef Py_ssize_t k, count = moments_out.shape[1], n_runs = run_cells.shape[0], r, i
     cdef long long block
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]

@@ -14,7 +14,9 @@ from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_cdf import CumulativeKernelDensity
 from fastdens.models.kernel_conditional import KernelConditional
+from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -23,7 +25,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(KernelConditional, KernelBands, Density):
+class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -180,13 +182,14 @@ class KernelDensity(KernelConditional, KernelBands, Density):
 
     def _set_sums(self, prepared: KernelSum) -> None:
         d = prepared.n_features
-        self._sums = prepared
+        self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
         self._log_volume = metrics.log_normaliser(prepared.kernel, prepared.metric, d, self.bandwidth_)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("_sums", None)  # made again from the rest
+        for made_again_from_the_rest in ("_sums", "_law"):
+            state.pop(made_again_from_the_rest, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -215,7 +218,9 @@ class KernelDensity(KernelConditional, KernelBands, Density):
         lower, upper : ndarrays of shape (n_samples,)
             With `return_bounds`.
         """
-        data = self._new_data(X)
+        return self._log_density(self._new_data(X), return_bounds)
+
+    def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any:
         metrics.check_data(data, self.metric_)
         sums = self._sums
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
