@@ -2,7 +2,7 @@
 
     python benchmarks/studies/certificates.py --problems 20000
 
-Each problem draws points (normal, heavy-tailed, tied, clustered, on a line; one to six features), queries in and far
+Each problem draws points (normal, heavy-tailed, tied, clustered, on a line; one to thirty features), queries in and far
 out of them, a kernel, a bandwidth (from a millionth of the spread to a thousand times it; a number, a vector or a
 matrix), weights over twelve orders, tolerances. Every route that applies is asked for the sums, their logarithms and
 their bounds. A line is printed for every guarantee that does not hold. The tests run a slice of it.
@@ -44,8 +44,8 @@ class Problem:
 
 def random_problem(seed: int) -> Problem:
     random = np.random.default_rng(seed)
-    d = int(random.choice([1, 1, 2, 3, 4, 6]))
-    n, m = int(random.integers(1, 300)), int(random.integers(1, 40))
+    d = int(random.choice([1, 1, 2, 3, 4, 6, 12, 30]))
+    n, m = int(random.integers(1, 300)), int(random.integers(*((1, 40) if random.random() < 0.8 else (64, 90))))
     kind = random.choice(["normal", "heavy", "ties", "clusters", "line", "same", "edge"])
     if kind == "normal":
         X, Q = random.normal(size=(n, d)), random.choice([1.0, 2.0, 30.0]) * random.normal(size=(m, d))
