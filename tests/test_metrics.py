@@ -56,7 +56,9 @@ class TestEveryKernel:
             )
             expected = math.log(2 * math.pi * h * value)
         else:  # 8 or 4 times a circumference: the derivative of the ball's volume, (2 r)^2 or 2 r^2
-            value = integrate.quad(lambda r: float(profile(np.float64(r))) * r, 0, 1 if compact else 60, epsrel=1e-12)[0]
+            value = integrate.quad(lambda r: float(profile(np.float64(r))) * r, 0, 1 if compact else 60, epsrel=1e-12)[
+                0
+            ]
             expected = math.log((8 if metric == "chebyshev" else 4) * value) + 2 * math.log(h)
         assert found == pytest.approx(expected, abs=1e-9)
 

@@ -130,7 +130,9 @@ cdef void sums_in_blocks(
                 form = kernel
                 if count == 1:
                     if floating is double:
-                        tiles.on_double.by_metric[metric](&points[start * d], length, d, &queries[j, 0], factors, strips)
+                        tiles.on_double.by_metric[metric](
+                            &points[start * d], length, d, &queries[j, 0], factors, strips
+                        )
                     else:
                         tiles.on_float.by_metric[metric](&points[start * d], length, d, &queries[j, 0], factors, strips)
                 elif half_squares is not None and are_moderate(&half_squares_of_queries[j]):
@@ -222,16 +224,18 @@ def direct_sums(
 ):
     """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
 
-    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1; `exponent`, `inverse` and `support` are the fields of
-    fd_bandwidth; `scales`, `half_squares`, `weights`, `values` and `own` may be None. Weights and values exclude each
-    other. Half squares, of points and queries, choose the form by scalar products for the Gaussian kernel.
+    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
+    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
+    `exponent`, `inverse` and `support` are the fields of fd_bandwidth; `scales`, `half_squares`, `weights`, `values`
+    and `own` may be None. Weights and values exclude each other. Half squares, of points and queries, choose the form
+    by scalar products for the Gaussian kernel.
     """
     cdef fd_bandwidth bandwidth
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
     with nogil:
         sums_in_blocks[double](
-            points, queries, metric, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values, own,
-            points_per_block, sums_out, queue,
+            points, queries, metric, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values,
+            own, points_per_block, sums_out, queue,
         )  # fmt: skip
 
 

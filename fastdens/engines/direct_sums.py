@@ -110,7 +110,13 @@ class DirectSum:
             self.weights = self._pad(weights)
         # The same points for many queries at once: made when such come, False where they would lose digits.
         self._products: ScalarProducts | bool | None = None
-        if self.is_float or kernel.name != "gaussian" or metric != "euclidean" or d < FEWEST_FEATURES or self.factor is not None:
+        if (
+            self.is_float
+            or kernel.name != "gaussian"
+            or metric != "euclidean"
+            or d < FEWEST_FEATURES
+            or self.factor is not None
+        ):
             self._products = False
         self._X, self._bandwidth = X, bandwidth
         self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
@@ -198,8 +204,8 @@ class DirectSum:
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
         arguments = (
-            points, queries, metrics.CODES[self.metric], self.kernel.code, exponent, self.inverse, self.support, scales, *half_squares,
-            self.weights, self.values, own, per_run, sums,
+            points, queries, metrics.CODES[self.metric], self.kernel.code, exponent, self.inverse, self.support, scales,
+            *half_squares, self.weights, self.values, own, per_run, sums,
         )  # fmt: skip
         run_blocks(
             compiled.direct_sums_float if self.is_float else compiled.direct_sums,

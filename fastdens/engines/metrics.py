@@ -65,7 +65,7 @@ def check_data(data: np.ndarray, metric: str) -> None:
 
 
 def of_sphere(rows: np.ndarray) -> np.ndarray:
-    """Latitude, longitude within [-pi, pi] and cosine of the latitude: what the compiled great-circle distance takes."""
+    """Latitude, longitude within [-pi, pi] and cosine of the latitude, which the compiled distance takes."""
     rows = rows.astype(np.float64, copy=False)
     latitudes, longitudes = rows[:, 0], rows[:, 1]
     if np.abs(longitudes).max(initial=0.0) > math.pi:
@@ -116,9 +116,7 @@ def draw(
     return centres + directions * radii[:, None] * bandwidth
 
 
-def _draw_on_sphere(
-    rng: np.random.Generator, centres: np.ndarray, kernel: SmoothingKernel, h: float
-) -> np.ndarray:
+def _draw_on_sphere(rng: np.random.Generator, centres: np.ndarray, kernel: SmoothingKernel, h: float) -> np.ndarray:
     angles = np.empty(len(centres))
     missing = np.arange(len(centres))
     while missing.size:  # density K(t / h) sin t, by rejection

@@ -104,7 +104,9 @@ class CumulativeKernelDensity:
 
         def _new_data(self, X: Any) -> np.ndarray: ...
         def _check_fitted(self) -> None: ...
+
         metric: str
+
         def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any: ...
 
     def cdf(self, X: Any) -> np.ndarray:
