@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fastdens"
 
-LOWEST = {"smoothing_kernels", "validation", "threads"}
+LOWEST = {"smoothing_kernels", "validation", "threads", "random_blocks"}
 DENSITIES = {"models", "divergences", "bandwidths", *LOWEST}
 
 # A room is a folder or a module of the package; it may import itself where it is named in its own row.
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "smoothing_kernels": {"validation"},
     "validation": {"compiled"},
     "threads": {"compiled"},
+    "random_blocks": {"threads"},
     "compiled": {"compiled"},
     "versions": {"_version", "compiled", "threads"},
     "tables": {"validation"},

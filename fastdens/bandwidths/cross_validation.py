@@ -8,7 +8,8 @@ import numpy as np
 
 from fastdens.bandwidths.pair_sums import PairSums, TooFineError
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
-from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
+from fastdens.engines.kernel_sums import KernelSum
+from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.

@@ -112,9 +112,8 @@ def _separable_sums(
         if nodes.cost < by_product:
             sums, accepted = nodes.evaluate(rtol, atol)
             n_open = places - int(np.count_nonzero(accepted))
-            if by_product < min(
-                (n + n_open) * OPEN_NS, n_open * n * PAIR_NS
-            ):  # the matrix product is in full precision everywhere
+            # The matrix product is in full precision everywhere.
+            if by_product < min((n + n_open) * OPEN_NS, n_open * n * PAIR_NS):
                 exact, accepted_there = product_sums(X, bandwidths, weights, axes)
                 sums = np.where(accepted, sums, exact)
                 accepted |= accepted_there

@@ -59,15 +59,6 @@ def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") ->
     return array
 
 
-def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> float:
-    """ln of the volume by which the bandwidth stretches the unit cube: h^d, prod h_a or sqrt(det H)."""
-    if isinstance(bandwidth, float):
-        return n_features * math.log(bandwidth)
-    if bandwidth.ndim == 1:
-        return float(np.log(bandwidth).sum())
-    return float(np.linalg.slogdet(bandwidth)[1]) / 2
-
-
 class KernelSum:
     """Points, bandwidth and weights prepared for sums of K over them, by any route.
 

@@ -74,6 +74,15 @@ def of_sphere(rows: np.ndarray) -> np.ndarray:
     return np.stack([latitudes, longitudes, np.maximum(np.cos(latitudes), 0.0)], axis=1)
 
 
+def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> float:
+    """ln of the volume by which the bandwidth stretches the unit cube: h^d, prod h_a or sqrt(det H)."""
+    if isinstance(bandwidth, float):
+        return n_features * math.log(bandwidth)
+    if bandwidth.ndim == 1:
+        return float(np.log(bandwidth).sum())
+    return float(np.linalg.slogdet(bandwidth)[1]) / 2
+
+
 def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwidth: float | np.ndarray) -> float:
     """ln of the integral of K(distance / h): over space, or over the unit sphere by area for "haversine"."""
     if metric == "haversine":
@@ -82,8 +91,7 @@ def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwi
     # A function of a norm integrates to the volume of the norm's ball times an integral over the radius.
     volumes = {"euclidean": log_ball_volume(d), "manhattan": d * math.log(2) - math.lgamma(d + 1)}
     log_volume = volumes.get(metric, d * math.log(2))
-    log_widths = d * math.log(bandwidth) if np.ndim(bandwidth) == 0 else float(np.log(bandwidth).sum())
-    return kernel.log_normaliser(d) - log_ball_volume(d) + log_volume + log_widths
+    return kernel.log_normaliser(d) - log_ball_volume(d) + log_volume + log_bandwidth_volume(bandwidth, d)
 
 
 def _log_sphere_normaliser(kernel: SmoothingKernel, h: float) -> float:

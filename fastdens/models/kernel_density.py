@@ -16,6 +16,7 @@ from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
 from fastdens.models.kernel_conditional import KernelConditional
+from fastdens.models.kernel_draws import kernel_draws
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
@@ -315,19 +316,7 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
-        n, d = self.points_.shape
-        if self._weights is None:
-            rows = rng.integers(0, n, n_samples)
-        else:
-            cumulative = np.cumsum(self.weights_)
-            rows = np.searchsorted(cumulative, rng.random(n_samples) * cumulative[-1], side="right")
-            rows = np.minimum(rows, n - 1)
-        if self.metric_ != "euclidean":
-            draws = metrics.draw(rng, self.points_[rows], self._sums.kernel, self.metric_, self.bandwidth_)
-            return draws.astype(self.points_.dtype, copy=False)
-        noise = self._sums.kernel.sample(rng, n_samples, d)
-        if np.ndim(self.bandwidth_) == 2:
-            noise = noise @ np.linalg.cholesky(self.bandwidth_).T
-        else:
-            noise *= self.bandwidth_
-        return (self.points_[rows] + noise).astype(self.points_.dtype, copy=False)
+        return kernel_draws(
+            rng, n_samples, self.points_, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads,
+            self.metric_,
+        )  # fmt: skip

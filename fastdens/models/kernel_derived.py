@@ -38,7 +38,7 @@ class KernelDerived:
         def _check_fitted(self) -> None: ...
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
         def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray: ...
-        def score_samples(self, X: Any) -> np.ndarray: ...
+        def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any: ...
 
     def _check_plain(self, method: str) -> None:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
@@ -60,13 +60,8 @@ class KernelDerived:
         return self.points_.astype(np.float64, copy=False)
 
     def _log_density_of(self, data: np.ndarray) -> np.ndarray:
-        """`score_samples` of rows that were made here, and have no names."""
-        names = self.__dict__.pop("feature_names_in_", None)
-        try:
-            return self.score_samples(data.astype(self.points_.dtype, copy=False)).astype(np.float64, copy=False)
-        finally:
-            if names is not None:
-                self.feature_names_in_ = names
+        """ln of the density at rows that were made here, in double."""
+        return self._log_density(data.astype(self.points_.dtype, copy=False)).astype(np.float64, copy=False)
 
     def _derived(
         self,
