@@ -47,6 +47,7 @@ TOPICS = {
         "direct_sums",
         "box_sums",
         "sorted_sums",
+        "sorted_moments",
         "sorting",
         "sum_plan",
         "variable_sums",

@@ -2,7 +2,7 @@
 
 Points are sorted. Those further below a query than the kernel reaches count with their whole weight, which a running
 total holds; the others are summed directly (`windows`), or, for the kernels of bounded support, which are polynomials
-there, by the moments of cells of less than a bandwidth (`by_moments`; the cells and runs are those of sorted_sums).
+there, by the moments of cells of less than a bandwidth (`by_moments`; the cells and runs are those of sorted_moments).
 """
 
 from libc.math cimport fabs, ldexp

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import integrated_sums as compiled
-from fastdens.compiled import sorted_sums as of_cells
+from fastdens.compiled import sorted_moments as of_cells
 from fastdens.engines.integrated_boxes import GaussianBoxes
 from fastdens.engines.sorting import sort_with_places
 from fastdens.smoothing_kernels import SmoothingKernel
