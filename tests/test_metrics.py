@@ -236,6 +236,7 @@ class TestOptions:
             ({"metric": "haversine", "bandwidth": 1e-30}, "bandwidth must lie between"),
             ({"metric": "haversine", "bandwidth": "scott"}, "needs metric='euclidean'"),
             ({"metric": "chebyshev", "bandwidth": "likelihood"}, "needs metric='euclidean'"),
+            ({"metric": "l1", "bounds": [(0, 1), None]}, "bounds and period need metric="),
             ({"metric": "l1", "metric_params": {"p": 1}}, "metric_params must be None"),
         ],
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
+from fastdens.engines.metrics import log_bandwidth_volume as log_bandwidth_volume
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
     FULL_PRECISION,

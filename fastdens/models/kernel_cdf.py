@@ -81,6 +81,44 @@ class LineLaw:
         return result
 
 
+class TransformedLaw:
+    """A law on a line whose axis is a function of that of the data."""
+
+    def __init__(self, law: LineLaw, boundary: Any, low: float, high: float) -> None:
+        self.law, self.boundary, self.low, self.high = law, boundary, low, high
+
+    def _at(self, x: np.ndarray, function: Function, first: float, last: float) -> np.ndarray:
+        result = np.where(x <= self.low, first, last)
+        inside = (x > self.low) & (x < self.high)
+        result[inside] = function(self.boundary.working(x[inside, None])[:, 0])
+        return result
+
+    def lower(self, x: np.ndarray) -> np.ndarray:
+        """P(value <= x)."""
+        return self._at(x, self.law.lower, 0.0, 1.0)
+
+    def upper(self, x: np.ndarray) -> np.ndarray:
+        """P(value > x)."""
+        return self._at(x, self.law.upper, 1.0, 0.0)
+
+    def quantiles(self, q: np.ndarray) -> np.ndarray:
+        """The smallest x with lower(x) >= q."""
+        with np.errstate(over="ignore"):
+            return self.boundary.unfold(self.law.quantiles(q)[:, None])[:, 0]
+
+
+def integrated(
+    points: np.ndarray,
+    kernel: Any,
+    bandwidth: float | np.ndarray,
+    weights: np.ndarray | None,
+    n_threads: int | None,
+) -> IntegratedSum:
+    """Sums of the integrated kernel over points of one feature."""
+    h = float(axis_bandwidths(bandwidth, 1, "cdf")[0])
+    return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
+
+
 def between(law: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """P(low < value <= high), from the tails in which the interval lies."""
     probability = np.empty(len(low))
@@ -101,6 +139,7 @@ class CumulativeKernelDensity:
         _sums: Any
         _weights: np.ndarray | None
         _law: Any
+        _boundary: Any
 
         def _new_data(self, X: Any) -> np.ndarray: ...
         def _check_fitted(self) -> None: ...
@@ -238,8 +277,12 @@ class CumulativeKernelDensity:
                 f"box_probability of {self.n_features_in_} features needs kernel='gaussian', whose integral over a "
                 f"box is a product, got kernel={kernel!r}"
             )
-        widths = axis_bandwidths(self.bandwidth_, self.n_features_in_, "box_probability of several features")
-        masses = box_masses(self.points_, widths, self._weights, low, high, self.n_threads)
+        points, weights, bandwidth = self.points_, self._weights, self.bandwidth_
+        if self._boundary is not None:
+            points, weights, bandwidth = self._sums.points, self._sums.weights, self._sums.bandwidth
+            low, high = self._boundary.box(low, high)
+        widths = axis_bandwidths(bandwidth, self.n_features_in_, "box_probability of several features")
+        masses = box_masses(points, widths, weights, low, high, self.n_threads)
         total = len(self.points_) if self._weights is None else self._weights.sum()
         return np.clip(masses / total, 0.0, 1.0)
 
@@ -254,12 +297,12 @@ class CumulativeKernelDensity:
         return self._law
 
     def _make_line_law(self) -> Any:
-        h = float(axis_bandwidths(self.bandwidth_, 1, "cdf")[0])
-        sums = IntegratedSum.of(self.points_[:, 0], self._sums.kernel, h, self._weights, self.n_threads)
-
         def density(x: np.ndarray) -> np.ndarray:
             return np.exp(self._log_density(x[:, None]))
 
+        if self._boundary is not None:
+            return self._sums.line_law(density, self.n_threads)
+        sums = integrated(self.points_, self._sums.kernel, self.bandwidth_, self._weights, self.n_threads)
         return LineLaw(sums, density, -math.inf, math.inf, sums.total)
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from fastdens import bandwidths, validation
 from fastdens.engines import metrics
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
+from fastdens.engines.kernel_sums import check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
+from fastdens.models.bounded_sums import prepared_sums
 from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_boundaries import Boundary, boundary_of
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
 from fastdens.models.kernel_conditional import KernelConditional
 from fastdens.models.kernel_draws import kernel_draws
@@ -66,8 +68,21 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         Accepted for scikit-learn's sake, as `breadth_first`.
     metric_params : dict, default=None
         Parameters of the metric: none of these has any.
+    bounds : None, pair or list of pairs, default=None
+        Where the data can lie, (low, high) per feature, or None for a feature without bounds; for one feature a pair
+        will do. None or an infinity leaves a side open. The density is zero beyond, and integrates to one.
+    period : None, float or list, default=None
+        Length after which a feature repeats itself (360 for directions in degrees), per feature. Data are wrapped into
+        one period, which starts at the lower bound of the feature, or at 0; the density is periodic and integrates to
+        one over a period, and the distribution function starts at 0 with it.
     n_threads : int, default=None
         Number of threads; see `fastdens.threads`.
+    boundary : {"reflection", "transform"} or list of these, default="reflection"
+        How the estimate keeps to the bounds, for all features or per feature. "reflection": mirror images of the data
+        beyond the bounds, so that the density is level at them. "transform": the estimate is made on the logarithm of
+        the distance from one bound, or the logit between two, so that the density falls to zero, or rises without
+        limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A bandwidth rule
+        looks at the data as they are smoothed: without their images, wrapped or transformed.
 
     Attributes
     ----------
@@ -98,6 +113,7 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
     """
 
     _keeps_float32 = True
+    _boundary: Boundary | None = None  # what keeps the estimate within bounds, once fitted
 
     def __init__(
         self,
@@ -111,7 +127,10 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         breadth_first: bool = True,
         leaf_size: int = 40,
         metric_params: dict[str, Any] | None = None,
+        bounds: Any = None,
+        period: Any = None,
         n_threads: int | None = None,
+        boundary: Any = "reflection",
     ) -> None:
         self.bandwidth = bandwidth
         self.algorithm = algorithm
@@ -122,7 +141,10 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         self.breadth_first = breadth_first
         self.leaf_size = leaf_size
         self.metric_params = metric_params
+        self.bounds = bounds
+        self.period = period
         self.n_threads = n_threads
+        self.boundary = boundary
 
     def _check_params(self) -> None:
         validation.check_option(self.algorithm, "algorithm", ALGORITHMS)
@@ -158,20 +180,27 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         """
         self._check_params()
         data, weights, names = self._fit_data(X, sample_weight)
+        boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
+        if boundary is not None:
+            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+                raise ValueError(f"bounds and period need metric='euclidean', got metric={self.metric!r}")
+            boundary.check(data)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
+            smoothed = data if boundary is None else boundary.working(data)
             if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
                 raise ValueError(
                     f"bandwidth={self.bandwidth!r} needs metric='euclidean', got metric={self.metric!r}: give a number"
                 )
-            bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
+            bandwidth = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
         metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
         metrics.check_data(data, metric)
         points = data.copy()  # the caller may change theirs
-        prepared = KernelSum(points, KERNELS[self.kernel], bandwidth, weights, metric=metric)
+        prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary, metric)
         self.points_ = points
+        self._boundary = boundary
         self.bandwidth_ = bandwidth
         self.kernel_, self.metric_ = self.kernel, metric
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
@@ -181,11 +210,16 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         self._remember_data(data.shape[1], names)
         return self
 
-    def _set_sums(self, prepared: KernelSum) -> None:
+    def _set_sums(self, prepared: Any) -> None:
         d = prepared.n_features
         self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
-        self._log_volume = metrics.log_normaliser(prepared.kernel, prepared.metric, d, self.bandwidth_)
+        self._log_volume = metrics.log_normaliser(prepared.kernel, self.metric_, d, self.bandwidth_)
+
+    def _prepared(self, points: np.ndarray) -> Any:
+        return prepared_sums(
+            points, KERNELS[self.kernel_], self.bandwidth_, self._weights, self._boundary, self.metric_
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -196,10 +230,7 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "points_" in state:
-            self._set_sums(self._sums_over(self.points_))
-
-    def _sums_over(self, points: np.ndarray) -> KernelSum:
-        return KernelSum(points, KERNELS[self.kernel_], self.bandwidth_, self._weights, metric=self.metric_)
+            self._set_sums(self._prepared(self.points_))
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
@@ -228,7 +259,7 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         if data.dtype != self.points_.dtype:
             data = data.astype(np.float64, copy=False)
             if self.points_.dtype == np.float32:
-                sums = self._sums_over(self.points_.astype(np.float64))
+                sums = self._prepared(self.points_.astype(np.float64))
         options: dict[str, Any] = {
             "rtol": self.rtol,
             "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
@@ -236,7 +267,13 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
             "n_threads": self.n_threads,
         }
         if return_bounds:
-            self._check_plain("return_bounds=True")
+            if self.metric_ != "euclidean":
+                raise ValueError(f"return_bounds=True needs metric='euclidean', got metric={self.metric!r}")
+            if self._boundary is not None:
+                raise ValueError(
+                    "return_bounds=True needs bounds=None and period=None, "
+                    f"got bounds={self.bounds!r}, period={self.period!r}"
+                )
             three = certified_sums(sums, data, log=True, **options)
             three = normalised_logs(*three, self._log_total, self._log_volume)
             return as_float32(*three) if both_float32 else three
@@ -266,7 +303,8 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         Returns
         -------
         ndarray of shape (n_points,)
-            One value per row of `points_`; -inf where the others leave no density there.
+            One value per row of `points_`; -inf where the others leave no density there. The images that a row has
+            beyond bounds are left out with it.
         """
         self._check_fitted()
         n = len(self.points_)
@@ -316,7 +354,8 @@ class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, Gri
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
-        return kernel_draws(
-            rng, n_samples, self.points_, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads,
-            self.metric_,
-        )  # fmt: skip
+        points = self.points_ if self._boundary is None else self._sums.working
+        draws = kernel_draws(
+            rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads, self.metric_
+        )
+        return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)

@@ -46,7 +46,7 @@ class KernelDerived:
             value = getattr(self, name, plain)
             if name == "metric":  # by its own name, and as one feature makes it
                 value = getattr(self, "metric_", value)
-            if value is not plain and value != plain:
+            if value is not plain and (plain is None or value != plain):
                 raise ValueError(f"{method} needs {name}={plain!r}, got {name}={value!r}")
 
     def _is_plain(self) -> bool:

@@ -130,7 +130,7 @@ class GridEvaluation:
     def _sums_are_plain(self) -> bool:
         """Whether the density is a kernel sum divided by its normaliser, without corrections."""
         corrections = (getattr(self, "bounds", None), getattr(self, "period", None))
-        return self.metric == "euclidean" and corrections == (None, None)
+        return self.metric == "euclidean" and all(correction is None for correction in corrections)
 
     def _log_density_on_grid(self, axes: list[np.ndarray]) -> np.ndarray:
         shape = tuple(len(axis) for axis in axes)
