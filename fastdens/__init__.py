@@ -16,6 +16,7 @@ _HOMES = {
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.bandwidths": ["bandwidth"],
+    "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
     "fastdens.models.gaussian": ["Gaussian"],
     "fastdens.models.histogram": ["Histogram", "bin_edges"],
     "fastdens.models.kernel_density": ["KernelDensity"],

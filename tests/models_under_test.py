@@ -19,6 +19,11 @@ MODELS: dict[str, Callable[[], Any]] = {
     "KernelDensity_gaussian": lambda: fd.KernelDensity(bandwidth=0.6),
     "KernelDensity_epanechnikov": lambda: fd.KernelDensity(bandwidth=1.2, kernel="epanechnikov"),
     "KernelDensity_scott": lambda: fd.KernelDensity(bandwidth="scott"),
+    "AdaptiveKernelDensity_abramson": lambda: fd.AdaptiveKernelDensity(bandwidth=0.6),
+    "AdaptiveKernelDensity_neighbors": lambda: fd.AdaptiveKernelDensity(
+        "neighbors", bandwidth="neighbors", n_neighbors=6
+    ),
+    "AdaptiveKernelDensity_mixture": lambda: fd.AdaptiveKernelDensity("mixture", bandwidth=0.6, n_neighbors=6),
     "KNeighborsDensity": lambda: fd.KNeighborsDensity(n_neighbors=4),
     "GaussianMixture": lambda: fd.GaussianMixture(2, means_init=_STARTS, random_state=0, tol=1e-8, max_iter=1000),
     "GaussianMixture_tied": lambda: fd.GaussianMixture(

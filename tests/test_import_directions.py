@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "fastdens"
 
-LOWEST = {"smoothing_kernels", "validation", "threads"}
+LOWEST = {"smoothing_kernels", "validation", "threads", "random_blocks"}
 DENSITIES = {"models", "divergences", "bandwidths", *LOWEST}
 
 # A room is a folder or a module of the package; it may import itself where it is named in its own row.
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "smoothing_kernels": {"validation"},
     "validation": {"compiled"},
     "threads": {"compiled"},
+    "random_blocks": {"threads"},
     "compiled": {"compiled"},
     "versions": {"_version", "compiled", "threads"},
     "tables": {"validation"},
@@ -46,13 +47,24 @@ TOPICS = {
         "direct_sums",
         "box_sums",
         "sorted_sums",
+        "sorted_moments",
         "sorting",
         "sum_plan",
+        "variable_sums",
         "sum_costs",
+        "scalar_products",
         "sum_bounds",
         "sum_mending",
+        "box_route",
+        "tail_sums",
         "certified_sums",
         "accurate_sums",
+        "grid_sums",
+        "grid_tensors",
+        "grid_routes",
+        "integrated_sums",
+        "integrated_boxes",
+        "monotone_inverse",
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},

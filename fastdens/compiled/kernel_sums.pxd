@@ -3,6 +3,8 @@
 cdef extern from "kernel_sums.h" nogil:
     int FD_STRIP
     int FD_STRIP_STEP
+    int FD_SHARING
+    int FD_N_KERNELS
     ctypedef struct fd_bandwidth:
         double exponent
         double inverse
@@ -11,6 +13,12 @@ cdef extern from "kernel_sums.h" nogil:
         void (*distances)(
             const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
         ) noexcept nogil
+        void (*group_distances)(
+            const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
+        ) noexcept nogil
+        void (*group_exponents)(
+            const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, const double *, double *
+        ) noexcept nogil
         double (**sum)(const double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const double *, Py_ssize_t, const fd_bandwidth *, const double *) noexcept nogil
         void (**values)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
@@ -18,6 +26,12 @@ cdef extern from "kernel_sums.h" nogil:
     ctypedef struct fd_kernel_sum_steps_float:
         void (*distances)(
             const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
+        ) noexcept nogil
+        void (*group_distances)(
+            const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
+        ) noexcept nogil
+        void (*group_exponents)(
+            const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, const float *, float *
         ) noexcept nogil
         double (**sum)(const float *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
         double (**weighted_sum)(const float *, Py_ssize_t, const fd_bandwidth *, const float *) noexcept nogil

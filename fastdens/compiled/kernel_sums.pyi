@@ -15,6 +15,8 @@ def direct_sums(
     inverse: float,
     support: float,
     scales: np.ndarray | None,
+    half_squares: np.ndarray | None,
+    half_squares_of_queries: np.ndarray | None,
     weights: np.ndarray | None,
     values: np.ndarray | None,
     own: np.ndarray | None,

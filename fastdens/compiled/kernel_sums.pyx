@@ -16,6 +16,9 @@ ctypedef fused floating:
 
 cdef enum:
     LONGEST_STRIP = 512  # FD_STRIP, as a constant that sizes an array
+    GROUP = 4  # FD_GROUP
+    LOWEST_EXPONENT = -1020  # FD_LOWEST in double
+    FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
     QUERIES_IN_BLOCK = 32
     STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
 
@@ -87,6 +90,8 @@ cdef void sums_in_blocks(
     int kernel,
     const fd_bandwidth *bandwidth,
     const floating[::1] scales,
+    const floating[::1] half_squares,
+    const floating[::1] half_squares_of_queries,
     const floating[::1] weights,
     const floating[:, ::1] values,
     const Py_ssize_t[::1] own,
@@ -95,12 +100,14 @@ cdef void sums_in_blocks(
     BlockQueue queue,
 ) noexcept nogil:
     cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0]
-    cdef Py_ssize_t n_values = sums_out.shape[2], query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
-    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length, j, v, skip
+    cdef Py_ssize_t query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
+    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length
+    cdef Py_ssize_t i, j, g, count
     cdef long long block
-    cdef floating strip[LONGEST_STRIP]
-    cdef double total
+    cdef int form
+    cdef floating strips[GROUP * LONGEST_STRIP]
     cdef const floating *factors = &scales[0] if scales is not None else NULL
+    cdef const floating *halves
     while True:
         block = queue.next()
         if block < 0:
@@ -109,47 +116,89 @@ cdef void sums_in_blocks(
         last_query = min(first_query + QUERIES_IN_BLOCK, m)
         first_point = (block // query_blocks) * points_per_block
         last_point = min(first_point + points_per_block, n)
-        for j in range(first_query, last_query):
-            for v in range(n_values):
-                sums_out[block // query_blocks, j, v] = 0.0
+        sums_out[block // query_blocks, first_query:last_query] = 0.0
         start = first_point - step
         while start + step < last_point:
             start += step
             length = min(step, last_point - start)
             if queue.must_stop():
                 return
-            for j in range(first_query, last_query):
-                if floating is double:
-                    tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
+            j = first_query
+            while j < last_query:
+                count = GROUP if d >= FEWEST_FEATURES and j + GROUP <= last_query else 1
+                form = kernel
+                if count == 1:
+                    if floating is double:
+                        tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                    else:
+                        tiles.on_float.distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                elif half_squares is not None and are_moderate(&half_squares_of_queries[j]):
+                    form = FD_N_KERNELS
+                    halves = &half_squares_of_queries[j]
+                    if floating is double:
+                        tiles.on_double.group_exponents(
+                            &points[start * d], length, d, &queries[j, 0], &half_squares[start], halves, strips
+                        )
+                    i = length
+                    while i > 0 and half_squares[start + i - 1] == INFINITY:  # padding
+                        i -= 1
+                        for g in range(GROUP):
+                            strips[g * length + i] = <floating> LOWEST_EXPONENT
+                elif floating is double:
+                    tiles.on_double.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
                 else:
-                    tiles.on_float.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
-                if own is not None:
-                    skip = own[j] - start
-                    if 0 <= skip < length:
-                        strip[skip] = <floating> INFINITY
-                if values is not None:
-                    if floating is double:
-                        tiles.on_double.values[kernel](strip, length, bandwidth)
-                    else:
-                        tiles.on_float.values[kernel](strip, length, bandwidth)
-                    for v in range(n_values):
-                        if floating is double:
-                            total = tiles.on_double.dot(strip, &values[v, start], length)
-                        else:
-                            total = tiles.on_float.dot(strip, &values[v, start], length)
-                        sums_out[block // query_blocks, j, v] += total
-                    continue
-                if weights is not None:
-                    if floating is double:
-                        total = tiles.on_double.weighted_sum[kernel](strip, length, bandwidth, &weights[start])
-                    else:
-                        total = tiles.on_float.weighted_sum[kernel](strip, length, bandwidth, &weights[start])
-                else:
-                    if floating is double:
-                        total = tiles.on_double.sum[kernel](strip, length, bandwidth)
-                    else:
-                        total = tiles.on_float.sum[kernel](strip, length, bandwidth)
-                sums_out[block // query_blocks, j, 0] += total
+                    tiles.on_float.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                for g in range(count):
+                    add_strip(
+                        &strips[g * length], start, length, form, bandwidth, weights, values,
+                        own[j + g] - start if own is not None else -1, &sums_out[block // query_blocks, j + g, 0],
+                    )  # fmt: skip
+                j += count
+
+
+cdef inline bint are_moderate(const floating *half_squares_of_queries) noexcept nogil:
+    """Whether a group of queries has finite half squares: the caller made those of far queries infinite."""
+    cdef floating total = 0
+    cdef Py_ssize_t g
+    for g in range(GROUP):
+        total += half_squares_of_queries[g]
+    return total < INFINITY
+
+
+cdef inline void add_strip(
+    floating *strip,
+    Py_ssize_t start,
+    Py_ssize_t length,
+    int form,
+    const fd_bandwidth *bandwidth,
+    const floating[::1] weights,
+    const floating[:, ::1] values,
+    Py_ssize_t skip,
+    double *sums_out,
+) noexcept nogil:
+    """Add a strip of squared distances (or exponents, where `form` is no kernel) to the sums of one query."""
+    cdef Py_ssize_t v
+    if 0 <= skip < length:
+        strip[skip] = <floating> INFINITY if form < FD_N_KERNELS else <floating> LOWEST_EXPONENT
+    if values is not None:
+        if floating is double:
+            tiles.on_double.values[form](strip, length, bandwidth)
+        else:
+            tiles.on_float.values[form](strip, length, bandwidth)
+        for v in range(values.shape[0]):
+            if floating is double:
+                sums_out[v] += tiles.on_double.dot(strip, &values[v, start], length)
+            else:
+                sums_out[v] += tiles.on_float.dot(strip, &values[v, start], length)
+    elif weights is not None:
+        if floating is double:
+            sums_out[0] += tiles.on_double.weighted_sum[form](strip, length, bandwidth, &weights[start])
+        else:
+            sums_out[0] += tiles.on_float.weighted_sum[form](strip, length, bandwidth, &weights[start])
+    elif floating is double:
+        sums_out[0] += tiles.on_double.sum[form](strip, length, bandwidth)
+    else:
+        sums_out[0] += tiles.on_float.sum[form](strip, length, bandwidth)
 
 
 def direct_sums(
@@ -160,6 +209,8 @@ def direct_sums(
     double inverse,
     double support,
     const double[::1] scales,
+    const double[::1] half_squares,
+    const double[::1] half_squares_of_queries,
     const double[::1] weights,
     const double[:, ::1] values,
     const Py_ssize_t[::1] own,
@@ -170,14 +221,16 @@ def direct_sums(
     """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
 
     `own[j]` is the point that query j leaves out, or -1; `exponent`, `inverse` and `support` are the fields of
-    fd_bandwidth; `scales`, `weights`, `values` and `own` may be None. Weights and values exclude each other.
+    fd_bandwidth; `scales`, `half_squares`, `weights`, `values` and `own` may be None. Weights and values exclude each
+    other. Half squares, of points and queries, choose the form by scalar products for the Gaussian kernel.
     """
     cdef fd_bandwidth bandwidth
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
     with nogil:
         sums_in_blocks[double](
-            points, queries, kernel, &bandwidth, scales, weights, values, own, points_per_block, sums_out, queue
-        )
+            points, queries, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values, own,
+            points_per_block, sums_out, queue,
+        )  # fmt: skip
 
 
 def direct_sums_float(
@@ -200,8 +253,9 @@ def direct_sums_float(
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
     with nogil:
         sums_in_blocks[float](
-            points, queries, kernel, &bandwidth, scales, weights, values, own, points_per_block, sums_out, queue
-        )
+            points, queries, kernel, &bandwidth, scales, None, None, weights, values, own,
+            points_per_block, sums_out, queue,
+        )  # fmt: skip
 
 
 def direct_log2_sums(

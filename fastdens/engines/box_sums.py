@@ -10,6 +10,7 @@ is known for every distance between boxes, so the weights of the boxes around gi
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -42,31 +43,49 @@ class AxisTransform:
     tail: float
 
 
-def _gaussian(beta: float, offset: int, places: np.ndarray) -> np.ndarray:
-    """The Gaussian between places of a box (rows) and of the box `offset` away (columns)."""
-    return np.exp(-0.5 * (beta * ((places[:, None] - places) / 2 - offset)) ** 2)
+def _gaussian(u: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * u**2)
 
 
 @lru_cache(maxsize=64)
-def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
-    """Interpolants for the boxes up to `reach` away on either side."""
+def _chebyshev(terms: int) -> tuple[np.ndarray, ...]:
+    """Nodes of the interpolant, values there to coefficients, places where its error is looked for, and T_k there."""
     angles = (np.arange(terms) + 0.5) * np.pi / terms
-    nodes = np.cos(angles)
     to_coefficients = np.cos(np.arange(terms)[:, None] * angles) * (2 / terms)
     to_coefficients[0] /= 2
     # Between the nodes, and at the ends, the error of an interpolant of degree p - 1 has p + 1 extremes; so many
     # places see each of them, and the factor 2 below is far more than what they can miss.
     places = np.cos(np.linspace(0, np.pi, 6 * terms + 1))
-    chebyshev = np.cos(np.arange(terms)[:, None] * np.arccos(places))
+    return np.cos(angles), to_coefficients, places, np.cos(np.arange(terms)[:, None] * np.arccos(places))
+
+
+def interpolant(
+    function: Callable[[np.ndarray], np.ndarray], beta: float, offset: int, terms: int
+) -> tuple[np.ndarray, float]:
+    """Chebyshev coefficients of a function of (q - x) / h for q in a box (rows), x in the box `offset` away (columns).
+
+    Also a bound of the interpolant's error, rounding included.
+    """
+    nodes, to_coefficients, places, chebyshev = _chebyshev(terms)
+
+    def between(s: np.ndarray) -> np.ndarray:
+        return function(beta * ((s[:, None] - s) / 2 - offset))
+
+    coefficients = to_coefficients @ between(nodes) @ to_coefficients.T
+    missed = float(np.abs(chebyshev.T @ coefficients @ chebyshev - between(places)).max())
+    rounding = 4 * (terms + 4) * UNIT_ROUNDOFF * float(np.abs(coefficients).sum())
+    return coefficients, 2 * missed + rounding
+
+
+@lru_cache(maxsize=64)
+def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
+    """Interpolants for the boxes up to `reach` away on either side."""
     offsets = np.arange(-reach, reach + 1)
     matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
     for k, offset in enumerate(range(-reach, reach + 1)):
-        coefficients = to_coefficients @ _gaussian(beta, offset, nodes) @ to_coefficients.T
+        coefficients, errors[k] = interpolant(_gaussian, beta, offset, terms)
         matrices[k, :, :terms] = coefficients.T
-        missed = np.abs(chebyshev.T @ coefficients @ chebyshev - _gaussian(beta, offset, places)).max()
-        rounding = 4 * (terms + 4) * UNIT_ROUNDOFF * np.abs(coefficients).sum()
-        errors[k] = 2 * missed + rounding
         heights[k] = math.exp(-0.5 * (beta * max(abs(offset) - 1, 0)) ** 2) + errors[k]
     return AxisTransform(offsets, matrices, errors, heights, math.exp(-0.5 * (beta * reach) ** 2))
 

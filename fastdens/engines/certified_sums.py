@@ -83,10 +83,11 @@ def _displacement(prepared: KernelSum, Q: np.ndarray) -> float:
 
 
 def _relative_errors(prepared: KernelSum, logs: np.ndarray, Q: np.ndarray) -> np.ndarray:
-    return sum_bounds.of_unbounded_kernel(
+    errors = sum_bounds.of_unbounded_kernel(
         math.log(_total(prepared)) - logs, prepared.kernel, prepared.n_points, prepared.n_features,
         _displacement(prepared, Q),
     )  # fmt: skip
+    return errors + prepared.direct.product_error(len(Q))
 
 
 def _compact_bounds(

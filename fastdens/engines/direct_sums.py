@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
+from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
 from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
@@ -100,9 +101,11 @@ class DirectSum:
             self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
         elif weights is not None:
             self.weights = self._pad(weights)
-        self.kernel_arguments = (
-            kernel.code, self.exponent, self.inverse, self.support, self.scales, self.weights, self.values,
-        )  # fmt: skip
+        # The same points for many queries at once: made when such come, False where they would lose digits.
+        self._products: ScalarProducts | bool | None = None
+        if self.is_float or kernel.name != "gaussian" or d < FEWEST_FEATURES or self.factor is not None:
+            self._products = False
+        self._X, self._bandwidth = X, bandwidth
         self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
@@ -142,6 +145,21 @@ class DirectSum:
             )
         return points
 
+    def _scalar_products(self, n_queries: int) -> ScalarProducts | None:
+        """Points for sums by scalar products, where these keep their digits and so many queries are worth it."""
+        if self._products is False or n_queries < FEWEST_QUERIES:
+            return None
+        products = self._products
+        if not isinstance(products, ScalarProducts):
+            to_white = self.whitening[1] if self.whitening is not None else 1.0 / self._bandwidth
+            products = ScalarProducts(self._X, to_white)
+            self._products = products if products.keeps_digits else False
+        return products if products.keeps_digits else None
+
+    def product_error(self, n_queries: int) -> float:
+        """Bound of the relative error of sums that scalar products add, for so many queries; zero by differences."""
+        return 0.0 if self._scalar_products(n_queries) is None else LARGEST_ERROR
+
     def _queries(self, Q: np.ndarray) -> np.ndarray:
         rows = self._transform(Q)
         if self.factor is not None:  # a query too far away to be scaled is still far away
@@ -156,25 +174,37 @@ class DirectSum:
         `own[j]` is the index of the point that query j leaves out, or -1.
         """
         m = len(Q)
-        queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
+        points, exponent, scales = self.points, self.exponent, self.scales
+        products = self._scalar_products(m)
+        half_squares: tuple[Any, ...] = () if self.is_float else (None, None)
+        if products is not None:
+            queries, of_queries = products.queries(Q)
+            points, exponent, scales = products.points, -0.5, None
+            half_squares = products.half_squares, of_queries
+        else:
+            queries = Q if self.takes_plain_queries and Q.dtype == points.dtype else self._queries(Q)
         n_padded = self.n_padded
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
+        arguments = (
+            points, queries, self.kernel.code, exponent, self.inverse, self.support, scales, *half_squares,
+            self.weights, self.values, own, per_run, sums,
+        )  # fmt: skip
         run_blocks(
             compiled.direct_sums_float if self.is_float else compiled.direct_sums,
             n_runs * -(-m // compiled.QUERIES_PER_BLOCK),
             n_threads,
             m * n_padded * self.pair_ns,
-            (self.points, queries, *self.kernel_arguments, own, per_run, sums),
+            arguments,
         )
         if self.values is not None:
             return sums.sum(axis=0)
         result = sums[0, :, 0] if n_runs == 1 else sums[:, :, 0].sum(axis=0)
         if self.smallest_sum > 0 and m and (result.item() if m == 1 else result.min()) < self.smallest_sum:
             small = np.flatnonzero(result < self.smallest_sum)
-            logs = self._log_sums(queries[small], None if own is None else own[small], n_threads)
+            logs = self._log_sums(self._queries(Q[small]), None if own is None else own[small], n_threads)
             if log:
                 with np.errstate(divide="ignore"):
                     result = np.log(result)

@@ -13,7 +13,6 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
-from fastdens.engines.sum_bounds import UNIT_ROUNDOFF
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
     FULL_PRECISION,
@@ -147,7 +146,9 @@ class KernelSum:
             elif plan.route == "sorted":
                 result = self._by_sorting(Q, log, own, n_threads)
             else:
-                result, errors = self._by_boxes(plan, Q, log, own, max(rtol, self.finest), atol, n_threads)
+                from fastdens.engines.box_route import sums_by_boxes
+
+                result, errors = sums_by_boxes(self, plan, Q, log, own, max(rtol, self.finest), atol, n_threads)
         if self._mends:
             mend_sums(self, result, Q, log, own, max(rtol, self.finest), atol, n_threads)
         return result, errors
@@ -169,49 +170,6 @@ class KernelSum:
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
             prepared = self._sorted = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
-
-    def _by_boxes(
-        self,
-        plan: SumPlan,
-        Q: np.ndarray,
-        log: bool,
-        own: np.ndarray | None,
-        rtol: float,
-        atol: float,
-        n_threads: int | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        from fastdens.engines.box_sums import BoxTransform
-
-        X, Q_white = self.X, Q
-        if isinstance(self.bandwidth, np.ndarray) and self.bandwidth.ndim == 2:
-            to_white = np.linalg.inv(np.linalg.cholesky(self.bandwidth)).T
-            centre, bandwidths = X.mean(axis=0), np.ones(self.n_features)
-            X, Q_white = (X - centre) @ to_white, (Q - centre) @ to_white
-        else:
-            bandwidths = np.full(self.n_features, self.bandwidth, dtype=np.float64)
-        X = validation.check_data(np.ascontiguousarray(X), "X")
-        Q_white = X if Q is self.X else np.ascontiguousarray(Q_white, dtype=np.float64)
-        beta, terms, smallest = (plan.options[name] for name in ("beta", "terms", "smallest"))
-        transform = BoxTransform(X, bandwidths, self.weights, beta, int(terms), smallest, n_threads)
-        if not transform.covers(Q_white):
-            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads), np.zeros(len(Q))
-        sums, errors = transform.evaluate(Q_white, rtol, atol)
-        if own is not None:
-            own_terms = np.where(own >= 0, 1.0 if self.weights is None else self.weights[own], 0.0)
-            errors += 4 * UNIT_ROUNDOFF * sums
-            sums -= own_terms
-            errors[errors > rtol * (sums - errors) + atol] = -1.0
-        errors[sums <= errors] = -1.0  # an absolute tolerance leaves such sums without a sign or logarithm
-        with np.errstate(divide="ignore", invalid="ignore"):
-            result = np.log(sums) if log else sums
-        unresolved = np.flatnonzero(errors < 0)
-        if unresolved.size:
-            result[unresolved] = self.direct.evaluate(
-                np.ascontiguousarray(Q[unresolved]), log=log, own=None if own is None else own[unresolved],
-                n_threads=n_threads,
-            )  # fmt: skip
-            errors[unresolved] = 0.0
-        return result, errors
 
 
 def kernel_sum(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.compiled import sorted_moments as of_points
 from fastdens.compiled import sorted_sums as compiled
 from fastdens.engines.sorting import sort_with_places
 from fastdens.engines.sum_costs import SORTED_POINT_NS, SORTED_QUERY_NS
@@ -64,27 +65,27 @@ class SortedSum:
         self.points = points = self._padded_points[:n]
         run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
         cell_runs = np.empty(n + 1, dtype=np.intp)
-        n_runs, n_cells = compiled.cut(points, bandwidth, run_starts, run_cells, cell_runs)
+        n_runs, n_cells = of_points.cut(points, bandwidth, run_starts, run_cells, cell_runs)
         self.run_starts, self.run_cells = run_starts[: n_runs + 1].copy(), run_cells[:n_runs].copy()
         self.cell_runs = cell_runs[: n_cells + 1].copy()
         bounds = self.run_starts[self.cell_runs]
         first, last = points[bounds[:-1]], points[bounds[1:] - 1]
         self.centres = first + (last - first) / 2
         self.halves = (last - first) / (2 * bandwidth)
-        count = compiled.n_moments(kernel.code)
+        count = of_points.n_moments(kernel.code)
         moments, before, onward = (np.empty((n_runs, count)) for _ in range(3))
 
         def of_runs(queue: Any) -> None:
-            compiled.run_moments(
+            of_points.run_moments(
                 points, self._padded_weights, kernel.code, bandwidth, self.run_starts, self.run_cells, self.centres,
                 moments, queue,
             )  # fmt: skip
 
         def of_cells(queue: Any) -> None:
-            compiled.sums_from_both_ends(moments, self.cell_runs, before, onward, queue)
+            of_points.sums_from_both_ends(moments, self.cell_runs, before, onward, queue)
 
-        run_blocks(of_runs, -(-n_runs // compiled.RUNS_PER_BLOCK), n_threads, SORTED_POINT_NS * n)
-        run_blocks(of_cells, -(-n_cells // compiled.CELLS_PER_BLOCK), n_threads, 4.0 * n_runs * count)
+        run_blocks(of_runs, -(-n_runs // of_points.RUNS_PER_BLOCK), n_threads, SORTED_POINT_NS * n)
+        run_blocks(of_cells, -(-n_cells // of_points.CELLS_PER_BLOCK), n_threads, 4.0 * n_runs * count)
         self.before, self.onward = before, onward
         self.left: np.ndarray | None = None
         self.right: np.ndarray | None = None
@@ -100,7 +101,7 @@ class SortedSum:
             left_decay = np.append(0.0, np.exp((last[:-1] - last[1:]) / h))
             right_decay = np.append(np.exp((first[:-1] - first[1:]) / h), 0.0)
         self.left, self.right = np.empty(len(first)), np.empty(len(first))
-        compiled.scan_cells(up_to_last, down_to_first, left_decay, right_decay, self.left, self.right)
+        of_points.scan_cells(up_to_last, down_to_first, left_decay, right_decay, self.left, self.right)
 
     def evaluate(
         self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None

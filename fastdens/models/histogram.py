@@ -12,6 +12,7 @@ from fastdens import validation
 from fastdens.models.bin_grid import choose_edges, find_cells
 from fastdens.models.bin_rules import bin_edges
 from fastdens.models.contract import Density
+from fastdens.random_blocks import Categories, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]
 
@@ -221,12 +222,22 @@ class Histogram(Density):
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         filled = np.flatnonzero(self.mass_)
-        cells = filled.take(_invert(np.cumsum(self.mass_.reshape(-1)[filled]), rng.random(n_samples)))
+        categories = Categories(self.mass_.reshape(-1)[filled])
         rows = np.empty((n_samples, len(self.edges_)))
-        for j, (e, at) in enumerate(zip(self.edges_, np.unravel_index(cells, self.mass_.shape))):
-            drawn = e.take(at) + rng.random(n_samples) * np.diff(e).take(at)
-            # Rounding may reach the upper edge, which is the next bin's.
-            rows[:, j] = np.minimum(drawn, np.nextafter(e[1:], -np.inf).take(at))
+        axes = [(e[:-1], np.diff(e), np.nextafter(e[1:], -np.inf)) for e in self.edges_]
+
+        def draw(stream: np.random.Generator, first: int, end: int) -> None:
+            cells = filled.take(categories.draw(stream, end - first))
+            for j, ((low, width, last), at) in enumerate(
+                zip(axes, np.unravel_index(cells, self.mass_.shape) if len(axes) > 1 else [cells], strict=True)
+            ):
+                drawn = stream.random(end - first)
+                drawn *= width.take(at)
+                drawn += low.take(at)
+                # Rounding may reach the upper edge, which is the next bin's.
+                np.minimum(drawn, last.take(at), out=rows[first:end, j])
+
+        draw_in_blocks(rng, n_samples, draw, 25.0 * (1 + len(axes)))
         return rows
 
     def cdf(self, X: Any) -> np.ndarray:
@@ -334,18 +345,3 @@ class Histogram(Density):
         mass = np.ascontiguousarray(self.mass_.sum(axis=others).transpose(kept))
         names = getattr(self, "feature_names_in_", None)
         return self._new([self.edges_[j] for j in axes], mass, self.weight_sum_, None if names is None else names[axes])
-
-
-def _invert(cumulative: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """First place where the cumulative masses exceed each of the uniform numbers in [0, 1)."""
-    u = u * cumulative[-1]
-    if len(u) < len(cumulative):
-        return np.minimum(np.searchsorted(cumulative, u, side="right"), len(cumulative) - 1)
-    # A table over equal steps finds nearly all of them without a search (Chen & Asau 1974, AIIE Transactions 6, 163).
-    steps = min(16 * len(cumulative), 2**20)
-    first = np.searchsorted(cumulative, np.arange(steps) * (cumulative[-1] / steps), side="right")
-    at = first.take((u * (steps / cumulative[-1])).astype(np.intp), mode="clip")
-    at = np.minimum(at, len(cumulative) - 1)
-    wrong = (cumulative.take(at) <= u) | ((at > 0) & (cumulative.take(at - 1) > u))
-    at[wrong] = np.searchsorted(cumulative, u[wrong], side="right")
-    return np.minimum(at, len(cumulative) - 1)

@@ -9,9 +9,16 @@ import numpy as np
 
 from fastdens import bandwidths, validation
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.engines.kernel_sums import check_bandwidth, log_bandwidth_volume
 from fastdens.engines.sum_plan import SumPlan
+from fastdens.models.bounded_sums import prepared_sums
 from fastdens.models.contract import Density
+from fastdens.models.kernel_bands import KernelBands
+from fastdens.models.kernel_boundaries import Boundary, boundary_of
+from fastdens.models.kernel_cdf import CumulativeKernelDensity
+from fastdens.models.kernel_conditional import KernelConditional
+from fastdens.models.kernel_draws import kernel_draws
+from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -20,7 +27,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(Density):
+class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -54,8 +61,21 @@ class KernelDensity(Density):
         Accepted for scikit-learn's sake, as `breadth_first`.
     metric_params : dict, default=None
         Parameters of the metric: none for the Euclidean one.
+    bounds : None, pair or list of pairs, default=None
+        Where the data can lie, (low, high) per feature, or None for a feature without bounds; for one feature a pair
+        will do. None or an infinity leaves a side open. The density is zero beyond, and integrates to one.
+    period : None, float or list, default=None
+        Length after which a feature repeats itself (360 for directions in degrees), per feature. Data are wrapped into
+        one period, which starts at the lower bound of the feature, or at 0; the density is periodic and integrates to
+        one over a period, and the distribution function starts at 0 with it.
     n_threads : int, default=None
         Number of threads; see `fastdens.threads`.
+    boundary : {"reflection", "transform"} or list of these, default="reflection"
+        How the estimate keeps to the bounds, for all features or per feature. "reflection": mirror images of the data
+        beyond the bounds, so that the density is level at them. "transform": the estimate is made on the logarithm of
+        the distance from one bound, or the logit between two, so that the density falls to zero, or rises without
+        limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A bandwidth rule
+        looks at the data as they are smoothed: without their images, wrapped or transformed.
 
     Attributes
     ----------
@@ -84,6 +104,7 @@ class KernelDensity(Density):
     """
 
     _keeps_float32 = True
+    _boundary: Boundary | None = None  # what keeps the estimate within bounds, once fitted
 
     def __init__(
         self,
@@ -97,7 +118,10 @@ class KernelDensity(Density):
         breadth_first: bool = True,
         leaf_size: int = 40,
         metric_params: dict[str, Any] | None = None,
+        bounds: Any = None,
+        period: Any = None,
         n_threads: int | None = None,
+        boundary: Any = "reflection",
     ) -> None:
         self.bandwidth = bandwidth
         self.algorithm = algorithm
@@ -108,7 +132,10 @@ class KernelDensity(Density):
         self.breadth_first = breadth_first
         self.leaf_size = leaf_size
         self.metric_params = metric_params
+        self.bounds = bounds
+        self.period = period
         self.n_threads = n_threads
+        self.boundary = boundary
 
     def _check_params(self) -> None:
         validation.check_option(self.algorithm, "algorithm", ALGORITHMS)
@@ -144,13 +171,21 @@ class KernelDensity(Density):
         """
         self._check_params()
         data, weights, names = self._fit_data(X, sample_weight)
+        boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
+        if boundary is not None:
+            if self.metric != "euclidean":
+                raise ValueError(f"bounds and period need metric='euclidean', got metric={self.metric!r}")
+            boundary.check(data)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
-            bandwidth = bandwidths.from_data(data, weights, self.bandwidth, self.kernel)
+            smoothed = data if boundary is None else boundary.working(data)
+            bandwidth = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
-        prepared = KernelSum(data, KERNELS[self.kernel], bandwidth, weights)
-        self.points_ = data.copy()  # the caller may change theirs
+        points = data.copy()  # the caller may change theirs
+        prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary)
+        self.points_ = points
+        self._boundary = boundary
         self.bandwidth_ = bandwidth
         self.kernel_ = self.kernel
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
@@ -160,21 +195,25 @@ class KernelDensity(Density):
         self._remember_data(data.shape[1], names)
         return self
 
-    def _set_sums(self, prepared: KernelSum) -> None:
+    def _set_sums(self, prepared: Any) -> None:
         d = prepared.n_features
-        self._sums = prepared
+        self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
         self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
 
+    def _prepared(self, points: np.ndarray) -> Any:
+        return prepared_sums(points, KERNELS[self.kernel_], self.bandwidth_, self._weights, self._boundary)
+
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        state.pop("_sums", None)  # made again from the rest
+        for made_again_from_the_rest in ("_sums", "_law"):
+            state.pop(made_again_from_the_rest, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "points_" in state:
-            self._set_sums(KernelSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, self._weights))
+            self._set_sums(self._prepared(self.points_))
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
@@ -194,13 +233,15 @@ class KernelDensity(Density):
         lower, upper : ndarrays of shape (n_samples,)
             With `return_bounds`.
         """
-        data = self._new_data(X)
+        return self._log_density(self._new_data(X), return_bounds)
+
+    def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any:
         sums = self._sums
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
         if data.dtype != self.points_.dtype:
             data = data.astype(np.float64, copy=False)
             if self.points_.dtype == np.float32:
-                sums = KernelSum(self.points_.astype(np.float64), sums.kernel, self.bandwidth_, self._weights)
+                sums = self._prepared(self.points_.astype(np.float64))
         options: dict[str, Any] = {
             "rtol": self.rtol,
             "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
@@ -208,6 +249,11 @@ class KernelDensity(Density):
             "n_threads": self.n_threads,
         }
         if return_bounds:
+            if self._boundary is not None:
+                raise ValueError(
+                    "return_bounds=True needs bounds=None and period=None, "
+                    f"got bounds={self.bounds!r}, period={self.period!r}"
+                )
             three = certified_sums(sums, data, log=True, **options)
             three = normalised_logs(*three, self._log_total, self._log_volume)
             return as_float32(*three) if both_float32 else three
@@ -237,7 +283,8 @@ class KernelDensity(Density):
         Returns
         -------
         ndarray of shape (n_points,)
-            One value per row of `points_`; -inf where the others leave no density there.
+            One value per row of `points_`; -inf where the others leave no density there. The images that a row has
+            beyond bounds are left out with it.
         """
         self._check_fitted()
         n = len(self.points_)
@@ -287,16 +334,6 @@ class KernelDensity(Density):
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
-        n, d = self.points_.shape
-        if self._weights is None:
-            rows = rng.integers(0, n, n_samples)
-        else:
-            cumulative = np.cumsum(self.weights_)
-            rows = np.searchsorted(cumulative, rng.random(n_samples) * cumulative[-1], side="right")
-            rows = np.minimum(rows, n - 1)
-        noise = self._sums.kernel.sample(rng, n_samples, d)
-        if np.ndim(self.bandwidth_) == 2:
-            noise = noise @ np.linalg.cholesky(self.bandwidth_).T
-        else:
-            noise *= self.bandwidth_
-        return (self.points_[rows] + noise).astype(self.points_.dtype, copy=False)
+        points = self.points_ if self._boundary is None else self._sums.working
+        draws = kernel_draws(rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads)
+        return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)

@@ -8,14 +8,16 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import validation
-from fastdens.engines.neighbors import KDTree, kneighbors
+from fastdens.engines.neighbors import KDTree
 from fastdens.models.contract import Density
 from fastdens.models.neighbors_mass import (
     ENOUGH,
     IntegrableEstimate,
     NeighborBalls,
+    distinct_rows,
     log_unit_ball_volume,
     mass_on_the_line,
+    radius_floor,
 )
 from fastdens.threads import check_n_threads
 
@@ -136,7 +138,7 @@ class KNeighborsDensity(Density):
                 )
         points, weights = distinct_rows(data, weights)
         tree = KDTree(points, n_threads=n_threads)
-        floor = _radius_floor(points, n_threads)
+        floor = radius_floor(points, n_threads)
         if isinstance(self.n_neighbors, str):
             k = _most_likely_k(points, weights, tree, floor, n_threads)
         else:
@@ -218,28 +220,6 @@ class KNeighborsDensity(Density):
                 "so there is no distribution to draw from"
             )
         return self._estimate.draw(n_samples, random, self.mass_)
-
-
-def distinct_rows(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Distinct rows in lexicographic order, and their weights with mean 1 (None: all are equal)."""
-    order = np.argsort(X[:, 0], kind="stable")
-    if (np.diff(X[order, 0]) == 0).any():
-        order = np.lexsort(X.T[::-1])
-    points = X[order] + 0.0  # no negative zeros: equal rows have equal bits
-    new = np.append(True, (points[1:] != points[:-1]).any(axis=1))
-    if weights is None and new.all():
-        return points, None
-    sums = np.add.reduceat(np.ones(len(X)) if weights is None else weights[order], np.flatnonzero(new))
-    points = np.ascontiguousarray(points[new])
-    return points, None if sums.min() == sums.max() else sums / sums.mean()
-
-
-def _radius_floor(points: np.ndarray, n_threads: int | None) -> float:
-    if len(points) > 1:
-        smallest = float(kneighbors(points, k=1, exclude_self=True, n_threads=n_threads)[0].min()) / 2
-    else:
-        smallest = float(np.abs(points).max()) * 2.0**-26 or 1.0
-    return max(smallest, float(np.finfo(float).tiny))
 
 
 def _tail_start(radii: np.ndarray, weights: np.ndarray | None, floor: float) -> float:

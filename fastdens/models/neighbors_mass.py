@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.engines.neighbors import kneighbors
+
 TAIL = 2.0  # the power of the ball's volume by which the tails fall faster than the raw estimate's
 ENOUGH = 1 - 1e-9  # weights have reached k when they sum to this part of it: sums of weights are rounded
 MASS_DRAWS = 2**13  # per batch
@@ -37,6 +39,29 @@ ENTRIES_AT_ONCE = 2**21  # of neighbour lists
 
 def log_unit_ball_volume(d: int) -> float:
     return d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1)
+
+
+def distinct_rows(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Distinct rows in lexicographic order, and their weights with mean 1 (None: all are equal)."""
+    order = np.argsort(X[:, 0], kind="stable")
+    if (np.diff(X[order, 0]) == 0).any():
+        order = np.lexsort(X.T[::-1])
+    points = X[order] + 0.0  # no negative zeros: equal rows have equal bits
+    new = np.append(True, (points[1:] != points[:-1]).any(axis=1))
+    if weights is None and new.all():
+        return points, None
+    sums = np.add.reduceat(np.ones(len(X)) if weights is None else weights[order], np.flatnonzero(new))
+    points = np.ascontiguousarray(points[new])
+    return points, None if sums.min() == sums.max() else sums / sums.mean()
+
+
+def radius_floor(points: np.ndarray, n_threads: int | None) -> float:
+    """Half the smallest distance between two distinct rows; of a single row a small part of its size."""
+    if len(points) > 1:
+        smallest = float(kneighbors(points, k=1, exclude_self=True, n_threads=n_threads)[0].min()) / 2
+    else:
+        smallest = float(np.abs(points).max()) * 2.0**-26 or 1.0
+    return max(smallest, float(np.finfo(float).tiny))
 
 
 class NeighborBalls:

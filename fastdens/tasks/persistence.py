@@ -37,6 +37,8 @@ CLASSES = {
     "Gaussian": "fastdens.models.gaussian",
     "Histogram": "fastdens.models.histogram",
     "KernelDensity": "fastdens.models.kernel_density",
+    "Boundary": "fastdens.models.kernel_boundaries",
+    "AdaptiveKernelDensity": "fastdens.models.adaptive_kernel_density",
     "KNeighborsDensity": "fastdens.models.neighbors_density",
     "GaussianMixture": "fastdens.models.mixture",
     "ScaledDensity": "fastdens.tasks.scaling",

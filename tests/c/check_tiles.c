@@ -51,6 +51,8 @@ static double kernel_value(const char *name, double u) {
     exit(1);
 }
 
+static const fd_bandwidth unit_bandwidth = {-1, 1, 1};
+
 #define CHECK_KERNEL_SUMS(real, tolerance)                                                                             \
     static void check_kernel_sums_##real(const fd_kernel_sum_steps_##real *steps) {                                    \
         enum { N = 3 * FD_STRIP_STEP, D = 3 };                                                                         \
@@ -70,6 +72,29 @@ static double kernel_value(const char *name, double u) {
                 expect_close("distances " #real, strip[i], wanted, 8 * tolerance);                                     \
             }                                                                                                          \
         }                                                                                                              \
+        static real group[FD_SHARING * N];                                                                             \
+        real queries[FD_SHARING * D], half_squares[N], halves[FD_SHARING];                                             \
+        for (int a = 0; a < FD_SHARING * D; a++) queries[a] = (real)uniform();                                         \
+        for (int i = 0; i < N; i++) half_squares[i] = (real)uniform();                                                 \
+        for (int g = 0; g < FD_SHARING; g++) halves[g] = (real)uniform();                                              \
+        for (int scaled = 0; scaled < 2; scaled++) {                                                                   \
+            steps->group_distances(points, N, D, queries, scaled ? scales : NULL, group);                              \
+            for (int g = 0; g < FD_SHARING; g++) {                                                                     \
+                steps->distances(points, N, D, queries + g * D, scaled ? scales : NULL, copy);                         \
+                for (int i = 0; i < N; i++) expect_close("group " #real, group[g * N + i], copy[i], 8 * tolerance);    \
+            }                                                                                                          \
+        }                                                                                                              \
+        steps->group_exponents(points, N, D, queries, half_squares, halves, group);                                    \
+        for (int g = 0; g < FD_SHARING; g++)                                                                           \
+            for (int i = 0; i < N; i++) {                                                                              \
+                double wanted = -(double)half_squares[i] - halves[g];                                                  \
+                for (int a = 0; a < D; a++) wanted += (double)points[a * N + i] * queries[g * D + a];                  \
+                expect(fabs(group[g * N + i] - wanted) <= 16 * tolerance, "exponent " #real, group[g * N + i], wanted); \
+                copy[i] = -fabs(group[g * N + i]);                                                                     \
+            }                                                                                                          \
+        steps->values[FD_N_KERNELS](copy, N, &unit_bandwidth);                                                         \
+        for (int i = 0; i < N; i++)                                                                                    \
+            expect_close("power " #real, copy[i], exp2(-fabs((double)group[(FD_SHARING - 1) * N + i])), 8 * tolerance);\
         double dot = 0;                                                                                                \
         for (int i = 0; i < N; i++) dot += (double)strip[i] * weights[i];                                              \
         expect_close("dot " #real, steps->dot(strip, weights, N), dot, 32 * tolerance);                                \

@@ -8,9 +8,9 @@
     { FD_KERNEL_SUM_STEPS_OF(set, double), FD_KERNEL_SUM_STEPS_OF(set, float), fd_log2_terms_##set, fd_sum_exp2_##set }
 #define FD_KERNEL_SUM_STEPS_OF(set, real)                                                                   \
     {                                                                                                       \
-        fd_distances_##real##_##set, {FD_EACH_KERNEL(FD_ROW_SUM, real, set)},                               \
-            {FD_EACH_KERNEL(FD_ROW_WEIGHTED_SUM, real, set)}, {FD_EACH_KERNEL(FD_ROW_VALUES, real, set)},   \
-            fd_dot_##real##_##set                                                                           \
+        fd_distances_##real##_##set, fd_group_distances_##real##_##set, fd_group_exponents_##real##_##set,  \
+            {FD_EACH_STRIP(FD_ROW_SUM, real, set)}, {FD_EACH_STRIP(FD_ROW_WEIGHTED_SUM, real, set)},        \
+            {FD_EACH_STRIP(FD_ROW_VALUES, real, set)}, fd_dot_##real##_##set                                \
     }
 #define FD_ROW_SUM(kernel, real, set) fd_sum_##kernel##_##real##_##set,
 #define FD_ROW_WEIGHTED_SUM(kernel, real, set) fd_weighted_sum_##kernel##_##real##_##set,

@@ -12,13 +12,16 @@
 
 #include "instruction_sets.h"
 
-enum { FD_N_KERNELS = 8, FD_STRIP_STEP = 64, FD_STRIP = 512 };
+enum { FD_N_KERNELS = 8, FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4 };
 
 /* The order of the kernels in the tables; fastdens/smoothing_kernels.py gives each name its number here. */
 #define FD_EACH_KERNEL(row, ...)                                                                       \
     row(gaussian, __VA_ARGS__) row(tophat, __VA_ARGS__) row(epanechnikov, __VA_ARGS__)                  \
     row(exponential, __VA_ARGS__) row(linear, __VA_ARGS__) row(cosine, __VA_ARGS__)                     \
     row(biweight, __VA_ARGS__) row(triweight, __VA_ARGS__)
+
+/* After the kernels, what takes the exponents that `group_exponents` gives: a power of two. */
+#define FD_EACH_STRIP(row, ...) FD_EACH_KERNEL(row, __VA_ARGS__) row(power, __VA_ARGS__)
 
 /* What a smoothing kernel needs of its bandwidth h. */
 typedef struct {
@@ -31,10 +34,16 @@ typedef struct {
     /* points[a * n + i] is feature a of point i; scales (one factor per feature) may be NULL */                       \
     void (*distances)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *query, const real *scales,    \
                       real *strip_out);                                                                                \
-    double (*sum[FD_N_KERNELS])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);                        \
-    double (*weighted_sum[FD_N_KERNELS])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth,                \
+    /* the same for FD_SHARING queries, into as many strips of n */                                                      \
+    void (*group_distances)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *queries,                \
+                            const real *scales, real *strips_out);                                                     \
+    /* x q - half_squares[i] - half_squares_of_queries[g], the exponents of 2 in a Gaussian kernel */                  \
+    void (*group_exponents)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *queries,                \
+                            const real *half_squares, const real *half_squares_of_queries, real *strips_out);          \
+    double (*sum[FD_N_KERNELS + 1])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);                    \
+    double (*weighted_sum[FD_N_KERNELS + 1])(const real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth,            \
                                          const real *weights);                                                         \
-    void (*values[FD_N_KERNELS])(real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);                             \
+    void (*values[FD_N_KERNELS + 1])(real *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);                         \
     double (*dot)(const real *strip, const real *other, ptrdiff_t n);
 
 typedef struct {

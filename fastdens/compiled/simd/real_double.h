@@ -4,4 +4,6 @@
 #define VR(operation) vd_##operation
 #define VR_LANES VD_LANES
 #define VR_MAGIC VD_MAGIC
+#define VR_STEPS VD_STEPS
+#define VR_TILE VD_TILE
 #define FD_REAL_NAME(f) FD_NAME(f##_double)

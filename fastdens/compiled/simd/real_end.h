@@ -4,4 +4,6 @@
 #undef VR
 #undef VR_LANES
 #undef VR_MAGIC
+#undef VR_STEPS
+#undef VR_TILE
 #undef FD_REAL_NAME

@@ -4,4 +4,6 @@
 #define VR(operation) vf_##operation
 #define VR_LANES VF_LANES
 #define VR_MAGIC VF_MAGIC
+#define VR_STEPS VF_STEPS
+#define VR_TILE VF_TILE
 #define FD_REAL_NAME(f) FD_NAME(f##_float)

@@ -14,6 +14,8 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vd __m256d
 #define vd_mask __m256d
 #define VD_LANES 4
+#define VD_TILE 2
+#define VD_STEPS 1
 #define vd_load(p) _mm256_loadu_pd(p)
 #define vd_store(p, a) _mm256_storeu_pd(p, a)
 #define vd_set1(x) _mm256_set1_pd(x)
@@ -35,6 +37,7 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vd_mask_bits(m) ((unsigned)_mm256_movemask_pd(m))
 #define vd_scale_exponent(p, r) \
     _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(p), _mm256_slli_epi64(_mm256_castpd_si256(r), 52)))
+#define vd_scale_steps(p, r) vd_scale_exponent(p, r)
 #define vd_exponent(a) \
     _mm256_sub_pd(_mm256_or_pd(_mm256_castsi256_pd(_mm256_srli_epi64(_mm256_castpd_si256(a), 52)), \
                                _mm256_set1_pd(4503599627370496.0)), \
@@ -48,6 +51,8 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vf __m256
 #define vf_mask __m256
 #define VF_LANES 8
+#define VF_TILE 2
+#define VF_STEPS 1
 #define vf_load(p) _mm256_loadu_ps(p)
 #define vf_store(p, a) _mm256_storeu_ps(p, a)
 #define vf_set1(x) _mm256_set1_ps(x)
@@ -69,3 +74,4 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vf_mask_bits(m) ((unsigned)_mm256_movemask_ps(m))
 #define vf_scale_exponent(p, r) \
     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(r), 23)))
+#define vf_scale_steps(p, r) vf_scale_exponent(p, r)

@@ -1,6 +1,12 @@
 /* The vector layer on AVX-512 (F, DQ, VL, BW); vector_base.h says what each macro means. */
 #ifndef FD_VECTOR_AVX512
 #define FD_VECTOR_AVX512
+/* The bits of 2^(i / 16), less i << 48: added to k << 48 they give those of 2^(k / 16) for k = 16 j + i. */
+static const uint64_t fd_sixteenths_avx512[16] = {
+    0x3FF0000000000000, 0x3FEFB5586CF9890F, 0x3FEF72B83C7D517B, 0x3FEF387A6E756238,
+    0x3FEF06FE0A31B715, 0x3FEEDEA64C123422, 0x3FEEBFDAD5362A27, 0x3FEEAB07DD485429,
+    0x3FEEA09E667F3BCD, 0x3FEEA11473EB0187, 0x3FEEACE5422AA0DB, 0x3FEEC49182A3F090,
+    0x3FEEE89F995AD3AD, 0x3FEF199BDD85529C, 0x3FEF5818DCFBA487, 0x3FEFA4AFA2A490DA};
 static inline __m256d fd_halves_avx512(__m512d a) {
     return _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1));
 }
@@ -14,6 +20,8 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vd __m512d
 #define vd_mask __mmask8
 #define VD_LANES 8
+#define VD_TILE 4
+#define VD_STEPS 16
 #define vd_load(p) _mm512_loadu_pd(p)
 #define vd_store(p, a) _mm512_storeu_pd(p, a)
 #define vd_set1(x) _mm512_set1_pd(x)
@@ -35,6 +43,11 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vd_mask_bits(m) ((unsigned)(m))
 #define vd_scale_exponent(p, r) \
     _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(p), _mm512_slli_epi64(_mm512_castpd_si512(r), 52)))
+#define vd_scale_steps(p, r)                                                                                \
+    _mm512_mul_pd(p, _mm512_castsi512_pd(_mm512_add_epi64(                                                  \
+                         _mm512_slli_epi64(_mm512_castpd_si512(r), 48),                                     \
+                         _mm512_permutex2var_epi64(_mm512_loadu_si512(fd_sixteenths_avx512), _mm512_castpd_si512(r), \
+                                                   _mm512_loadu_si512(fd_sixteenths_avx512 + 8)))))
 #define vd_exponent(a) _mm512_getexp_pd(a)
 #define vd_mantissa(a) _mm512_getmant_pd(a, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src)
 #define vd_sum(a) _mm512_reduce_add_pd(a)
@@ -44,6 +57,8 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vf __m512
 #define vf_mask __mmask16
 #define VF_LANES 16
+#define VF_TILE 4
+#define VF_STEPS 1
 #define vf_load(p) _mm512_loadu_ps(p)
 #define vf_store(p, a) _mm512_storeu_ps(p, a)
 #define vf_set1(x) _mm512_set1_ps(x)
@@ -65,3 +80,4 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vf_mask_bits(m) ((unsigned)(m))
 #define vf_scale_exponent(p, r) \
     _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(r), 23)))
+#define vf_scale_steps(p, r) vf_scale_exponent(p, r)

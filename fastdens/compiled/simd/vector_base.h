@@ -11,6 +11,9 @@
  *   vd_keep(m, a)                     a where m, else 0
  *   vd_mask_bits(m)                   bit i set where lane i is true
  *   vd_scale_exponent(p, r)           p 2^k, where r = k + VD_MAGIC carries the integer k in its low bits
+ *   vd_scale_steps(p, r)              p 2^(k / VD_STEPS), where r = (k + VD_MAGIC) / VD_STEPS; one step where there is
+ *                                     no table in registers
+ *   VD_TILE                           vectors that times four are as many sums as the registers hold
  * and for vd alone:
  *   vd_exponent(a) vd_mantissa(a)     e and m with a = m 2^e, 1 <= m < 2, for normal a > 0
  *   vd_add_sums(p, a, b, c, d)        adds the sums over the lanes of a, b, c, d to p[0], p[1], p[2], p[3]
@@ -56,6 +59,8 @@ static inline double fd_mantissa_base(double a) {
 #define vd double
 #define vd_mask int
 #define VD_LANES 1
+#define VD_TILE 2
+#define VD_STEPS 1
 #define vd_load(p) (*(p))
 #define vd_store(p, a) (*(p) = (a))
 #define vd_set1(x) (double)(x)
@@ -76,6 +81,7 @@ static inline double fd_mantissa_base(double a) {
 #define vd_keep(m, a) ((m) ? (a) : (double)0)
 #define vd_mask_bits(m) ((unsigned)(m))
 #define vd_scale_exponent(p, r) fd_scale_exponent_double(p, r)
+#define vd_scale_steps(p, r) vd_scale_exponent(p, r)
 #define vd_exponent(a) fd_exponent_base(a)
 #define vd_mantissa(a) fd_mantissa_base(a)
 #define vd_sum(a) (a)
@@ -85,6 +91,8 @@ static inline double fd_mantissa_base(double a) {
 #define vf float
 #define vf_mask int
 #define VF_LANES 1
+#define VF_TILE 2
+#define VF_STEPS 1
 #define vf_load(p) (*(p))
 #define vf_store(p, a) (*(p) = (a))
 #define vf_set1(x) (float)(x)
@@ -105,3 +113,4 @@ static inline double fd_mantissa_base(double a) {
 #define vf_keep(m, a) ((m) ? (a) : (float)0)
 #define vf_mask_bits(m) ((unsigned)(m))
 #define vf_scale_exponent(p, r) fd_scale_exponent_float(p, r)
+#define vf_scale_steps(p, r) vf_scale_exponent(p, r)

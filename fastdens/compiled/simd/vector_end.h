@@ -21,6 +21,9 @@
 #undef vd_keep
 #undef vd_mask_bits
 #undef vd_scale_exponent
+#undef vd_scale_steps
+#undef VD_STEPS
+#undef VD_TILE
 #undef vd_mask
 #undef vd_exponent
 #undef vd_mantissa
@@ -50,4 +53,7 @@
 #undef vf_keep
 #undef vf_mask_bits
 #undef vf_scale_exponent
+#undef vf_scale_steps
+#undef VF_STEPS
+#undef VF_TILE
 #undef vf_mask

@@ -17,6 +17,8 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vd float64x2_t
 #define vd_mask uint64x2_t
 #define VD_LANES 2
+#define VD_TILE 4
+#define VD_STEPS 1
 #define vd_load(p) vld1q_f64(p)
 #define vd_store(p, a) vst1q_f64(p, a)
 #define vd_set1(x) vdupq_n_f64(x)
@@ -38,6 +40,7 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vd_mask_bits(m) fd_mask_bits_neon_double(m)
 #define vd_scale_exponent(p, r) \
     vreinterpretq_f64_u64(vaddq_u64(vreinterpretq_u64_f64(p), vshlq_n_u64(vreinterpretq_u64_f64(r), 52)))
+#define vd_scale_steps(p, r) vd_scale_exponent(p, r)
 #define vd_exponent(a) \
     vsubq_f64(vreinterpretq_f64_u64(vorrq_u64(vshrq_n_u64(vreinterpretq_u64_f64(a), 52), \
                                               vreinterpretq_u64_f64(vdupq_n_f64(4503599627370496.0)))), \
@@ -52,6 +55,8 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vf float32x4_t
 #define vf_mask uint32x4_t
 #define VF_LANES 4
+#define VF_TILE 4
+#define VF_STEPS 1
 #define vf_load(p) vld1q_f32(p)
 #define vf_store(p, a) vst1q_f32(p, a)
 #define vf_set1(x) vdupq_n_f32(x)
@@ -73,3 +78,4 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vf_mask_bits(m) fd_mask_bits_neon_float(m)
 #define vf_scale_exponent(p, r) \
     vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(p), vshlq_n_u32(vreinterpretq_u32_f32(r), 23)))
+#define vf_scale_steps(p, r) vf_scale_exponent(p, r)

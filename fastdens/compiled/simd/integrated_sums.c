@@ -1,0 +1,10 @@
+/* The tiles of the integrated kernels, compiled for every instruction set. */
+#include "integrated_sums.h"
+
+#define FD_TILES "integrated_sums_tiles.inc"
+#include "each_instruction_set.inc"
+
+#define FD_ROW_RUN_SUM(kernel, set) fd_integrated_run_##kernel##_##set,
+#define FD_TABLE(set) {{FD_EACH_KERNEL(FD_ROW_RUN_SUM, set)}, fd_multiply_intervals_##set}
+
+const fd_integrated_sum_tiles fd_integrated_sum_tiles_of[FD_N_INSTRUCTION_SETS] = FD_TABLES(FD_TABLE);

@@ -1,0 +1,64 @@
+"""Gaussian kernel sums by boxes: whitening, points left out, and queries for which boxes are not accurate enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.engines.box_sums import BoxTransform
+from fastdens.engines.sum_bounds import UNIT_ROUNDOFF
+from fastdens.engines.sum_plan import SumPlan
+from fastdens.engines.tail_sums import FEWEST_PAIRS, TailSum
+
+if TYPE_CHECKING:
+    from fastdens.engines.kernel_sums import KernelSum
+
+
+def sums_by_boxes(
+    prepared: KernelSum,
+    plan: SumPlan,
+    Q: np.ndarray,
+    log: bool,
+    own: np.ndarray | None,
+    rtol: float,
+    atol: float,
+    n_threads: int | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums at the rows of Q (logarithms with `log`) and bounds of their absolute errors, rounding aside."""
+    X, white, weights = prepared.X, Q, prepared.weights
+    if np.ndim(prepared.bandwidth) == 2:
+        to_white = np.linalg.inv(np.linalg.cholesky(prepared.bandwidth)).T
+        centre, bandwidths = X.mean(axis=0), np.ones(prepared.n_features)
+        X, white = (X - centre) @ to_white, (Q - centre) @ to_white
+    else:
+        bandwidths = np.full(prepared.n_features, prepared.bandwidth, dtype=np.float64)
+    X = validation.check_data(np.ascontiguousarray(X), "X")
+    white = X if Q is prepared.X else np.ascontiguousarray(white, dtype=np.float64)
+    beta, terms, smallest = (plan.options[name] for name in ("beta", "terms", "smallest"))
+    transform = BoxTransform(X, bandwidths, weights, beta, int(terms), smallest, n_threads)
+    if not transform.covers(white):
+        return prepared.direct.evaluate(Q, log=log, own=own, n_threads=n_threads), np.zeros(len(Q))
+    sums, errors = transform.evaluate(white, rtol, atol)
+    if own is not None:
+        own_terms = np.where(own >= 0, 1.0 if weights is None else weights[own], 0.0)
+        errors += 4 * UNIT_ROUNDOFF * sums
+        sums -= own_terms
+        errors[errors > rtol * (sums - errors) + atol] = -1.0
+    errors[sums <= errors] = -1.0  # an absolute tolerance leaves such sums without a sign or logarithm
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = np.log(sums) if log else sums
+    left = np.flatnonzero(errors < 0)
+    if left.size * len(X) > FEWEST_PAIRS:
+        tails = TailSum(X, bandwidths, weights)
+        logs, found = tails.log_sums(white[left], None if own is None else own[left], n_threads)
+        result[left[found]] = logs[found] if log else np.exp(logs[found])
+        errors[left[found]] = 0.0
+        left = left[~found]
+    if left.size:
+        result[left] = prepared.direct.evaluate(
+            np.ascontiguousarray(Q[left]), log=log, own=None if own is None else own[left], n_threads=n_threads
+        )
+        errors[left] = 0.0
+    return result, errors

@@ -1,0 +1,93 @@
+"""Gaussian sums far from all points: only the nearest of them matter, and a tree finds them.
+
+A query whose nearest point is d bandwidths away needs the points up to sqrt(d^2 + 2 ln(W / (w r))) away, where W is the
+weight of all points, w that of the nearest one and r a unit roundoff: all others together are below it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fastdens.engines.neighbors import KDTree
+
+# Pairs of query and point taken at a time, and the cost of a pair here in pairs of a direct sum.
+PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 18, 30
+# What the points beyond reach may be of a sum: nothing beside rounding.
+NEGLIGIBLE = 2.0**-56
+# Fewer pairs than this are summed directly: building a tree costs more.
+FEWEST_PAIRS = 1 << 24
+
+
+class TailSum:
+    """Points in a tree, for sums of exp(-|q - x|^2 / 2) at queries far from them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+    bandwidths : ndarray of shape (n_features,)
+    weights : ndarray of shape (n_points,), optional
+        Not negative.
+    """
+
+    def __init__(self, X: np.ndarray, bandwidths: np.ndarray, weights: np.ndarray | None) -> None:
+        self.kept = None if weights is None else np.flatnonzero(weights)
+        self.X = X if self.kept is None else X[self.kept]
+        self.log_weights = None if weights is None else np.log(weights[self.kept])
+        self.bandwidths = bandwidths
+        self.log_total = math.log(len(X) if weights is None else float(weights.sum()))
+        self._scaled = self.X / bandwidths
+        self._tree = KDTree(self._scaled)
+
+    def log_sums(self, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of the sums at the rows of Q, NaN where too many points are near to gain anything.
+
+        `own[j]` is the index of the point that query j leaves out, or -1. Beside them, which queries have a sum.
+        """
+        if own is not None and self.kept is not None:
+            places = np.full(int(max(own.max(initial=-1), self.kept.max(initial=-1))) + 1, -1)
+            places[self.kept] = np.arange(len(self.kept))
+            own = np.where(own >= 0, places[own], -1)
+        scaled = Q / self.bandwidths
+        k = min(1 if own is None else 2, len(self.X))
+        distances, indices = self._tree.query(scaled, k, n_threads=n_threads)
+        first = np.zeros(len(Q), dtype=np.intp) if own is None else (indices[:, 0] == own).astype(np.intp)
+        logs = np.full(len(Q), np.nan)
+        has_any = first < k
+        logs[~has_any] = -np.inf  # every point is left out
+        first = np.minimum(first, k - 1)
+        rows = np.arange(len(Q))
+        nearest = distances[rows, first]
+        log_weight = 0.0 if self.log_weights is None else self.log_weights[indices[rows, first]]
+        reach = np.sqrt(nearest**2 + 2 * np.maximum(self.log_total - log_weight - math.log(NEGLIGIBLE), 0.0))
+        # Room for the rounding of scaled coordinates.
+        reach += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
+        counts = self._tree.count_radius(scaled, reach, n_threads=n_threads)
+        gains = has_any & (counts * COST_OF_PAIR < len(self.X))
+        chosen = np.flatnonzero(gains)
+        ends = np.cumsum(counts[chosen])
+        start = 0
+        while start < len(chosen):
+            before = ends[start - 1] if start else 0
+            end = max(start + 1, int(np.searchsorted(ends, before + PAIRS_AT_ONCE, side="right")))
+            part = chosen[start:end]
+            logs[part] = self._near(Q[part], scaled[part], reach[part], None if own is None else own[part])
+            start = end
+        return logs, ~np.isnan(logs)
+
+    def _near(self, Q: np.ndarray, scaled: np.ndarray, reach: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+        near = self._tree.query_radius(scaled, reach)
+        lengths = np.array([len(indices) for indices in near])
+        point, query = np.concatenate(near), np.repeat(np.arange(len(Q)), lengths)
+        if own is not None:
+            kept = own[query] != point
+            point, query = point[kept], query[kept]
+            lengths = np.bincount(query, minlength=len(Q))
+        u = (Q[query] - self.X[point]) / self.bandwidths
+        exponents = -0.5 * np.einsum("ij,ij->i", u, u)
+        if self.log_weights is not None:
+            exponents += self.log_weights[point]
+        starts = np.append(0, np.cumsum(lengths)[:-1])
+        largest = np.maximum.reduceat(exponents, starts)
+        return largest + np.log(np.add.reduceat(np.exp(exponents - np.repeat(largest, lengths)), starts))

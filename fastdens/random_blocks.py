@@ -1,0 +1,117 @@
+"""Draws in blocks, each from a stream of its own: the same draws for any number of threads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastdens.threads import run_blocks
+
+# Rows of a block; up to so many come from the caller's generator itself.
+ROWS_PER_BLOCK = 1 << 15
+
+
+def draw_in_blocks(
+    rng: np.random.Generator,
+    n_rows: int,
+    draw: Callable[[np.random.Generator, int, int], Any],
+    ns_per_row: float,
+    n_threads: int | None = None,
+) -> None:
+    """Call ``draw(generator, first, end)`` for runs of rows that together are 0 ... n_rows - 1.
+
+    One run uses `rng` itself. Several use one generator each, seeded from `rng` and the run's number; `draw` then runs
+    on several threads, and fills rows first ... end - 1 of arrays that the caller has made.
+    """
+    n_blocks = -(-n_rows // ROWS_PER_BLOCK)
+    if n_blocks <= 1:
+        draw(rng, 0, n_rows)
+        return
+    seed = [int(word) for word in rng.integers(0, 2**32, size=8)]
+    numbers = itertools.count()
+    stopped = False
+
+    def work(_: Any) -> None:
+        nonlocal stopped
+        try:
+            for block in numbers:  # one number for one thread each
+                if block >= n_blocks or stopped:
+                    return
+                stream = np.random.SFC64(np.random.SeedSequence(seed, spawn_key=(block,)))
+                first = block * ROWS_PER_BLOCK
+                draw(np.random.Generator(stream), first, min(first + ROWS_PER_BLOCK, n_rows))
+        except BaseException:
+            stopped = True
+            raise
+
+    run_blocks(work, n_blocks, n_threads, ns_per_row * n_rows)
+
+
+# Up to so many categories the table of aliases is worth its making, step by step.
+MOST_ALIASES = 1 << 12
+
+
+class Categories:
+    """Numbers 0 ... K - 1 with given probabilities, in constant time per draw.
+
+    Few categories by aliases (Walker 1977), many by a table over equal steps of the cumulative masses, which finds
+    nearly all without a search (Chen and Asau 1974).
+
+    Parameters
+    ----------
+    masses : ndarray of shape (K,)
+        Not negative, not all zero.
+    """
+
+    def __init__(self, masses: np.ndarray) -> None:
+        self.is_small = len(masses) <= MOST_ALIASES
+        if self.is_small:
+            self.kept, self.alias = _aliases(masses)
+            return
+        self.cumulative = np.cumsum(masses)
+        steps = min(4 * len(masses), 2**21)
+        self.step = self.cumulative[-1] / steps
+        self.first = np.searchsorted(self.cumulative, np.arange(steps) * self.step, side="right")
+
+    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Independent draws, int64 of shape (n,)."""
+        places = rng.random(n)
+        if not self.is_small:
+            return self._invert(places)
+        places *= len(self.kept)
+        at = places.astype(np.intp)
+        np.minimum(at, len(self.kept) - 1, out=at)
+        places -= at
+        return np.where(places < self.kept.take(at), at, self.alias.take(at))
+
+    def _invert(self, u: np.ndarray) -> np.ndarray:
+        """First place where the cumulative masses exceed each uniform number."""
+        # A product that rounds up to the whole would find nothing.
+        u = np.minimum(u * self.cumulative[-1], np.nextafter(self.cumulative[-1], 0.0))
+        at = self.first.take((u / self.step).astype(np.intp), mode="clip")
+        np.minimum(at, len(self.cumulative) - 1, out=at)
+        wrong = (self.cumulative.take(at) <= u) | ((at > 0) & (self.cumulative.take(np.maximum(at - 1, 0)) > u))
+        at[wrong] = np.searchsorted(self.cumulative, u[wrong], side="right")
+        return at
+
+
+def _aliases(masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each of K equally likely places keeps for its own category, and the category that has the rest."""
+    K = len(masses)
+    shares = masses / masses.sum() * K
+    kept, alias = np.ones(K), np.arange(K, dtype=np.intp)
+    light, heavy = np.flatnonzero(shares < 1).tolist(), np.flatnonzero(shares >= 1).tolist()
+    rest = shares.tolist()
+    while light and heavy:
+        small, large = light.pop(), heavy[-1]
+        kept[small], alias[small] = rest[small], large
+        rest[large] -= 1.0 - rest[small]
+        if rest[large] < 1.0:
+            light.append(heavy.pop())
+    for small in light:  # what rounding leaves; a category without mass must never be drawn
+        if masses[small] == 0:
+            kept[small], alias[small] = 0.0, int(np.argmax(masses))
+    return kept, alias
