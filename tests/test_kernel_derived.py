@@ -248,6 +248,59 @@ def test_conditions_are_refused_where_no_law_is_known(problem):
         model.condition(0, [[1.0], [2.0]]).score_samples([[1.0]])
 
 
+# --- uniform numbers --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
+def test_uniform_numbers_are_conditional_distribution_functions(bandwidth, problem):
+    X, Q, w = problem
+    model = fd.KernelDensity(bandwidth=bandwidth).fit(X, sample_weight=w)
+    U = model.to_uniform(Q)
+    np.testing.assert_allclose(U[:, 0], model.marginal(0).cdf(Q[:, :1]), rtol=1e-12)
+    for i in range(6):
+        expected = model.condition(0, Q[i, 0]).cdf(Q[i : i + 1, 1:])[0]
+        assert U[i, 1] == pytest.approx(expected, rel=1e-10)
+    np.testing.assert_allclose(model.from_uniform(U), Q, rtol=1e-8, atol=1e-8)
+
+
+def test_uniform_numbers_there_and_back(random):
+    for n, d in ((50, 3), (1, 2), (400, 5)):
+        X = random.standard_t(3, size=(n, d)) * [1e-3, 1.0, 1e3, 1.0, 1.0][:d] + 7.0
+        model = fd.KernelDensity(bandwidth=fd.bandwidth(X, "scott") if n > 1 else 0.5).fit(X)
+        U = random.random((60, d))
+        np.testing.assert_allclose(model.to_uniform(model.from_uniform(U)), U, rtol=1e-8, atol=1e-10)
+    tails = np.array([[1e-12, 1e-200], [1e-300, 1 - 1e-9], [1 - 1e-9, 0.5]])
+    model = fd.KernelDensity(bandwidth=0.3).fit(random.normal(size=(80, 2)))
+    np.testing.assert_allclose(model.to_uniform(model.from_uniform(tails)), tails, rtol=1e-6)
+    law = fd.Gaussian().fit(random.normal(size=(30, 2)) @ [[1, 0.5], [0, 1]])
+    point = fd.KernelDensity(bandwidth=law.covariance_).fit(law.mean_[None, :])
+    Q = law.sample(20, random_state=0)
+    np.testing.assert_allclose(point.to_uniform(Q), law.to_uniform(Q), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kernel", NAMES)
+def test_uniform_numbers_on_the_line(kernel, random):
+    model = fd.KernelDensity(kernel=kernel, bandwidth=2.0).fit(random.normal(size=(50, 1)))
+    U = random.random((40, 1))
+    np.testing.assert_allclose(model.to_uniform(model.from_uniform(U)), U, rtol=1e-9)
+
+
+def test_draws_become_uniform_and_data_nearly(random):
+    from fastdens.datasets import load_old_faithful
+
+    X = load_old_faithful().data
+    model = fd.KernelDensity(bandwidth="scott").fit(X)
+    for U in (model.to_uniform(model.sample(500, random_state=1)), model.to_uniform(X)):
+        for column in U.T:
+            assert stats.kstest(column, "uniform").pvalue > 1e-3
+    draws = model.from_uniform(random.random((500, 2)))
+    assert stats.ks_2samp(draws[:, 1], model.sample(500, random_state=2)[:, 1]).pvalue > 1e-3
+    with pytest.raises(ValueError, match="to_uniform of more than one feature needs kernel='gaussian'"):
+        fd.KernelDensity(kernel="linear").fit(X).to_uniform(X)
+    with pytest.raises(ValueError, match="U must lie strictly between 0 and 1, got 1"):
+        model.from_uniform([[0.5, 1.0]])
+
+
 # --- entropy and levels -----------------------------------------------------------------------------------------------
 
 
@@ -412,3 +465,26 @@ def test_old_faithful_has_two_modes_where_the_gradient_vanishes():
     assert any(abs(modes - 4.4) < 0.3)
     area = integrate.trapezoid(np.exp(model.score_samples(line[:, None])), line)
     assert 0.97 < area <= 1
+
+
+def test_bounds_and_periods_are_refused_where_no_law_is_known(random):
+    X = random.random((60, 2))
+    for arguments in ({"bounds": [(0, 1), None]}, {"period": [1.0, None]}):
+        model = fd.KernelDensity(bandwidth=0.1, **arguments).fit(X)
+        for method, values in (
+            ("score_gradient", (X,)),
+            ("marginal", (0,)),
+            ("condition", (0, 0.5)),
+            ("confidence_band", (X,)),
+            ("to_uniform", (X,)),
+            ("from_uniform", (np.full((1, 2), 0.5),)),
+        ):
+            with pytest.raises(ValueError, match=f"{method} needs bounds=None and period=None, got bounds="):
+                getattr(model, method)(*values)
+        value, error = model.entropy(return_error=True)
+        assert abs(value) < 0.5
+        assert 0 < error < 0.02
+        assert 0 < model.level(0.9) < model.level(0.1)
+    line = fd.KernelDensity(bandwidth=0.1, bounds=(0, 1)).fit(X[:, :1])
+    U = random.random((20, 1))
+    np.testing.assert_allclose(line.to_uniform(line.from_uniform(U)), U, rtol=1e-8)

@@ -16,6 +16,9 @@ from fastdens.random_blocks import Categories, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]
 
+# In so few bins, numbers of draws per bin cost less than a bin per draw.
+FEW_BINS = 1 << 10
+
 
 class Histogram(Density):
     """Piecewise-constant density on a grid of bins, of equal or unequal widths, in one or more dimensions.
@@ -222,11 +225,23 @@ class Histogram(Density):
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         filled = np.flatnonzero(self.mass_)
-        categories = Categories(self.mass_.reshape(-1)[filled])
+        masses = self.mass_.reshape(-1)[filled]
+        shares = masses / masses.sum()
+        # On a line, few bins are filled one after the other and shuffled.
+        few_bins = len(self.edges_) == 1 and len(filled) <= FEW_BINS
+        categories = Categories(masses)
         rows = np.empty((n_samples, len(self.edges_)))
         axes = [(e[:-1], np.diff(e), np.nextafter(e[1:], -np.inf)) for e in self.edges_]
 
         def draw(stream: np.random.Generator, first: int, end: int) -> None:
+            if few_bins:
+                counts = stream.multinomial(end - first, shares)
+                drawn = stream.random(end - first)
+                low, width, last = (np.repeat(part.take(filled), counts) for part in axes[0])
+                np.minimum(low + width * drawn, last, out=drawn)
+                stream.shuffle(drawn)
+                rows[first:end, 0] = drawn
+                return
             cells = filled.take(categories.draw(stream, end - first))
             for j, ((low, width, last), at) in enumerate(
                 zip(axes, np.unravel_index(cells, self.mass_.shape) if len(axes) > 1 else [cells], strict=True)

@@ -16,9 +16,9 @@ from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
 from fastdens.models.kernel_boundaries import Boundary, boundary_of
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
-from fastdens.models.kernel_conditional import KernelConditional
 from fastdens.models.kernel_draws import kernel_draws
 from fastdens.models.kernel_grid import GridEvaluation
+from fastdens.models.kernel_uniform import KernelUniform
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -27,7 +27,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "kd_tree", "ball_tree")
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(CumulativeKernelDensity, KernelConditional, KernelBands, GridEvaluation, Density):
+class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that

@@ -30,6 +30,10 @@ class KernelDerived:
     bandwidth_: float | np.ndarray
     n_threads: int | None
     n_features_in_: int
+    metric: str
+    bounds: Any
+    period: Any
+    _boundary: Any
     _weights: np.ndarray | None
 
     if TYPE_CHECKING:
@@ -42,10 +46,12 @@ class KernelDerived:
 
     def _check_plain(self, method: str) -> None:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
-        for name, plain in (("metric", "euclidean"), ("bounds", None), ("period", None)):
-            value = getattr(self, name, plain)
-            if value is not plain and (plain is None or value != plain):
-                raise ValueError(f"{method} needs {name}={plain!r}, got {name}={value!r}")
+        if self.metric != "euclidean":
+            raise ValueError(f"{method} needs metric='euclidean', got metric={self.metric!r}")
+        if self._boundary is not None:
+            raise ValueError(
+                f"{method} needs bounds=None and period=None, got bounds={self.bounds!r}, period={self.period!r}"
+            )
 
     def _is_plain(self) -> bool:
         try:
@@ -72,7 +78,13 @@ class KernelDerived:
         """A fitted model of the features `axes` (None: without names) with these points and this bandwidth."""
         if isinstance(bandwidth, np.ndarray) and bandwidth.size == 1:
             bandwidth = math.sqrt(bandwidth.item()) if bandwidth.ndim == 2 else bandwidth.item()
-        params = {**self.get_params(deep=False), "bandwidth": bandwidth, "kernel": kernel}
+        params = {
+            **self.get_params(deep=False),
+            "bandwidth": bandwidth,
+            "kernel": kernel,
+            "bounds": None,
+            "period": None,
+        }
         if params["algorithm"] != "direct":
             params["algorithm"] = "auto"  # a route may be open to some dimensions and kernels only
         make: Any = type(self)
@@ -182,7 +194,7 @@ class KernelDerived:
         Parameters
         ----------
         n_samples : int, default=32768
-            Draws for the mean of -ln p, where there are two features or more.
+            Draws for the mean of -ln p, where there are two features or more, bounds or periods.
         random_state : int, Generator, RandomState or None, default=0
             Source of those draws; by default the same in each call.
         return_error : bool, default=False
@@ -223,7 +235,7 @@ class KernelDerived:
         log : bool, default=False
             Whether to return its logarithm.
         n_samples : int, default=32768
-            Draws, where there are two features or more.
+            Draws, where there are two features or more, bounds or periods.
         random_state : int, Generator, RandomState or None, default=0
             Source of those draws; by default the same in each call.
 
