@@ -25,6 +25,7 @@ def test_no_guarantee_is_broken(first):
     broken = [line for seed in range(first, first + 50) for line in certificates.broken_guarantees(seed)[0]]
     with certificates.small_problems_as_large_ones():
         broken += [line for seed in range(first + 50, first + 100) for line in certificates.broken_guarantees(seed)[0]]
+    broken += [line for seed in range(first, first + 50) for line in certificates.broken_boundary(seed)]
     assert not broken
 
 

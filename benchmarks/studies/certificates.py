@@ -5,7 +5,8 @@
 Each problem draws points (normal, heavy-tailed, tied, clustered, on a line; one to thirty features), queries in and far
 out of them, a kernel, a bandwidth (from a millionth of the spread to a thousand times it; a number, a vector or a
 matrix), weights over twelve orders, tolerances. Every route that applies is asked for the sums, their logarithms and
-their bounds. A line is printed for every guarantee that does not hold. The tests run a slice of it.
+their bounds; densities are asked for within bounds and around periods. A line is printed for every guarantee that does
+not hold. The tests run a slice of it.
 """
 
 from __future__ import annotations
@@ -204,6 +205,58 @@ def broken_guarantees(seed: int) -> tuple[list[str], int]:
     return broken, n_calls
 
 
+def broken_boundary(seed: int) -> list[str]:
+    """What does not hold for densities of one problem within bounds or around a period, in words.
+
+    The oracle sums over the images of all points in extended precision, one axis or two.
+    """
+    random = np.random.default_rng(seed)
+    d, n, m = int(random.integers(1, 3)), int(random.integers(1, 60)), int(random.integers(1, 12))
+    kernel = str(random.choice(list(KERNELS)))
+    h = float(10.0 ** random.uniform(-1.5, 0.3))
+    X, Q = random.random((n, d)), random.random((m, d))
+    weights = None if random.random() < 0.5 else 10.0 ** random.uniform(-4, 4, n)
+    kind = str(random.choice(["low", "high", "both", "period"]))
+    rtol = float(random.choice([0.0, 1e-6]))
+    closed = {"low": (0.0, None), "high": (None, 1.0), "both": (0.0, 1.0)}
+    if kind == "period":
+        options: dict[str, object] = {"period": [1.0] + [None] * (d - 1)}
+    else:
+        options = {"bounds": [closed[kind]] + [None] * (d - 1)}
+    model = fd.KernelDensity(bandwidth=h, kernel=kernel, rtol=rtol, **options).fit(X, sample_weight=weights)
+    found = model.score_samples(Q)
+    reach = {"gaussian": 40.0, "exponential": 60.0}.get(kernel, 1.0)
+    turns = np.arange(-int(reach * h) - 2, int(reach * h) + 3)
+    first = X[:, 0].astype(LONG)
+    images = {
+        "low": lambda: [first, -first],
+        "high": lambda: [first, 2 - first],
+        "both": lambda: [image + 2 * k for k in turns for image in (first, -first)],
+        "period": lambda: [first + k for k in turns],
+    }[kind]()
+    sums, lost = LONG(0), LONG(0)
+    for image in images:
+        points = X.astype(LONG).copy()
+        points[:, 0] = image
+        moved = Problem(points, Q, kernel, h, weights, rtol, 0.0)
+        part, part_lost = exact_sums(moved, squared_distances(moved))
+        sums, lost = sums + part, lost + part_lost
+    total = n if weights is None else weights.sum()
+    normaliser = total * h**d * np.exp(KERNELS[kernel].log_normaliser(d))
+    density, lost = sums / normaliser, lost / normaliser
+    # Images are rounded: near the edge of reach a compact kernel changes by as much.
+    of_images = 1e-13 / h ** (d + 1) if KERNELS[kernel].is_compact else 0.0
+    room = max(rtol, 1e-11) * density + lost + of_images
+    what = []
+    if np.isnan(found).any():
+        what.append("NaN")
+    if not (np.abs(np.exp(found.astype(LONG)) - density) <= room).all() and kernel != "tophat":
+        what.append("density off")
+    if kernel in ("gaussian", "exponential") and not np.isfinite(found).all():
+        what.append("logarithm not finite")
+    return [f"problem {seed}, {kernel}, {X.shape}, h = {h:.3g}, {kind}: {text}" for text in what]
+
+
 @contextmanager
 def small_problems_as_large_ones() -> Iterator[None]:
     """What only large problems are worth otherwise: sums far from all points through a tree."""
@@ -225,7 +278,8 @@ def main() -> int:
     for seed in range(options.first, options.first + options.problems):
         with small_problems_as_large_ones() if seed % 2 else nullcontext():
             broken, calls = broken_guarantees(seed)
-        n_calls += calls
+        broken += broken_boundary(seed)
+        n_calls += calls + 1
         n_broken += len(broken)
         kernels[random_problem(seed).kernel] += 1
         for line in broken:
