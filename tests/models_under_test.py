@@ -24,7 +24,7 @@ MODELS: dict[str, Callable[[], Any]] = {
         "neighbors", bandwidth="neighbors", n_neighbors=6
     ),
     "AdaptiveKernelDensity_mixture": lambda: fd.AdaptiveKernelDensity("mixture", bandwidth=0.6, n_neighbors=6),
-    "KernelDensity_bounds": lambda: fd.KernelDensity(bandwidth=0.6, bounds=[(-4, None), (-9, 12)]),
+    "KernelDensity_bounds": lambda: fd.KernelDensity(bandwidth=0.6, bounds=[(-9, None), (-9, 20)]),
     "KNeighborsDensity": lambda: fd.KNeighborsDensity(n_neighbors=4),
     "GaussianMixture": lambda: fd.GaussianMixture(2, means_init=_STARTS, random_state=0, tol=1e-8, max_iter=1000),
     "GaussianMixture_tied": lambda: fd.GaussianMixture(

@@ -110,7 +110,7 @@ def test_a_constant_feature_among_others_is_a_warning(random):
     [
         (
             {"rule": "best"},
-            "rule must be one of 'scott', 'silverman', 'likelihood', 'lscv', 'isj', 'sheather-jones', got 'best'",
+            "rule must be one of 'scott', 'silverman', 'likelihood', 'lscv', 'isj', 'sheather-jones', 'plug-in', got",
         ),
         ({"rule": "scott", "kernel": "box"}, "kernel must be one of"),
         ({"rule": "scott", "sample_weight": [1.0]}, r"sample_weight.shape == \(1,\), expected \(2,\)!"),

@@ -195,3 +195,29 @@ def test_more_features_need_a_number_of_points():
         model.evaluate_grid()
     axes, density = model.evaluate_grid(n_points=4)
     np.testing.assert_allclose(density.ravel(), np.exp(model.score_samples(points_of(axes))), rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ends"),
+    [
+        ({"bounds": (0, 1)}, (0, 1)),
+        ({"bounds": (0, None)}, (0, None)),
+        ({"period": 1.0}, (0, 1)),
+        ({"bounds": (-1, 2), "boundary": "transform", "bandwidth": 0.3}, (None, None)),
+    ],
+)
+def test_default_grids_end_at_bounds_and_hold_one_period(arguments, ends):
+    X = np.random.default_rng(0).random((5000, 1))
+    model = fd.KernelDensity(**{"bandwidth": 0.05, **arguments}).fit(X)
+    (x,), density = model.evaluate_grid()
+    assert abs(np.trapezoid(density, x) - 1) < 1e-3
+    for place, end in ((0, ends[0]), (-1, ends[1])):
+        assert end is None or x[place] == end
+    np.testing.assert_allclose(density, np.exp(model.score_samples(x[:, None])), rtol=1e-12)
+
+
+def test_a_default_grid_holds_a_whole_period_of_narrow_data():
+    X = 0.5 + 0.01 * np.random.default_rng(0).normal(size=(1000, 1))
+    (x,), density = fd.KernelDensity(bandwidth=0.02, period=1.0).fit(X).evaluate_grid()
+    assert (x[0], x[-1]) == (0, 1)
+    assert abs(np.trapezoid(density, x) - 1) < 1e-6

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import effective_size, fall_back, is_spread, one_column
 from fastdens.smoothing_kernels import SmoothingKernel
 
@@ -19,7 +20,7 @@ GRIDS, CELLS = (1 << 12, 1 << 15, 1 << 18), 16
 LARGEST_SHARE, PER_OCTAVE = 0.3, 3
 
 
-def isj(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
+def isj(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record) -> np.ndarray:
     r"""The improved Sheather-Jones bandwidth of Botev, Grotowski and Kroese (2010), algorithm 1.
 
     The root of :math:`t = \xi \gamma^{[7]}(t)` with h^2 = t. With a_k the coefficients of the data's cosine series on
@@ -35,20 +36,21 @@ def isj(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -
     """
     x = one_column(data, "isj")
     if not is_spread(x, weights):
-        return fall_back(data, weights, kernel, "'isj' needs two different values")
+        return fall_back(data, weights, kernel, "'isj' needs two different values", record)
     n = effective_size(len(x), weights)
     lowest, highest = float(x.min()), float(x.max())
     unit = max(abs(lowest), abs(highest))  # so that the range cannot overflow
     length = (highest / unit - lowest / unit) * (1 + 2 * PADDING)
     upper = LARGEST_SHARE
     for size in GRIDS:
-        root = _root(_squared_coefficients(x, weights, lowest, unit, length, size), n, upper)
+        squares = _squared_coefficients(x, weights, lowest, unit, length, size)
+        root = _root(squares, n, upper, record, length * unit * kernel.efficiency_factor(1))
         # A finer grid is asked for bandwidths only that this one has not resolved.
         upper = min(LARGEST_SHARE, max(4 * CELLS / size, 0.0 if root is None else 2 * root))
         if root is not None and root * size >= CELLS:
             return np.array([root * length * unit * kernel.efficiency_factor(1)])
     reason = "has no root" if root is None else "asks for a bandwidth too small for its grid"
-    return fall_back(data, weights, kernel, f"the equation of 'isj' {reason}")
+    return fall_back(data, weights, kernel, f"the equation of 'isj' {reason}", record)
 
 
 def _squared_coefficients(
@@ -70,7 +72,7 @@ def _squared_coefficients(
     return (dct(mass / mass.sum(), overwrite_x=True)[1:]) ** 2
 
 
-def _root(squares: np.ndarray, n: float, largest: float) -> float | None:
+def _root(squares: np.ndarray, n: float, largest: float, record: Record, scale: float) -> float | None:
     """The largest root below `largest`, as a bandwidth in units of the grid's length."""
     from scipy.optimize import brentq
 
@@ -89,6 +91,12 @@ def _root(squares: np.ndarray, n: float, largest: float) -> float | None:
 
     def excess(log_h: float) -> float:
         """ln of the left side over the right side."""
+        value = log_ratio(log_h)
+        if math.isfinite(value):
+            record.add(math.exp(log_h) * scale, value)
+        return value
+
+    def log_ratio(log_h: float) -> float:
         norm = squared_norm(STAGES, math.exp(2 * log_h))
         for s, constant in stages:
             if not norm > 0:

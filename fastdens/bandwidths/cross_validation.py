@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 
-from fastdens.bandwidths.pair_sums import PairSums, TooFineError
+from fastdens.bandwidths.least_squares import explained_ties
+from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13
@@ -20,11 +22,19 @@ MOST_ROWS = 4096
 MOST_GRID_ROWS = 32768
 
 
-def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
-    """The multiple of Scott's bandwidths with the largest leave-one-out likelihood.
+def likelihood(
+    data: np.ndarray,
+    weights: np.ndarray | None,
+    kernel: SmoothingKernel,
+    record: Record,
+    start: np.ndarray | None = None,
+) -> np.ndarray:
+    """The multiple of `start`, Scott's bandwidths, with the largest leave-one-out likelihood.
 
-    Equal rows are left out together, as one event of their joint weight: left out one by one, ties would drive the
-    bandwidth to zero. Each left-out density is mixed with 1 / n^2 of the normal density fitted to the data, so that
+    Left out one by one, ties would drive the bandwidth to zero; left out together, as one event of their joint weight,
+    those that come from rounding would widen it. In one dimension equal rows are therefore kept as far as rounding to
+    a unit explains them (`explained_ties`), and bandwidths below the unit are not looked at; for d > 1 all are left
+    out together. Each left-out density is mixed with 1 / n^2 of the normal density fitted to the data, so that
     the criterion is finite for kernels of bounded support too.
 
     Beyond `MOST_ROWS` distinct rows (`MOST_GRID_ROWS` in one dimension) the likelihood is formed at that many of them,
@@ -32,7 +42,7 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
     has a standard error of at most the standard deviation of the rows' differences over sqrt(m). In one dimension, the
     sums of more than `MOST_ROWS` rows come from a grid of at least 64 cells per bandwidth.
     """
-    start = scott(data, weights, kernel)
+    start = scott(data, weights, kernel, record) if start is None else start
     if data.shape[1] == 1:
         values, row_weights = distinct(data[:, 0], weights)
         rows = values[:, None]
@@ -46,7 +56,10 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
     most = MOST_GRID_ROWS if on_grid else MOST_ROWS
     own = np.unique(np.linspace(0, len(rows) - 1, most).astype(np.intp)) if thinned else np.arange(len(rows))
     by_grid = GridSums(rows[:, 0], row_weights, kernel, own) if on_grid else None
-    left = row_weights.sum() - row_weights[own]
+    kept, smallest = _kept_ties(data, weights, start) if data.shape[1] == 1 else (0.0, 0.0)
+    # Weight of the other rows of the same value, in so far as they are not left out.
+    equal = kept * np.maximum(row_weights[own] - _own_weights(data, weights, rows)[own], 0.0) if kept else 0.0
+    left = row_weights.sum() - row_weights[own] + equal
     d = data.shape[1]
     deviations = np.maximum(standard_deviations(data, weights), start * 1e-9)
     z = (rows[own] - np.average(data, axis=0, weights=weights)) / deviations
@@ -59,17 +72,24 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
             log_sums = by_grid.log_sums(float(h[0]))
         else:
             log_sums = KernelSum(rows, kernel, h, row_weights).evaluate(rows[own], log=True, own=own)
+        if kept:
+            with np.errstate(divide="ignore"):
+                log_sums = np.logaddexp(log_sums, np.log(equal))
         log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - log_bandwidth_volume(h, d)
         mixed = np.logaddexp(log_density + math.log1p(-math.exp(log_share)), reference)
-        return -float(np.average(mixed, weights=row_weights[own]))
+        value = -float(np.average(mixed, weights=row_weights[own]))
+        record.add(math.exp(float(np.log(h).mean())), value)
+        return value
 
     from scipy.optimize import minimize_scalar
 
     grid = np.linspace(math.log(SMALLEST), math.log(LARGEST), STEPS)
+    lowest = max(math.log(SMALLEST_OF_ALL), math.log(smallest / start[0]) if smallest > 0 else -math.inf)
+    grid = grid[grid > min(lowest, grid[-2])]
     scores = [criterion(x) for x in grid]
     step = grid[1] - grid[0]
     # The best multiple may be smaller still, where clusters are narrow against their distances.
-    while scores[0] == min(scores) and grid[0] > math.log(SMALLEST_OF_ALL):
+    while scores[0] == min(scores) and grid[0] - step >= lowest:
         try:
             scores.insert(0, criterion(grid[0] - step))
         except TooFineError:
@@ -80,6 +100,22 @@ def likelihood(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKe
     refined = minimize_scalar(criterion, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     log_multiple = refined.x if refined.fun < scores[best] else grid[best]
     return start * math.exp(log_multiple)
+
+
+def _kept_ties(data: np.ndarray, weights: np.ndarray | None, start: np.ndarray) -> tuple[float, float]:
+    """Share of the ties that rounding explains where it is most of them, and the unit of rounding; one feature."""
+    pairs = PairSums(data[:, 0], weights, 2 * GAUSSIAN_REACH)
+    tied, explained, unit = explained_ties(pairs, KERNELS["gaussian"], float(start[0]) / pairs.scale)
+    # Less than half: the ties have another cause, as the repeated rows of a bootstrap sample.
+    return (explained / tied, unit * pairs.scale) if 0 < tied < 2 * explained else (0.0, 0.0)
+
+
+def _own_weights(data: np.ndarray, weights: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """Mean weight, by weight, of the rows at each distinct value."""
+    if weights is None:
+        return np.ones(len(values))
+    places = np.searchsorted(values[:, 0], data[:, 0])
+    return np.bincount(places, weights**2, len(values)) / np.bincount(places, weights, len(values))
 
 
 # Distance in bandwidths beyond which a kernel that never reaches zero is left out of the sums.

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, fall_back, is_spread, quantile, scott
 from fastdens.bandwidths.self_convolution import density, reach, self_convolution
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -45,7 +46,7 @@ class Ties:
     smallest: float
 
 
-def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
+def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record) -> np.ndarray:
     r"""The bandwidth with the smallest least-squares cross-validation criterion (Rudemo 1982, Bowman 1984).
 
     .. math:: CV(h) = \sum_{ij} w_i w_j (K * K)_h(x_i - x_j)
@@ -71,25 +72,42 @@ def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) 
     if data.shape[1] == 1:
         x = data[:, 0]
         if not is_spread(x, weights):
-            return fall_back(data, weights, kernel, "'lscv' needs two different values")
+            return fall_back(data, weights, kernel, "'lscv' needs two different values", record)
         pairs = PairSums(x, weights, GAUSSIAN_REACH * 2 if kernel.name == "gaussian" else reach(kernel))
         unit = np.array([pairs.scale])
         factor = kernel.efficiency_factor(1)
         start = n ** (-1 / 5) * factor
         ties = _ties_of_one_feature(pairs, kernel, start)
-        h = _search(pairs, kernel, 1, n, ties, start * LARGEST, max(start * 2.0**-OCTAVES, ties.smallest))
+        smallest = max(start * 2.0**-OCTAVES, ties.smallest)
+        h = _search(pairs, kernel, 1, n, ties, start * LARGEST, smallest, record, pairs.scale)
     else:
-        unit = scott(data, weights, kernel)
-        data_left, weights_left = _thinned(data, weights)
-        radial = RadialPairs(data_left / unit, weights_left)
-        n_left = effective_size(len(data_left), weights_left)
-        ties = Ties(radial.equal, SMALLEST_RADIAL)
-        larger = (n / n_left) ** (1 / (data.shape[1] + 4))
-        h = _search(radial, kernel, data.shape[1], n_left, ties, LARGEST * larger, SMALLEST_RADIAL)
-        h = None if h is None else h / larger
+        unit = scott(data, weights, kernel, record)
+        h = lscv_multiple(data / unit, weights, kernel, record, _mean_scale(unit))
     if h is None:
-        return fall_back(data, weights, kernel, "the criterion of 'lscv' has no local minimum")
+        return fall_back(data, weights, kernel, "the criterion of 'lscv' has no local minimum", record)
     return unit * h
+
+
+def lscv_multiple(
+    z: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record, scale: float = 1.0
+) -> float | None:
+    """The one bandwidth of data with d > 1 features in units of Scott's; None without a local minimum.
+
+    `scale` is the unit that the record is kept in.
+    """
+    n, d = effective_size(len(z), weights), z.shape[1]
+    rows, row_weights = thinned(z, weights, MOST_ROWS)
+    pairs = RadialPairs(rows, row_weights)
+    n_left = effective_size(len(rows), row_weights)
+    larger = (n / n_left) ** (1 / (d + 4))
+    ties = Ties(pairs.equal, SMALLEST_RADIAL)
+    h = _search(pairs, kernel, d, n_left, ties, LARGEST * larger, SMALLEST_RADIAL, record, scale / larger)
+    return None if h is None else h / larger
+
+
+def _mean_scale(unit: np.ndarray) -> float:
+    """Geometric mean."""
+    return math.exp(float(np.log(unit).mean()))
 
 
 def criterion(
@@ -106,12 +124,25 @@ def criterion(
 
 
 def _search(
-    pairs: Pairs, kernel: SmoothingKernel, d: int, n: float, ties: Ties, largest: float, smallest: float
+    pairs: Pairs,
+    kernel: SmoothingKernel,
+    d: int,
+    n: float,
+    ties: Ties,
+    largest: float,
+    smallest: float,
+    record: Record,
+    scale: float,
 ) -> float | None:
-    """The bandwidth preferred among all local minima; None where there is none."""
+    """The bandwidth preferred among all local minima; None where there is none. `scale`: the record's unit."""
     if ties.left_out >= 1 - 1e-12:
         return None
     from scipy.optimize import minimize_scalar
+
+    def value_at(h: float, level: int | None = None) -> tuple[float, float]:
+        value, others = criterion(pairs, kernel, d, h, ties.left_out, level)
+        record.add(h * scale, value * math.exp(min(-d * math.log(scale), 700.0)))
+        return value, others
 
     own = math.exp(-kernel.log_normaliser(d))
     error = math.sqrt(2 * _difference_roughness(kernel, d)) / n
@@ -122,7 +153,7 @@ def _search(
         if h_k < smallest:
             break
         try:
-            value, others = criterion(pairs, kernel, d, float(h_k), ties.left_out)
+            value, others = value_at(float(h_k))
         except TooFineError:
             break
         values.append(value)
@@ -130,7 +161,7 @@ def _search(
             middle = float(h[k - 1])
             level = pairs.level(middle)
             found = minimize_scalar(
-                lambda log_h, level=level: criterion(pairs, kernel, d, math.exp(log_h), ties.left_out, level)[0],
+                lambda log_h, level=level: value_at(math.exp(log_h), level)[0],
                 bounds=(math.log(h_k), math.log(h[k - 2])),
                 method="bounded",
                 options={"xatol": 1e-6},
@@ -156,21 +187,30 @@ def _difference_roughness(kernel: SmoothingKernel, d: int) -> float:
 
 def _ties_of_one_feature(pairs: PairSums, kernel: SmoothingKernel, h: float) -> Ties:
     """Pairs of equal values that rounding does not explain, and the unit of rounding."""
-    own = pairs.own
+    tied, explained, unit = explained_ties(pairs, kernel, h)
+    return Ties(pairs.own + tied - explained, unit * kernel.efficiency_factor(1))
+
+
+def explained_ties(pairs: PairSums, kernel: SmoothingKernel, h: float) -> tuple[float, float, float]:
+    """Weight of the pairs of different rows of equal value, as much of it as rounding explains, and the unit.
+
+    The unit is the gap between neighbouring distinct values that 95 % of the weight exceeds, zero without ties. Data
+    rounded to it have ties of weight u R(f), with R(f) estimated at bandwidth h.
+    """
     values, mass = distinct(pairs.z, pairs.weights)
-    tied = float(mass @ mass) / pairs.total_weight**2 - own
+    tied = float(mass @ mass) / pairs.total_weight**2 - pairs.own
     if tied <= 4 * np.finfo(float).eps:
-        return Ties(own, 0.0)
+        return 0.0, 0.0, 0.0
     unit = quantile(np.diff(values), None if len(values) < 3 else mass[1:] + mass[:-1], 0.05)
-    _, others = criterion(pairs, kernel, 1, h, own)
-    explained = min(tied, TIES_KEPT * unit * max(others, 0.0))
-    return Ties(own + tied - explained, unit * kernel.efficiency_factor(1))
+    _, others = criterion(pairs, kernel, 1, h, pairs.own)
+    return tied, min(tied, TIES_KEPT * unit * max(others, 0.0)), unit
 
 
-def _thinned(data: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    if len(data) <= MOST_ROWS:
+def thinned(data: np.ndarray, weights: np.ndarray | None, most: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """At most so many rows by chance, always the same."""
+    if len(data) <= most:
         return data, weights
-    chosen = np.sort(np.random.default_rng(0).choice(len(data), MOST_ROWS, replace=False))
+    chosen = np.sort(np.random.default_rng(0).choice(len(data), most, replace=False))
     return data[chosen], None if weights is None else weights[chosen]
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import NORMAL_IQR, effective_size, fall_back, interquartile_ranges, is_spread, one_column
 from fastdens.smoothing_kernels import SmoothingKernel
 
@@ -14,7 +15,54 @@ from fastdens.smoothing_kernels import SmoothingKernel
 PER_OCTAVE, OCTAVES = 4, 40
 
 
-def sheather_jones(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
+class Pilots:
+    """Pair sums of one feature and the two pilot estimates that both rules start from."""
+
+    def __init__(self, data: np.ndarray, weights: np.ndarray | None) -> None:
+        x = data[:, 0]
+        self.n = n = effective_size(len(x), weights)
+        self.pairs = PairSums(x, weights, GAUSSIAN_REACH)
+        robust = float(interquartile_ranges(data, weights)[0]) / NORMAL_IQR / self.pairs.scale
+        s = min(1.0, robust) if robust > 0 else 1.0
+        # Pilot sums take n (n - 1) for the number of pairs, with the rows paired with themselves among them.
+        self.share = n / (n - 1)
+        self.psi_4 = self.psi(1.24 * s * n ** (-1 / 7), 4)
+        self.psi_6 = self.psi(1.23 * s * n ** (-1 / 9), 6)
+
+    def psi(self, g: float, derivative: int) -> float:
+        """Estimate of the integral of f times its `derivative`-th derivative, in units of the spread."""
+        return self.share * self.pairs.gaussian(g, derivative)
+
+    def bandwidth(self, psi_4: float) -> float:
+        """The asymptotically best Gaussian bandwidth where the integral is psi_4, in units of the spread."""
+        return (2 * math.sqrt(math.pi) * self.n * psi_4) ** -0.2
+
+
+def direct_plug_in(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record) -> np.ndarray:
+    r"""The direct plug-in bandwidth of one feature, in two stages (Sheather and Jones 1991, section 2).
+
+    .. math:: h = \left[ R(K) / (n \hat\psi_4(g)) \right]^{1/5}, \quad
+              g = \left[ 6 / (\sqrt{2 \pi} \, n \, (-\hat\psi_6(b))) \right]^{1/7}
+
+    with psi_r and b as in `sheather_jones`.
+    """
+    x = data[:, 0]
+    if not is_spread(x, weights):
+        return fall_back(data, weights, kernel, "'plug-in' needs two different values", record)
+    pilots = Pilots(data, weights)
+    if not pilots.psi_6 < 0:
+        return fall_back(data, weights, kernel, "the pilot estimate of 'plug-in' has the wrong sign", record)
+    g = (6 / math.sqrt(2 * math.pi) / (pilots.n * -pilots.psi_6)) ** (1 / 7)
+    try:
+        psi_4 = pilots.psi(g, 4)
+    except TooFineError:
+        psi_4 = 0.0
+    if not psi_4 > 0:
+        return fall_back(data, weights, kernel, "the data are too coarse for 'plug-in'", record)
+    return np.array([pilots.pairs.scale * pilots.bandwidth(psi_4) * kernel.efficiency_factor(1)])
+
+
+def sheather_jones(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record) -> np.ndarray:
     r"""The bandwidth h that solves the equation of Sheather and Jones (1991), equation (12).
 
     .. math:: h = \left[ R(K) / (n \hat\psi_4(\alpha_2(h))) \right]^{1/5}, \quad
@@ -25,28 +73,27 @@ def sheather_jones(data: np.ndarray, weights: np.ndarray | None, kernel: Smoothi
     IQR / 1.349. As the authors do, the rows paired with themselves are counted. Of several roots the largest is taken.
     """
     x = one_column(data, "sheather-jones")
-    n = effective_size(len(x), weights)
     if not is_spread(x, weights):
-        return fall_back(data, weights, kernel, "'sheather-jones' needs two different values")
-    pairs = PairSums(x, weights, GAUSSIAN_REACH)
-    robust = float(interquartile_ranges(data, weights)[0]) / NORMAL_IQR / pairs.scale
-    s = min(1.0, robust) if robust > 0 else 1.0
-    share = n / (n - 1)
-    psi_4 = share * pairs.gaussian(1.24 * s * n ** (-1 / 7), 4)
-    psi_6 = share * pairs.gaussian(1.23 * s * n ** (-1 / 9), 6)
-    if not (psi_4 > 0 > psi_6):
-        return fall_back(data, weights, kernel, "the pilot estimates of 'sheather-jones' have the wrong sign")
-    factor = 1.357 * (psi_4 / -psi_6) ** (1 / 7)
-    constant = 1 / (2 * math.sqrt(math.pi) * n)
+        return fall_back(data, weights, kernel, "'sheather-jones' needs two different values", record)
+    pilots = Pilots(data, weights)
+    if not (pilots.psi_4 > 0 > pilots.psi_6):
+        reason = "the pilot estimates of 'sheather-jones' have the wrong sign"
+        return fall_back(data, weights, kernel, reason, record)
+    factor = 1.357 * (pilots.psi_4 / -pilots.psi_6) ** (1 / 7)
+    scale = pilots.pairs.scale * kernel.efficiency_factor(1)
 
     def excess(log_h: float) -> float:
         """ln of the left side over the right side of the equation; infinite where the pilot is not positive."""
-        pilot = share * pairs.gaussian(factor * math.exp(log_h * 5 / 7), 4)
-        return log_h - 0.2 * math.log(constant / pilot) if pilot > 0 else -math.inf
+        psi_4 = pilots.psi(factor * math.exp(log_h * 5 / 7), 4)
+        if not psi_4 > 0:
+            return -math.inf
+        value = log_h - math.log(pilots.bandwidth(psi_4))
+        record.add(math.exp(log_h) * scale, value)
+        return value
 
     from scipy.optimize import brentq
 
-    upper = math.log(2 * 1.144 * n ** (-1 / 5))
+    upper = math.log(2 * 1.144 * pilots.n ** (-1 / 5))
     step = math.log(2) / PER_OCTAVE
     above = excess(upper)
     try:
@@ -54,8 +101,9 @@ def sheather_jones(data: np.ndarray, weights: np.ndarray | None, kernel: Smoothi
             below = excess(upper - k * step)
             if -math.inf < below < 0 <= above:
                 root = brentq(excess, upper - k * step, upper - (k - 1) * step, xtol=1e-7)
-                return np.array([pairs.scale * math.exp(root) * kernel.efficiency_factor(1)])
+                return np.array([math.exp(root) * scale])
             above = below
     except TooFineError:
-        return fall_back(data, weights, kernel, "the equation of 'sheather-jones' has no root that its grid resolves")
-    return fall_back(data, weights, kernel, "the equation of 'sheather-jones' has no root")
+        reason = "the equation of 'sheather-jones' has no root that its grid resolves"
+        return fall_back(data, weights, kernel, reason, record)
+    return fall_back(data, weights, kernel, "the equation of 'sheather-jones' has no root", record)

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from fastdens.bandwidths.result import Record
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # IQR of the standard normal distribution.
@@ -43,7 +44,7 @@ def interquartile_ranges(data: np.ndarray, weights: np.ndarray | None) -> np.nda
     return np.array([quantile(x, weights, 0.75) - quantile(x, weights, 0.25) for x in data.T])
 
 
-def positive_spreads(data: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+def positive_spreads(data: np.ndarray, spreads: np.ndarray, record: Record | None = None) -> np.ndarray:
     """`spreads`, with a guess and a warning for features that do not vary."""
     size = np.abs(data).max(axis=0)
     # What rounding alone makes of a constant feature does not count as spread.
@@ -52,31 +53,49 @@ def positive_spreads(data: np.ndarray, spreads: np.ndarray) -> np.ndarray:
         return spreads
     others = spreads[~constant]
     guess = others.min() if others.size else 1.0
-    warnings.warn(
+    message = (
         f"feature(s) {np.flatnonzero(constant).tolist()} of X do not vary: their spread is taken as "
-        f"{'the smallest of the others' if others.size else 'a hundredth of their size'} for the bandwidth",
-        stacklevel=2,
+        f"{'the smallest of the others' if others.size else 'a hundredth of their size'} for the bandwidth"
     )
+    warn(message, record)
     spreads = spreads.copy()
     spreads[constant] = guess if others.size else np.where(size > 0, size / 100, 1.0)[constant]
     return spreads
 
 
-def scott(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
-    """sigma_a n^(-1/(d+4)) per feature (Scott 1992, 6.42)."""
-    n, d = effective_size(len(data), weights), data.shape[1]
-    spreads = positive_spreads(data, standard_deviations(data, weights))
-    return spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
-
-
-def silverman(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> np.ndarray:
-    """Robust spread times 0.9 n^(-1/5), or (4 / (d + 2))^(1/(d+4)) n^(-1/(d+4)) for d > 1 (Silverman 1986)."""
-    n, d = effective_size(len(data), weights), data.shape[1]
+def robust_spreads(data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """The smaller of the standard deviation and IQR / 1.349, per feature."""
     deviations = standard_deviations(data, weights)
     robust = interquartile_ranges(data, weights) / NORMAL_IQR
-    spreads = positive_spreads(data, np.where(robust > 0, np.minimum(deviations, robust), deviations))
-    factor = 0.9 if d == 1 else (4 / (d + 2)) ** (1 / (d + 4))
-    return factor * spreads * n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
+    return np.where(robust > 0, np.minimum(deviations, robust), deviations)
+
+
+def scott(
+    data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record | None = None
+) -> np.ndarray:
+    """sigma_a n^(-1/(d+4)) per feature (Scott 1992, 6.42)."""
+    spreads = positive_spreads(data, standard_deviations(data, weights), record)
+    return spreads * scott_factor(data, weights, kernel)
+
+
+def silverman(
+    data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record | None = None
+) -> np.ndarray:
+    """Robust spread times 0.9 n^(-1/5), or (4 / (d + 2))^(1/(d+4)) n^(-1/(d+4)) for d > 1 (Silverman 1986)."""
+    spreads = positive_spreads(data, robust_spreads(data, weights), record)
+    return spreads * silverman_factor(data, weights, kernel)
+
+
+def scott_factor(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> float:
+    """Scott's bandwidths over the spreads."""
+    n, d = effective_size(len(data), weights), data.shape[1]
+    return n ** (-1 / (d + 4)) * kernel.efficiency_factor(d)
+
+
+def silverman_factor(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel) -> float:
+    """Silverman's bandwidths over the spreads."""
+    d = data.shape[1]
+    return (0.9 if d == 1 else (4 / (d + 2)) ** (1 / (d + 4))) * scott_factor(data, weights, kernel)
 
 
 def distinct(x: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +113,7 @@ def one_column(data: np.ndarray, rule: str) -> np.ndarray:
     if data.shape[1] != 1:
         raise ValueError(
             f"rule={rule!r} needs X with one feature, got {data.shape[1]}; "
-            "'scott', 'silverman', 'lscv' and 'likelihood' take any number of features"
+            "'scott', 'silverman', 'lscv', 'likelihood' and 'plug-in' take more"
         )
     return data[:, 0]
 
@@ -104,7 +123,18 @@ def is_spread(x: np.ndarray, weights: np.ndarray | None) -> bool:
     return bool(standard_deviations(x[:, None], weights)[0] > 4 * np.finfo(float).eps * np.abs(x).max())
 
 
-def fall_back(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, reason: str) -> np.ndarray:
+def warn(message: str, record: Record | None) -> None:
+    """A warning, once, that the record keeps too."""
+    if record is not None:
+        if message in record.fallbacks:
+            return
+        record.fallbacks.append(message)
+    warnings.warn(message, stacklevel=3)
+
+
+def fall_back(
+    data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, reason: str, record: Record
+) -> np.ndarray:
     """Silverman's bandwidth, with a warning that says why."""
-    warnings.warn(f"{reason}: Silverman's bandwidth is taken instead", stacklevel=2)
-    return silverman(data, weights, kernel)
+    warn(f"{reason}: Silverman's bandwidth is taken instead", record)
+    return silverman(data, weights, kernel, record)

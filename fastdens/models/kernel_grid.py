@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.grid_routes import grid_points, log_grid_sums
 from fastdens.engines.kernel_sums import KernelSum
+from fastdens.models.kernel_boundaries import Boundary
 from fastdens.smoothing_kernels import KERNELS
 
 # Grid points per axis where the caller does not say, by number of features.
@@ -32,6 +33,7 @@ class GridEvaluation:
     bandwidth_: float | np.ndarray
     points_: np.ndarray
     _weights: np.ndarray | None
+    _boundary: Boundary | None
     _log_total: float
     _log_volume: float
 
@@ -52,7 +54,8 @@ class GridEvaluation:
         ----------
         axes : array-like or list of array-like, default=None
             Coordinates along each feature, one array per feature (for one feature, the array itself will do): finite,
-            in any order and of any spacing. None: equally spaced coordinates that cover the data.
+            in any order and of any spacing. None: equally spaced coordinates that cover the
+            data, no further than the bounds, and one whole period of a periodic feature.
         n_points : int or list of int, default=None
             Grid points along each feature where `axes` is None: one number, or one per feature. None: 1024, 256 or 64
             for one, two or three features; more features need a number.
@@ -123,14 +126,22 @@ class GridEvaluation:
         with np.errstate(over="ignore"):
             low = self.points_.min(axis=0).astype(np.float64) - margin * widths
             high = self.points_.max(axis=0).astype(np.float64) + margin * widths
+        if self._boundary is not None:
+            low, high = self._within_bounds(self._boundary, low, high)
         if not (np.isfinite(low) & np.isfinite(high)).all():
             raise ValueError(f"margin={margin} bandwidths beyond the data is beyond the floating-point numbers")
         return [np.linspace(a, b, count) for a, b, count in zip(low, high, counts, strict=True)]
 
+    @staticmethod
+    def _within_bounds(boundary: Boundary, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The part of a range where the density can be, and one whole period where it repeats itself."""
+        periodic = np.array([kind == "periodic" for kind in boundary.kinds])
+        low = np.where(periodic, boundary.low, np.maximum(low, boundary.low))
+        return low, np.where(periodic, boundary.high, np.minimum(high, boundary.high))
+
     def _sums_are_plain(self) -> bool:
         """Whether the density is a kernel sum divided by its normaliser, without corrections."""
-        corrections = (getattr(self, "bounds", None), getattr(self, "period", None))
-        return self.metric == "euclidean" and all(correction is None for correction in corrections)
+        return self.metric == "euclidean" and self._boundary is None
 
     def _log_density_on_grid(self, axes: list[np.ndarray]) -> np.ndarray:
         shape = tuple(len(axis) for axis in axes)
