@@ -53,6 +53,7 @@ TOPICS = {
         "variable_sums",
         "sum_costs",
         "scalar_products",
+        "metrics",
         "sum_bounds",
         "sum_mending",
         "box_route",

@@ -207,7 +207,7 @@ class TestState:
             ValueError,
             "algorithm must be one of 'auto', 'direct', 'sorted', 'grid', 'kd_tree', 'ball_tree', got 'fft'",
         ),
-        ({"metric": "cosine"}, ValueError, "metric must be one of 'euclidean', got 'cosine'"),
+        ({"metric": "cosine"}, ValueError, "metric must be one of 'euclidean', 'l2', .*, got 'cosine'"),
         ({"metric_params": {"p": 3}}, ValueError, "metric_params must be None for metric='euclidean'"),
         ({"leaf_size": 0}, ValueError, "leaf_size must be an integer of at least 1, got 0"),
         ({"breadth_first": "yes"}, TypeError, "breadth_first must be True or False, got 'yes'"),

@@ -73,6 +73,59 @@ class Sums(Comparison):
         return lambda: np.exp(density.score_samples(Q) + log_scale)
 
 
+class HighDimensions(Comparison):
+    """Gaussian sums in many dimensions to full precision, with two threads; the peers have one."""
+
+    cases = ("d=10", "d=50", "d=10 float32")
+    implementations = ("fastdens", "reference", "scipy", "scikit-learn")
+
+    def prepare(self, case, implementation):
+        d = int(case.split()[0].removeprefix("d="))
+        dtype = np.float32 if case.endswith("float32") else np.float64
+        random = np.random.default_rng(8)
+        X = random.normal(size=(size(20_000, 120), d)).astype(dtype)
+        Q = random.normal(size=(size(1_000, 70), d)).astype(dtype)
+        h = 0.4 * d**0.5
+        self.tolerance, self.peers_tolerance = (1e-5, 1e-4) if dtype is np.float32 else (1e-12, 1e-6)
+        if implementation == "fastdens":
+            return lambda: fd.kernel_sum(X, Q, bandwidth=h, n_threads=2)
+        if implementation == "reference":
+            return lambda: reference.kernel_sum(X, Q, bandwidth=h)
+        if implementation == "scipy":
+            density = peers.module("scipy", "stats").gaussian_kde(X.T)
+            density.covariance, density.cho_cov = np.eye(d, dtype=dtype) * h**2, np.eye(d, dtype=dtype) * h
+            scale = len(X) * (2 * np.pi * h**2) ** (d / 2)
+            return lambda: density(Q.T) * scale
+        density = peers.module("scikit-learn", "neighbors").KernelDensity(bandwidth=h, rtol=0, atol=0).fit(X)
+        log_scale = np.log(len(X)) + log_peak("gaussian", d, h)
+        return lambda: np.exp(density.score_samples(Q) + log_scale)
+
+
+class Metrics(Comparison):
+    """Densities in other metrics, one thread; scikit-learn's up to its normaliser."""
+
+    cases = ("manhattan", "chebyshev", "haversine")
+    implementations = ("fastdens", "reference", "scikit-learn")
+    tolerance = 1e-11
+
+    def prepare(self, case, implementation):
+        random = np.random.default_rng(9)
+        X, Q = (
+            np.stack([np.arcsin(random.uniform(-1, 1, n)), random.uniform(-np.pi, np.pi, n)], axis=1)
+            for n in (size(4_000, 60), size(2_000, 30))
+        )
+        at_first = X[:1]
+        if implementation == "reference":
+            sums = lambda Q: np.exp(-(reference.distances(X, Q, case) ** 2) / (2 * 0.3**2)).sum(axis=1)  # noqa: E731
+            return lambda: sums(Q) / sums(at_first)
+        if implementation == "scikit-learn":
+            neighbors = peers.module("scikit-learn", "neighbors")
+            density = neighbors.KernelDensity(bandwidth=0.3, metric=case, algorithm="ball_tree", rtol=0, atol=0).fit(X)
+        else:
+            density = fd.KernelDensity(bandwidth=0.3, metric=case, n_threads=1).fit(X)
+        return lambda: np.exp(density.score_samples(Q) - density.score_samples(at_first))
+
+
 class LargeSums(Comparison):
     """Gaussian sums at many queries, to full precision or to a tolerance; one thread. Peers would take minutes."""
 

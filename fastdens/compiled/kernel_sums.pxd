@@ -13,6 +13,9 @@ cdef extern from "kernel_sums.h" nogil:
         void (*distances)(
             const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
         ) noexcept nogil
+        void (**by_metric)(
+            const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
+        ) noexcept nogil
         void (*group_distances)(
             const double *, Py_ssize_t, Py_ssize_t, const double *, const double *, double *
         ) noexcept nogil
@@ -25,6 +28,9 @@ cdef extern from "kernel_sums.h" nogil:
         double (*dot)(const double *, const double *, Py_ssize_t) noexcept nogil
     ctypedef struct fd_kernel_sum_steps_float:
         void (*distances)(
+            const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
+        ) noexcept nogil
+        void (**by_metric)(
             const float *, Py_ssize_t, Py_ssize_t, const float *, const float *, float *
         ) noexcept nogil
         void (*group_distances)(

@@ -10,6 +10,7 @@ def pack_points_float(X: np.ndarray, packed_out: np.ndarray) -> int: ...
 def direct_sums(
     points: np.ndarray,
     queries: np.ndarray,
+    metric: int,
     kernel: int,
     exponent: float,
     inverse: float,
@@ -27,6 +28,7 @@ def direct_sums(
 def direct_sums_float(
     points: np.ndarray,
     queries: np.ndarray,
+    metric: int,
     kernel: int,
     exponent: float,
     inverse: float,
@@ -42,6 +44,7 @@ def direct_sums_float(
 def direct_log2_sums(
     points: np.ndarray,
     queries: np.ndarray,
+    metric: int,
     exponent: float,
     of_distance: bool,
     scales: np.ndarray | None,

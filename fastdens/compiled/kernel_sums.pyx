@@ -87,6 +87,7 @@ def pack_points_float(const float[:, ::1] X, float[::1] packed_out):
 cdef void sums_in_blocks(
     const floating[::1] points,
     const floating[:, ::1] queries,
+    int metric,
     int kernel,
     const fd_bandwidth *bandwidth,
     const floating[::1] scales,
@@ -125,13 +126,15 @@ cdef void sums_in_blocks(
                 return
             j = first_query
             while j < last_query:
-                count = GROUP if d >= FEWEST_FEATURES and j + GROUP <= last_query else 1
+                count = GROUP if metric == 0 and d >= FEWEST_FEATURES and j + GROUP <= last_query else 1
                 form = kernel
                 if count == 1:
                     if floating is double:
-                        tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                        tiles.on_double.by_metric[metric](
+                            &points[start * d], length, d, &queries[j, 0], factors, strips
+                        )
                     else:
-                        tiles.on_float.distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                        tiles.on_float.by_metric[metric](&points[start * d], length, d, &queries[j, 0], factors, strips)
                 elif half_squares is not None and are_moderate(&half_squares_of_queries[j]):
                     form = FD_N_KERNELS
                     halves = &half_squares_of_queries[j]
@@ -204,6 +207,7 @@ cdef inline void add_strip(
 def direct_sums(
     const double[::1] points,
     const double[:, ::1] queries,
+    int metric,
     int kernel,
     double exponent,
     double inverse,
@@ -220,22 +224,25 @@ def direct_sums(
 ):
     """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
 
-    `own[j]` is the point that query j leaves out, or -1; `exponent`, `inverse` and `support` are the fields of
-    fd_bandwidth; `scales`, `half_squares`, `weights`, `values` and `own` may be None. Weights and values exclude each
-    other. Half squares, of points and queries, choose the form by scalar products for the Gaussian kernel.
+    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
+    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
+    `exponent`, `inverse` and `support` are the fields of fd_bandwidth; `scales`, `half_squares`, `weights`, `values`
+    and `own` may be None. Weights and values exclude each other. Half squares, of points and queries, choose the form
+    by scalar products for the Gaussian kernel.
     """
     cdef fd_bandwidth bandwidth
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
     with nogil:
         sums_in_blocks[double](
-            points, queries, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values, own,
-            points_per_block, sums_out, queue,
+            points, queries, metric, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values,
+            own, points_per_block, sums_out, queue,
         )  # fmt: skip
 
 
 def direct_sums_float(
     const float[::1] points,
     const float[:, ::1] queries,
+    int metric,
     int kernel,
     double exponent,
     double inverse,
@@ -253,7 +260,7 @@ def direct_sums_float(
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
     with nogil:
         sums_in_blocks[float](
-            points, queries, kernel, &bandwidth, scales, None, None, weights, values, own,
+            points, queries, metric, kernel, &bandwidth, scales, None, None, weights, values, own,
             points_per_block, sums_out, queue,
         )  # fmt: skip
 
@@ -261,6 +268,7 @@ def direct_sums_float(
 def direct_log2_sums(
     const double[::1] points,
     const double[:, ::1] queries,
+    int metric,
     double exponent,
     bint of_distance,
     const double[::1] scales,
@@ -296,7 +304,9 @@ def direct_log2_sums(
                     while start + step < n:
                         start += step
                         length = min(step, n - start)
-                        tiles.on_double.distances(&points[start * d], length, d, &queries[j, 0], factors, strip)
+                        tiles.on_double.by_metric[metric](
+                            &points[start * d], length, d, &queries[j, 0], factors, strip
+                        )
                         if own is not None:
                             skip = own[j] - start
                             if 0 <= skip < length:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
+from fastdens.engines import metrics
 from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
 from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -46,6 +47,8 @@ class DirectSum:
         Not negative, finite.
     values : ndarray of shape (n_points, n_values), optional
         Any finite numbers; multiplied by the weights.
+    metric : str, default="euclidean"
+        As `check_metric` returns it.
     """
 
     def __init__(
@@ -55,7 +58,11 @@ class DirectSum:
         bandwidth: float | np.ndarray,
         weights: np.ndarray | None = None,
         values: np.ndarray | None = None,
+        metric: str = "euclidean",
     ) -> None:
+        self.metric = metric
+        if metric == "haversine":
+            X = metrics.of_sphere(X)
         n, d = X.shape
         self.kernel, self.n_points, self.n_features = kernel, n, d
         self.whitening: tuple[np.ndarray, np.ndarray] | None = None
@@ -83,7 +90,7 @@ class DirectSum:
             self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
                 weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
             )
-        self.takes_plain_queries = self.whitening is None and self.factor is None
+        self.takes_plain_queries = self.whitening is None and self.factor is None and metric != "haversine"
         self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
         self.points = self._pack(X)
         if self.is_float and self.scales is not None:
@@ -103,7 +110,13 @@ class DirectSum:
             self.weights = self._pad(weights)
         # The same points for many queries at once: made when such come, False where they would lose digits.
         self._products: ScalarProducts | bool | None = None
-        if self.is_float or kernel.name != "gaussian" or d < FEWEST_FEATURES or self.factor is not None:
+        if (
+            self.is_float
+            or kernel.name != "gaussian"
+            or metric != "euclidean"
+            or d < FEWEST_FEATURES
+            or self.factor is not None
+        ):
             self._products = False
         self._X, self._bandwidth = X, bandwidth
         self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
@@ -119,6 +132,8 @@ class DirectSum:
 
     def _transform(self, rows: np.ndarray) -> np.ndarray:
         """Points or queries in the coordinates of the packed points."""
+        if self.metric == "haversine":
+            return rows if rows.shape[1] == 3 else metrics.of_sphere(rows)
         if self.whitening is not None:
             centre, to_white = self.whitening
             return (rows - centre) @ to_white
@@ -189,8 +204,8 @@ class DirectSum:
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
         arguments = (
-            points, queries, self.kernel.code, exponent, self.inverse, self.support, scales, *half_squares,
-            self.weights, self.values, own, per_run, sums,
+            points, queries, metrics.CODES[self.metric], self.kernel.code, exponent, self.inverse, self.support, scales,
+            *half_squares, self.weights, self.values, own, per_run, sums,
         )  # fmt: skip
         run_blocks(
             compiled.direct_sums_float if self.is_float else compiled.direct_sums,
@@ -230,7 +245,7 @@ class DirectSum:
 
         def work(queue: Any) -> None:
             compiled.direct_log2_sums(
-                points, queries, self.exponent, self.kernel.exponent_of_distance,
+                points, queries, metrics.CODES[self.metric], self.exponent, self.kernel.exponent_of_distance,
                 scales, log2_weights, own, largest, sums, queue,
             )  # fmt: skip
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
+from fastdens.engines.metrics import log_bandwidth_volume as log_bandwidth_volume
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
     FULL_PRECISION,
@@ -59,15 +60,6 @@ def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") ->
     return array
 
 
-def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> float:
-    """ln of the volume by which the bandwidth stretches the unit cube: h^d, prod h_a or sqrt(det H)."""
-    if isinstance(bandwidth, float):
-        return n_features * math.log(bandwidth)
-    if bandwidth.ndim == 1:
-        return float(np.log(bandwidth).sum())
-    return float(np.linalg.slogdet(bandwidth)[1]) / 2
-
-
 class KernelSum:
     """Points, bandwidth and weights prepared for sums of K over them, by any route.
 
@@ -82,6 +74,8 @@ class KernelSum:
         Not negative, finite.
     values : ndarray of shape (n_points, n_values), optional
         Any finite numbers; multiplied by the weights.
+    metric : str, default="euclidean"
+        As `check_metric` returns it; every metric but the Euclidean is summed directly.
     """
 
     def __init__(
@@ -91,21 +85,22 @@ class KernelSum:
         bandwidth: float | np.ndarray,
         weights: np.ndarray | None = None,
         values: np.ndarray | None = None,
+        metric: str = "euclidean",
     ) -> None:
-        self.kernel, self.bandwidth = kernel, bandwidth
+        self.kernel, self.bandwidth, self.metric = kernel, bandwidth, metric
         self.n_points, self.n_features = X.shape
         self.X, self.weights, self.values = X, weights, values
         self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
         self._sorted: SortedSum | None = None
         # Which sums of a compact kernel may have lost digits, and what to do about them.
-        self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64
+        self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64 and metric == "euclidean"
 
     @property
     def direct(self) -> DirectSum:
         """The points packed for direct sums; two threads that ask at once make the same thing twice."""
         if self._direct is None:
-            self._direct = DirectSum(self.X, self.kernel, self.bandwidth, self.weights, self.values)
+            self._direct = DirectSum(self.X, self.kernel, self.bandwidth, self.weights, self.values, self.metric)
         return self._direct
 
     def evaluate(
@@ -159,6 +154,10 @@ class KernelSum:
             self.X, Q, self.kernel, self.bandwidth, max(rtol, self.finest), self.weights,
             self.values is not None, leaves_out, self._sorted is not None,
         )  # fmt: skip
+        if self.metric != "euclidean":
+            if algorithm not in ("auto", "direct"):
+                raise ValueError(f"algorithm={algorithm!r} needs metric='euclidean', got metric={self.metric!r}")
+            algorithm = "direct"
         return make_plan(problem, algorithm)
 
     def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
-from fastdens.engines.kernel_sums import KernelSum, check_bandwidth, log_bandwidth_volume
+from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
+from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.engines.variable_sums import VariableSum
 from fastdens.models.contract import Density
 from fastdens.models.neighbor_radii import radii_at, search_among

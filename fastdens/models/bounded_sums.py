@@ -140,8 +140,9 @@ def prepared_sums(
     bandwidth: float | np.ndarray,
     weights: np.ndarray | None,
     boundary: Boundary | None,
+    metric: str = "euclidean",
 ) -> KernelSum | BoundedSum:
     """Sums over the points, and over their images where there is a boundary."""
     if boundary is None:
-        return KernelSum(X, kernel, bandwidth, weights)
+        return KernelSum(X, kernel, bandwidth, weights, metric=metric)
     return BoundedSum(X, kernel, bandwidth, weights, boundary)

@@ -143,6 +143,9 @@ class CumulativeKernelDensity:
 
         def _new_data(self, X: Any) -> np.ndarray: ...
         def _check_fitted(self) -> None: ...
+
+        metric: str
+
         def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any: ...
 
     def cdf(self, X: Any) -> np.ndarray:
@@ -259,6 +262,8 @@ class CumulativeKernelDensity:
         0.466065
         """
         self._check_fitted()
+        if getattr(self, "metric_", "euclidean") != "euclidean":
+            raise ValueError(f"box_probability needs metric='euclidean', got metric={self.metric!r}")
         low, high, single = _check_boxes(lower, upper, self.n_features_in_)
         probability = self._box_probabilities(low, high)
         return float(probability[0]) if single else probability

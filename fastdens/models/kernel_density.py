@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
+from fastdens.engines import metrics
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.kernel_sums import check_bandwidth, log_bandwidth_volume
+from fastdens.engines.kernel_sums import check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.bounded_sums import prepared_sums
 from fastdens.models.contract import Density
@@ -50,8 +51,14 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
         `kernel_sum` for the formulas. Kernels are radial.
-    metric : {"euclidean"}, default="euclidean"
-        Distance between points.
+    metric : str, default="euclidean"
+        Distance between points: "euclidean" ("l2"), "manhattan" ("l1", "cityblock"), "chebyshev" ("infinity") or
+        "haversine"; every density integrates to one. For "haversine" the features are latitude and longitude in
+        radians, the bandwidth is an angle in radians, the distance is that along the great circle, over the poles and
+        across the date line, and the density is per area of the unit sphere (per steradian); scikit-learn divides by
+        the plane's normaliser instead, and calls something else a density. Manhattan and Chebyshev take a number or
+        one per feature as bandwidth, haversine a number; the rules by name are for the Euclidean metric. All but the
+        Euclidean are summed directly; with one feature the norms are the same.
     atol, rtol : float, default=0
         Largest error allowed in the density at any point, absolute and relative:
         ``|error| <= atol + rtol * density``, guaranteed. Both zero: full working precision, 1e-12 relative.
@@ -60,7 +67,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     leaf_size : int, default=40
         Accepted for scikit-learn's sake, as `breadth_first`.
     metric_params : dict, default=None
-        Parameters of the metric: none for the Euclidean one.
+        Parameters of the metric: none of these has any.
     bounds : None, pair or list of pairs, default=None
         Where the data can lie, (low, high) per feature, or None for a feature without bounds; for one feature a pair
         will do. None or an infinity leaves a side open. The density is zero beyond, and integrates to one.
@@ -81,6 +88,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     ----------
     bandwidth_ : float or ndarray
         The bandwidth in use.
+    metric_ : str
+        The metric in use, by its first name; "euclidean" where one feature makes the norms the same.
     points_ : ndarray of shape (n_points, n_features)
         The rows that carry weight.
     weights_ : ndarray of shape (n_points,)
@@ -140,14 +149,14 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     def _check_params(self) -> None:
         validation.check_option(self.algorithm, "algorithm", ALGORITHMS)
         validation.check_option(self.kernel, "kernel", KERNELS)
-        validation.check_option(self.metric, "metric", ("euclidean",))
+        validation.check_option(self.metric, "metric", metrics.ALIASES)
         validation.check_number(self.atol, "atol", at_least=0)
         validation.check_number(self.rtol, "rtol", at_least=0)
         if not isinstance(self.breadth_first, bool | np.bool_):
             raise TypeError(f"breadth_first must be True or False, got {self.breadth_first!r}")
         validation.check_integer(self.leaf_size, "leaf_size", 1)
         if self.metric_params:
-            raise ValueError(f"metric_params must be None for metric='euclidean', got {self.metric_params!r}")
+            raise ValueError(f"metric_params must be None for metric={self.metric!r}, got {self.metric_params!r}")
         if self.n_threads is not None:
             check_n_threads(self.n_threads)
 
@@ -173,21 +182,27 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         data, weights, names = self._fit_data(X, sample_weight)
         boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
         if boundary is not None:
-            if self.metric != "euclidean":
+            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
                 raise ValueError(f"bounds and period need metric='euclidean', got metric={self.metric!r}")
             boundary.check(data)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
             smoothed = data if boundary is None else boundary.working(data)
+            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+                raise ValueError(
+                    f"bandwidth={self.bandwidth!r} needs metric='euclidean', got metric={self.metric!r}: give a number"
+                )
             bandwidth = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
         else:
             bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
+        metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
+        metrics.check_data(data, metric)
         points = data.copy()  # the caller may change theirs
-        prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary)
+        prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary, metric)
         self.points_ = points
         self._boundary = boundary
         self.bandwidth_ = bandwidth
-        self.kernel_ = self.kernel
+        self.kernel_, self.metric_ = self.kernel, metric
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
         self.n_parameters_ = data.size + np.size(bandwidth)
         self._weights = weights
@@ -199,10 +214,12 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         d = prepared.n_features
         self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
-        self._log_volume = prepared.kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
+        self._log_volume = metrics.log_normaliser(prepared.kernel, self.metric_, d, self.bandwidth_)
 
     def _prepared(self, points: np.ndarray) -> Any:
-        return prepared_sums(points, KERNELS[self.kernel_], self.bandwidth_, self._weights, self._boundary)
+        return prepared_sums(
+            points, KERNELS[self.kernel_], self.bandwidth_, self._weights, self._boundary, self.metric_
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -236,6 +253,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         return self._log_density(self._new_data(X), return_bounds)
 
     def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any:
+        metrics.check_data(data, self.metric_)
         sums = self._sums
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
         if data.dtype != self.points_.dtype:
@@ -249,6 +267,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             "n_threads": self.n_threads,
         }
         if return_bounds:
+            if self.metric_ != "euclidean":
+                raise ValueError(f"return_bounds=True needs metric='euclidean', got metric={self.metric!r}")
             if self._boundary is not None:
                 raise ValueError(
                     "return_bounds=True needs bounds=None and period=None, "
@@ -335,5 +355,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         points = self.points_ if self._boundary is None else self._sums.working
-        draws = kernel_draws(rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads)
+        draws = kernel_draws(
+            rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads, self.metric_
+        )
         return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)

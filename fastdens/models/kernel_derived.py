@@ -46,7 +46,7 @@ class KernelDerived:
 
     def _check_plain(self, method: str) -> None:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
-        if self.metric != "euclidean":
+        if getattr(self, "metric_", "euclidean") != "euclidean":  # by its own name, and as one feature makes it
             raise ValueError(f"{method} needs metric='euclidean', got metric={self.metric!r}")
         if self._boundary is not None:
             raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastdens.engines import metrics
 from fastdens.random_blocks import Categories, draw_in_blocks
 from fastdens.smoothing_kernels import SmoothingKernel
 
@@ -19,6 +20,7 @@ def kernel_draws(
     kernel: SmoothingKernel,
     bandwidth: float | np.ndarray,
     n_threads: int | None,
+    metric: str = "euclidean",
 ) -> np.ndarray:
     """A point at random by weight plus noise with the kernel's law, `n_samples` times, in the points' precision."""
     n, d = points.shape
@@ -35,6 +37,9 @@ def kernel_draws(
             if categories is None
             else categories.draw(stream, end - first)
         )
+        if metric != "euclidean":
+            draws[first:end] = metrics.draw(stream, points.take(rows, axis=0), kernel, metric, bandwidth)
+            return
         if factor is None and kernel.name == "gaussian":
             # In place, without another array.
             part = draws[first:end]

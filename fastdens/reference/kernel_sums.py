@@ -26,6 +26,18 @@ def distances_in_bandwidths(X, Q, bandwidth):
     return np.sqrt(((difference / bandwidth) ** 2).sum(axis=2))
 
 
+def distances(X, Q, metric):
+    """Distance of every query from every point, (n_queries, n_samples): "manhattan", "chebyshev" or "haversine"."""
+    difference = Q[:, None, :] - X[None, :, :]
+    if metric == "manhattan":
+        return np.abs(difference).sum(axis=2)
+    if metric == "chebyshev":
+        return np.abs(difference).max(axis=2)
+    half_sines = np.sin(difference / 2) ** 2
+    cosines = np.cos(Q[:, None, 0]) * np.cos(X[None, :, 0])
+    return 2 * np.arcsin(np.sqrt(np.minimum(half_sines[..., 0] + cosines * half_sines[..., 1], 1.0)))
+
+
 def kernel_sum(
     X,
     Q=None,

@@ -8,7 +8,10 @@
     { FD_KERNEL_SUM_STEPS_OF(set, double), FD_KERNEL_SUM_STEPS_OF(set, float), fd_log2_terms_##set, fd_sum_exp2_##set }
 #define FD_KERNEL_SUM_STEPS_OF(set, real)                                                                   \
     {                                                                                                       \
-        fd_distances_##real##_##set, fd_group_distances_##real##_##set, fd_group_exponents_##real##_##set,  \
+        fd_distances_##real##_##set,                                                                        \
+            {fd_distances_##real##_##set, fd_manhattan_##real##_##set, fd_chebyshev_##real##_##set,         \
+             fd_haversine_##real##_##set},                                                                  \
+            fd_group_distances_##real##_##set, fd_group_exponents_##real##_##set,                           \
             {FD_EACH_STRIP(FD_ROW_SUM, real, set)}, {FD_EACH_STRIP(FD_ROW_WEIGHTED_SUM, real, set)},        \
             {FD_EACH_STRIP(FD_ROW_VALUES, real, set)}, fd_dot_##real##_##set                                \
     }

@@ -12,7 +12,7 @@
 
 #include "instruction_sets.h"
 
-enum { FD_N_KERNELS = 8, FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4 };
+enum { FD_N_KERNELS = 8, FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4, FD_N_METRICS = 4 };
 
 /* The order of the kernels in the tables; fastdens/smoothing_kernels.py gives each name its number here. */
 #define FD_EACH_KERNEL(row, ...)                                                                       \
@@ -34,6 +34,10 @@ typedef struct {
     /* points[a * n + i] is feature a of point i; scales (one factor per feature) may be NULL */                       \
     void (*distances)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *query, const real *scales,    \
                       real *strip_out);                                                                                \
+    /* by metric: `distances` itself, Manhattan, Chebyshev, and great circles, whose points and query are latitude,      \
+       longitude within [-pi, pi] and cosine of the latitude; squared, scales as above or NULL */                      \
+    void (*by_metric[FD_N_METRICS])(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *query,          \
+                                    const real *scales, real *strip_out);                                              \
     /* the same for FD_SHARING queries, into as many strips of n */                                                      \
     void (*group_distances)(const real *points, ptrdiff_t n, ptrdiff_t n_features, const real *queries,                \
                             const real *scales, real *strips_out);                                                     \
