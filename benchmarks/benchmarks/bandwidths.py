@@ -9,7 +9,7 @@ import fastdens as fd
 from . import peers
 from .common import size
 
-RULES = ("scott", "silverman", "likelihood", "lscv", "isj", "sheather-jones")
+RULES = ("scott", "silverman", "likelihood", "lscv", "isj", "sheather-jones", "plug-in")
 PEERS = ["KDEpy isj", "fastdens isj", "statsmodels cv_ls", "fastdens lscv", "statsmodels cv_ml", "fastdens likelihood"]
 
 
@@ -35,6 +35,20 @@ class Rules:
         return float(fd.bandwidth(self.x, rule) / ((4 / 3) ** 0.2 * rows**-0.2))
 
     track_ratio_to_optimum.unit = "bandwidth / optimum"
+
+
+class Forms:
+    """Seconds of the rules that look for several numbers, two features."""
+
+    params = [["lscv", "plug-in"], ["scalar", "axes", "matrix"]]  # noqa: RUF012
+    param_names = ["rule", "form"]  # noqa: RUF012
+    timeout = 120
+
+    def setup(self, rule, form):
+        self.X = np.random.default_rng(0).normal(size=(size(10**5, 200), 2))
+
+    def time_bandwidth(self, rule, form):
+        fd.bandwidth(self.X, rule, form=form)
 
 
 class Peers:
