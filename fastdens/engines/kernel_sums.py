@@ -93,7 +93,7 @@ class KernelSum:
         self.X, self.weights, self.values = X, weights, values
         self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
-        self._sorted: SortedSum | None = None
+        self.sorted_points: SortedSum | None = None
         self._tree: TreeSum | None = None
         # Which sums of a compact kernel may have lost digits, and what to do about them.
         self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64 and metric == "euclidean"
@@ -156,7 +156,7 @@ class KernelSum:
         """The route that `evaluate` takes."""
         problem = SumProblem(
             self.X, Q, self.kernel, self.bandwidth, max(rtol, self.finest), self.weights,
-            self.values is not None, leaves_out, self._sorted is not None,
+            self.values is not None, leaves_out, self.sorted_points is not None,
         )  # fmt: skip
         if self.metric != "euclidean":
             if algorithm not in ("auto", "direct"):
@@ -167,11 +167,11 @@ class KernelSum:
     def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         from fastdens.engines.sorted_sums import SortedSum
 
-        prepared = self._sorted
+        prepared = self.sorted_points
         if prepared is None:
             widths = np.asarray(self.bandwidth)
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
-            prepared = self._sorted = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
+            prepared = self.sorted_points = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
 
     def _by_tree(
