@@ -271,7 +271,7 @@ def kernel_sum(
     >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
     True
     """
-    X, Q, bandwidth, weights, values, flat = _checked(
+    X, Q, bandwidth, weights, values, flat = checked_problem(
         X, Q, bandwidth, kernel, weights, values, rtol, atol, log, algorithm, n_threads
     )
     if return_bounds:
@@ -297,51 +297,7 @@ def kernel_sum(
     return result[:, 0] if flat else result
 
 
-def plan(
-    X: Any,
-    Q: Any = None,
-    *,
-    bandwidth: Any,
-    kernel: str = "gaussian",
-    weights: Any = None,
-    values: Any = None,
-    rtol: float = 0,
-    algorithm: str = "auto",
-) -> SumPlan:
-    """The route that `kernel_sum` takes with these arguments, and what it is expected to cost; nothing is summed.
-
-    Parameters
-    ----------
-    X, Q, bandwidth, kernel, weights, values, rtol, algorithm
-        As of `kernel_sum`.
-
-    Returns
-    -------
-    SumPlan
-        `route`, `expected_ns`, `rtol`, the other routes in `others`; `explain()` says it in words.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an argument out of its range, with its name, the rule and the value received.
-
-    Examples
-    --------
-    >>> import numpy as np, fastdens as fd
-    >>> X = np.random.default_rng(0).normal(size=(100_000, 1))
-    >>> fd.plan(X, bandwidth=0.1).route
-    'grid'
-    >>> fd.plan(X, bandwidth=0.1, kernel="epanechnikov").route
-    'sorted'
-    """
-    X, Q, bandwidth, weights, values, _ = _checked(
-        X, Q, bandwidth, kernel, weights, values, rtol, 0, False, algorithm, None
-    )
-    X = validation.check_data(X, "X", keep_float32=True)
-    return KernelSum(X, KERNELS[kernel], bandwidth, weights, values).plan(Q, float(rtol), algorithm)
-
-
-def _checked(
+def checked_problem(
     X: Any,
     Q: Any,
     bandwidth: Any,
