@@ -35,10 +35,12 @@ def isj(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, r
     until the bandwidth has at least `CELLS` cells. Of several roots the largest is taken.
     """
     x = one_column(data, "isj")
-    if not is_spread(x, weights):
+    lowest, highest = float(x.min()), float(x.max())
+    # A range that is no rounding error spares the standard deviation.
+    surely = weights is None and highest / 2 - lowest / 2 > 1e-8 * max(abs(lowest), abs(highest))
+    if not surely and not is_spread(x, weights):
         return fall_back(data, weights, kernel, "'isj' needs two different values", record)
     n = effective_size(len(x), weights)
-    lowest, highest = float(x.min()), float(x.max())
     unit = max(abs(lowest), abs(highest))  # so that the range cannot overflow
     length = (highest / unit - lowest / unit) * (1 + 2 * PADDING)
     upper = LARGEST_SHARE
