@@ -31,6 +31,9 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
 _FLOAT32 = np.dtype(np.float32)
+# Half squares where differences are taken.
+_NONE: tuple[None, ...] = (None, None)
+_NONE_OF_FLOATS: tuple[None, ...] = ()
 
 
 class DirectSum:
@@ -111,10 +114,10 @@ class DirectSum:
         # The same points for many queries at once: made when such come, False where they would lose digits.
         self._products: ScalarProducts | bool | None = None
         if (
-            self.is_float
+            d < FEWEST_FEATURES
+            or self.is_float
             or kernel.name != "gaussian"
             or metric != "euclidean"
-            or d < FEWEST_FEATURES
             or self.factor is not None
         ):
             self._products = False
@@ -190,8 +193,8 @@ class DirectSum:
         """
         m = len(Q)
         points, exponent, scales = self.points, self.exponent, self.scales
-        products = self._scalar_products(m)
-        half_squares: tuple[Any, ...] = () if self.is_float else (None, None)
+        products = None if self._products is False else self._scalar_products(m)
+        half_squares: tuple[Any, ...] = _NONE_OF_FLOATS if self.is_float else _NONE
         if products is not None:
             queries, of_queries = products.queries(Q)
             points, exponent, scales = products.points, -0.5, None
