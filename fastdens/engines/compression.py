@@ -147,9 +147,7 @@ class Cells:
         """Bound on the error at any place, from those of the cells; `factor(s)` is for cells of width s."""
         if not errors.any():
             return 0.0
-        local = [
-            factor(self.width * j) * np.bincount(coarse, errors).max() for j, coarse in self.coarse.items()
-        ]
+        local = [factor(self.width * j) * np.bincount(coarse, errors).max() for j, coarse in self.coarse.items()]
         return float(min(errors.sum(), *local))
 
     def offsets(self, points: np.ndarray) -> np.ndarray:
@@ -168,7 +166,7 @@ def chebyshev(x: np.ndarray, n: int) -> list[np.ndarray]:
 def gauss_nodes(
     x: np.ndarray, weights: np.ndarray, number: np.ndarray, n_cells: int, q: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss's rule with q nodes for the points of each cell; both of shape (n_cells, q), weights of zero where fewer do.
+    """Gauss's rule with q nodes for the points of each cell, (n_cells, q) each; weights of zero where fewer will do.
 
     Stieltjes' procedure on the points, then the eigenvalues of Jacobi's matrix (Golub and Welsch 1969).
     """
@@ -305,7 +303,7 @@ def choose(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, max
 
 def replace(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, choice: Choice) -> Nodes:
     """The points of all cells with more than the rule needs, replaced by its nodes, and the bound that results."""
-    cells, (n, d) = choice.cells, points.shape
+    cells, d = choice.cells, points.shape[1]
     few = cells.counts <= _replaced(choice, d)
     stay = np.flatnonzero(few[cells.number])
     if choice.kind == "mean":
@@ -348,9 +346,9 @@ def _gauss_in_cells(
         missed += np.abs(np.bincount(number, w * before, len(full)) - (shares * after).sum(axis=1))
     errors = np.zeros(len(few))
     errors[full] = remainder + 2 * (1 + peak * cells.width ** (2 * q)) * missed
-    cell, j = np.nonzero(shares)
-    new = (cells.keys[full[cell], 0] + 0.5 + nodes[cell, j] / 2) * cells.width
-    return new[:, None], shares[cell, j], np.full(len(cell), -1), errors
+    cell, which = np.nonzero(shares)
+    new = (cells.keys[full[cell], 0] + 0.5 + nodes[cell, which] / 2) * cells.width
+    return new[:, None], shares[cell, which], np.full(len(cell), -1), errors
 
 
 def _moments_in_cells(

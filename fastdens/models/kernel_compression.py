@@ -108,6 +108,11 @@ class KernelCompression:
         model.compression_measured_error_ = sums.measured(points, weights)
         return model
 
+    def _forget_compression(self) -> None:
+        """Points that are fitted anew have not been compressed."""
+        for name in ("compression_error_", "compression_measured_error_"):
+            self.__dict__.pop(name, None)
+
 
 class _Comparison:
     """The points of a model in bandwidths, with equal ones together, and the sums over them."""
@@ -176,14 +181,14 @@ class _Comparison:
         return float(max(values.max(), shares.max())) * (1 - 1e-9)
 
     def _rounding(self, points: np.ndarray, shares: np.ndarray, white: np.ndarray) -> float:
-        """What rounded coordinates, of points in bandwidths and of nodes in units of the data, add to the error."""
+        """What rounding adds: of points in bandwidths, of nodes in units of the data, and of the sums of weights."""
         size = np.abs(self.inverse)
         d = points.shape[1]
         span = np.abs(self.root).sum(axis=1) * compression.WIDTHS[0]
         moved = 2 * self.unit * (np.abs(points) + span) @ size.T
         moved += 8 * d * UNIT_ROUNDOFF * ((np.abs(points - self.origin) + span) @ size.T + 1)
         slope = compression.SMOOTHNESS[self.kernel.name].slope
-        return slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + 1e-14
+        return slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + UNIT_ROUNDOFF * len(points)
 
     def measured(self, points: np.ndarray, weights: np.ndarray) -> float:
         """Largest difference found, as a share of the peak."""

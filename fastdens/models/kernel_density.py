@@ -209,6 +209,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         self.n_parameters_ = data.size + np.size(bandwidth)
         self._weights = weights
         self._set_sums(prepared)
+        self._forget_compression()
         self._remember_data(data.shape[1], names)
         return self
 
