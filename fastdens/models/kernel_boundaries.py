@@ -70,7 +70,8 @@ class Boundary:
     Attributes
     ----------
     kinds : list of str
-        Per axis: "open", "reflection", "linear", "periodic", "log" (bound below), "mirrored log" (bound above) or "logit".
+        Per axis: "open", "reflection", "linear", "periodic", "log" (bound below), "mirrored log" (bound
+        above) or "logit".
     low, high : ndarray of shape (n_features,)
         Bounds; of a periodic axis one period.
     """

@@ -83,10 +83,10 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         beyond the bounds, so that the density is level at them. "linear" (one feature): within reach of a bound the
         kernel is corrected for what the bound cuts off and for the slope (Jones 1993), in the form that is never
         negative (Jones and Foster 1996), and a constant makes the mass one, so that the bias at a bound is of the order
-        of h^2 whatever the slope there; found by quadrature to 1e-10, at `fit`. "transform": the estimate is made on the logarithm of
-        the distance from one bound, or the logit between two, so that the density falls to zero, or rises without
-        limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A bandwidth rule
-        looks at the data as they are smoothed: without their images, wrapped or transformed.
+        of h^2 whatever the slope there; found by quadrature to 1e-10, at `fit`. "transform": the estimate is made on
+        the logarithm of the distance from one bound, or the logit between two, so that the density falls to zero, or
+        rises without limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A
+        bandwidth rule looks at the data as they are smoothed: without their images, wrapped or transformed.
 
     Attributes
     ----------

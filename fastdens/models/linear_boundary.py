@@ -149,9 +149,7 @@ class LinearBoundarySum:
         with np.errstate(over="ignore"):
             return np.exp(moments + (log_factor - math.log(self.h)) - logs)
 
-    def _correction(
-        self, Q: np.ndarray, logs: np.ndarray, own: np.ndarray | None, n_threads: int | None
-    ) -> np.ndarray:
+    def _correction(self, Q: np.ndarray, logs: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         """ln of what the plain estimate is to be multiplied by, at queries where it is positive."""
         x = Q[:, 0]
         with np.errstate(over="ignore"):
