@@ -34,7 +34,7 @@ SMALL_PROBLEM = 1 << 21
 BOXES = tuple((beta, terms) for beta in (1.0, 1.5, 2.0) for terms in (8, 9, 10, 12, 14, 16, 20, 24))
 MARGIN = 6.0
 # Tree: points per leaf, and how many points and queries are looked at to tell what a query has to look at.
-LEAF_SIZE, SAMPLED_POINTS, SAMPLED_QUERIES = 32, 1024, 32
+LEAF_SIZE, SAMPLED_POINTS, SAMPLED_QUERIES = 64, 1024, 32
 # The exponential kernel's scans lose a light point beside one heavier by more than this, far away.
 WIDEST_WEIGHTS = 2.0**200
 
