@@ -17,6 +17,7 @@ from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
 from fastdens.models.kernel_boundaries import Boundary, boundary_of
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
+from fastdens.models.kernel_compression import KernelCompression
 from fastdens.models.kernel_draws import kernel_draws
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.models.kernel_uniform import KernelUniform
@@ -28,7 +29,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, Density):
+class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, KernelCompression, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -78,12 +79,15 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         one over a period, and the distribution function starts at 0 with it.
     n_threads : int, default=None
         Number of threads; see `fastdens.threads`.
-    boundary : {"reflection", "transform"} or list of these, default="reflection"
+    boundary : {"reflection", "linear", "transform"} or list of these, default="reflection"
         How the estimate keeps to the bounds, for all features or per feature. "reflection": mirror images of the data
-        beyond the bounds, so that the density is level at them. "transform": the estimate is made on the logarithm of
-        the distance from one bound, or the logit between two, so that the density falls to zero, or rises without
-        limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A bandwidth rule
-        looks at the data as they are smoothed: without their images, wrapped or transformed.
+        beyond the bounds, so that the density is level at them. "linear" (one feature): within reach of a bound the
+        kernel is corrected for what the bound cuts off and for the slope (Jones 1993), in the form that is never
+        negative (Jones and Foster 1996), and a constant makes the mass one, so that the bias at a bound is of the order
+        of h^2 whatever the slope there; found by quadrature to 1e-10, at `fit`. "transform": the estimate is made on
+        the logarithm of the distance from one bound, or the logit between two, so that the density falls to zero, or
+        rises without limit, at them; no value may lie on a bound, and a bandwidth is in units of the logarithm. A
+        bandwidth rule looks at the data as they are smoothed: without their images, wrapped or transformed.
 
     Attributes
     ----------
@@ -208,6 +212,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         self.n_parameters_ = data.size + np.size(bandwidth)
         self._weights = weights
         self._set_sums(prepared)
+        self._forget_compression()
         self._remember_data(data.shape[1], names)
         return self
 
@@ -259,7 +264,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
         if data.dtype != self.points_.dtype:
             data = data.astype(np.float64, copy=False)
-            if self.points_.dtype == np.float32:
+            if self.points_.dtype == np.float32 and not (self._boundary is not None and self._boundary.is_linear):
                 sums = self._prepared(self.points_.astype(np.float64))
         options: dict[str, Any] = {
             "rtol": self.rtol,
@@ -305,7 +310,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         -------
         ndarray of shape (n_points,)
             One value per row of `points_`; -inf where the others leave no density there. The images that a row has
-            beyond bounds are left out with it.
+            beyond bounds are left out with it. With boundary="linear" a row is left out of the sums and of the
+            correction, and the constant that makes the mass one stays that of all rows.
         """
         self._check_fitted()
         n = len(self.points_)
@@ -355,6 +361,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
+        if self._boundary is not None and self._boundary.is_linear:
+            return self._boundary.draws(self._sums.draw(rng, n_samples)).astype(self.points_.dtype, copy=False)
         points = self.points_ if self._boundary is None else self._sums.working
         draws = kernel_draws(
             rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads, self.metric_
