@@ -220,7 +220,7 @@ class Histogram(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Independent draws.
+            Independent draws: for a seed the same with any number of threads.
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)

@@ -362,7 +362,7 @@ class GaussianMixture(Density):
         -------
         X : ndarray of shape (n_samples, n_features)
             The draws, in random order: any first part of them is a sample too. (scikit-learn's come grouped by
-            component.)
+            component.) For a seed the same with any number of threads, and on any processor but for the last digits.
         labels : ndarray of shape (n_samples,)
             The component of each draw.
         """
