@@ -11,7 +11,8 @@ from fastdens.threads import threads
 
 _HOMES = {
     "fastdens.engines.em": ["e_step", "em_step"],
-    "fastdens.engines.kernel_sums": ["kernel_sum", "plan"],
+    "fastdens.engines.kernel_sums": ["kernel_sum"],
+    "fastdens.engines.plan": ["plan"],
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from classical_data import GALAXIES
 
 import fastdens as fd
 from fastdens.bandwidths import RULES, plug_in_matrix
@@ -13,13 +14,6 @@ from fastdens.bandwidths.result import BandwidthResult, Record
 
 MANY_FEATURES = ["scott", "silverman", "likelihood", "lscv", "plug-in"]
 SHEARED = np.array([[1.0, 0.0], [0.9, 0.3]])
-
-# Velocities of 82 galaxies in km/s (Roeder 1990), the data set `galaxies` of R's package MASS, its typing error too.
-GALAXIES = """9172 9350 9483 9558 9775 10227 10406 16084 16170 18419 18552 18600 18927 19052 19070 19330 19343 19349
-19440 19473 19529 19541 19547 19663 19846 19856 19863 19914 19918 19973 19989 20166 20175 20179 20196 20215 20221
-20415 20629 20795 20821 20846 20875 20986 21137 21492 21701 21814 21921 21960 22185 22209 22242 22249 22314 22374
-22495 22746 22747 22888 22914 23206 23241 23263 23484 23538 23542 23666 23706 23711 24129 24285 24289 24366 24717
-24990 25633 26690 26995 32065 32789 34279"""
 
 
 def two_features(n=300, seed=1):
@@ -32,7 +26,7 @@ def test_galaxies_have_the_values_of_r():
     A width is four bandwidths. R bins the data to 1000 cells, divides by n - 1 in the standard deviation, interpolates
     quartiles, and its root finder stops at 1 % of the upper end: hence 3 %.
     """
-    velocities = np.array(GALAXIES.split(), dtype=float)[:, None] / 1000
+    velocities = GALAXIES[:, None] / 1000
     assert len(velocities) == 82
     assert 4 * fd.bandwidth(velocities, "plug-in") == pytest.approx(3.256151, rel=0.03)
     assert 4 * fd.bandwidth(velocities, "sheather-jones") == pytest.approx(2.566423, rel=0.03)

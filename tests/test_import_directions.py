@@ -50,6 +50,7 @@ TOPICS = {
         "sorted_moments",
         "sorting",
         "sum_plan",
+        "plan",
         "tree_sums",
         "variable_sums",
         "sum_costs",

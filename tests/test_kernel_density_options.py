@@ -134,7 +134,8 @@ def test_boundaries(kernel, boundary):
             **SUPPORTS[support](d),
         }
         worked = works_or_says_why(options, d, "weights")
-        assert worked or boundary != "reflection"
+        one_axis = d == 1 or support == "period"  # a period leaves nothing to correct
+        assert worked or boundary == "transform" or (boundary == "linear" and not one_axis)
 
 
 def test_the_other_arguments_change_nothing():

@@ -314,7 +314,7 @@ def test_releases_the_interpreter_while_it_runs():
     during = len(ticks) - before
     done.set()
     ticker.join()
-    assert during > 2  # a held lock would let through one tick at most, the one after
+    assert during > 1  # a held lock would let through one tick at most, the one after
 
 
 def test_low_tables_fill_whole_vectors():

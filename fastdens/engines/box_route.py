@@ -10,7 +10,7 @@ from fastdens import validation
 from fastdens.engines.box_sums import BoxTransform
 from fastdens.engines.sum_bounds import UNIT_ROUNDOFF
 from fastdens.engines.sum_plan import SumPlan
-from fastdens.engines.tail_sums import FEWEST_PAIRS, TailSum
+from fastdens.engines.tail_sums import FEWEST_PAIRS, TailSum, points_that_matter
 
 if TYPE_CHECKING:
     from fastdens.engines.kernel_sums import KernelSum
@@ -50,15 +50,32 @@ def sums_by_boxes(
     with np.errstate(divide="ignore", invalid="ignore"):
         result = np.log(sums) if log else sums
     left = np.flatnonzero(errors < 0)
+    errors[left] = 0.0
     if left.size * len(X) > FEWEST_PAIRS:
-        tails = TailSum(X, bandwidths, weights)
-        logs, found = tails.log_sums(white[left], None if own is None else own[left], n_threads)
+        far_own = None if own is None else own[left]
+        logs, found = _far_sums(X, np.ascontiguousarray(white[left]), bandwidths, weights, far_own, n_threads)
         result[left[found]] = logs[found] if log else np.exp(logs[found])
-        errors[left[found]] = 0.0
         left = left[~found]
     if left.size:
         result[left] = prepared.direct.evaluate(
             np.ascontiguousarray(Q[left]), log=log, own=None if own is None else own[left], n_threads=n_threads
         )
-        errors[left] = 0.0
     return result, errors
+
+
+def _far_sums(
+    X: np.ndarray,
+    Q: np.ndarray,
+    bandwidths: np.ndarray,
+    weights: np.ndarray | None,
+    own: np.ndarray | None,
+    n_threads: int | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of sums at queries far from all points, and for which queries there are any."""
+    chosen = None
+    if own is None and X.shape[1] == 1:
+        chosen = points_that_matter(X, Q, float(bandwidths[0]), weights)
+    if chosen is None:
+        return TailSum(X, bandwidths, weights).log_sums(Q, own, n_threads)
+    tails = TailSum(X[chosen], bandwidths, None if weights is None else weights[chosen], total=len(X))
+    return tails.log_sums(Q, None, n_threads)

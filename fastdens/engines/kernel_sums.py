@@ -93,7 +93,7 @@ class KernelSum:
         self.X, self.weights, self.values = X, weights, values
         self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
-        self._sorted: SortedSum | None = None
+        self.sorted_points: SortedSum | None = None
         self._tree: TreeSum | None = None
         # Which sums of a compact kernel may have lost digits, and what to do about them.
         self._mends = kernel.order_of_contact > 0 and values is None and X.dtype == _FLOAT64 and metric == "euclidean"
@@ -156,7 +156,7 @@ class KernelSum:
         """The route that `evaluate` takes."""
         problem = SumProblem(
             self.X, Q, self.kernel, self.bandwidth, max(rtol, self.finest), self.weights,
-            self.values is not None, leaves_out, self._sorted is not None,
+            self.values is not None, leaves_out, self.sorted_points is not None,
         )  # fmt: skip
         if self.metric != "euclidean":
             if algorithm not in ("auto", "direct"):
@@ -167,11 +167,11 @@ class KernelSum:
     def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         from fastdens.engines.sorted_sums import SortedSum
 
-        prepared = self._sorted
+        prepared = self.sorted_points
         if prepared is None:
             widths = np.asarray(self.bandwidth)
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
-            prepared = self._sorted = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
+            prepared = self.sorted_points = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
 
     def _by_tree(
@@ -271,7 +271,7 @@ def kernel_sum(
     >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
     True
     """
-    X, Q, bandwidth, weights, values, flat = _checked(
+    X, Q, bandwidth, weights, values, flat = checked_problem(
         X, Q, bandwidth, kernel, weights, values, rtol, atol, log, algorithm, n_threads
     )
     if return_bounds:
@@ -297,51 +297,7 @@ def kernel_sum(
     return result[:, 0] if flat else result
 
 
-def plan(
-    X: Any,
-    Q: Any = None,
-    *,
-    bandwidth: Any,
-    kernel: str = "gaussian",
-    weights: Any = None,
-    values: Any = None,
-    rtol: float = 0,
-    algorithm: str = "auto",
-) -> SumPlan:
-    """The route that `kernel_sum` takes with these arguments, and what it is expected to cost; nothing is summed.
-
-    Parameters
-    ----------
-    X, Q, bandwidth, kernel, weights, values, rtol, algorithm
-        As of `kernel_sum`.
-
-    Returns
-    -------
-    SumPlan
-        `route`, `expected_ns`, `rtol`, the other routes in `others`; `explain()` says it in words.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an argument out of its range, with its name, the rule and the value received.
-
-    Examples
-    --------
-    >>> import numpy as np, fastdens as fd
-    >>> X = np.random.default_rng(0).normal(size=(100_000, 1))
-    >>> fd.plan(X, bandwidth=0.1).route
-    'grid'
-    >>> fd.plan(X, bandwidth=0.1, kernel="epanechnikov").route
-    'sorted'
-    """
-    X, Q, bandwidth, weights, values, _ = _checked(
-        X, Q, bandwidth, kernel, weights, values, rtol, 0, False, algorithm, None
-    )
-    X = validation.check_data(X, "X", keep_float32=True)
-    return KernelSum(X, KERNELS[kernel], bandwidth, weights, values).plan(Q, float(rtol), algorithm)
-
-
-def _checked(
+def checked_problem(
     X: Any,
     Q: Any,
     bandwidth: Any,

@@ -63,6 +63,7 @@ class SortedSum:
             self.order = kept[self.order]
         n = len(points)
         self.points = points = self._padded_points[:n]
+        self.weights = None if self._padded_weights is None else self._padded_weights[:n]
         run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
         cell_runs = np.empty(n + 1, dtype=np.intp)
         n_runs, n_cells = of_points.cut(points, bandwidth, run_starts, run_cells, cell_runs)

@@ -7,19 +7,19 @@ a 2-core x86-64 virtual machine with AVX-512.
 
 # Direct sums: a pair of query and point, and more per feature.
 PAIR_NS = {
-    "gaussian": 0.51,
-    "tophat": 0.12,
-    "epanechnikov": 0.12,
+    "gaussian": 0.43,
+    "tophat": 0.13,
+    "epanechnikov": 0.14,
     "exponential": 1.1,
     "linear": 1.0,
-    "cosine": 0.33,
-    "biweight": 0.15,
-    "triweight": 0.17,
+    "cosine": 0.35,
+    "biweight": 0.17,
+    "triweight": 0.18,
 }
-FEATURE_NS = 0.053
+FEATURE_NS = 0.038
 # Box transform: to sort a point (or query), per term of its expansion, per multiplication of a translation.
-BOX_SORT_NS, BOX_TERM_NS, BOX_TRANSLATE_NS = 31.0, 0.27, 0.024
+BOX_SORT_NS, BOX_TERM_NS, BOX_TRANSLATE_NS = 32.0, 0.22, 0.021
 # Sorted points: to sort a point (or query), to take a point into the moments, to evaluate a query.
-SORT_SIDE_NS, SORTED_POINT_NS, SORTED_QUERY_NS = 37.0, 9.1, 64.0
+SORT_SIDE_NS, SORTED_POINT_NS, SORTED_QUERY_NS = 32.0, 5.1, 60.0
 # Tree: to build it per point (and order queries likewise), to visit nodes for a query. Timed by hand, d = 5.
 TREE_BUILD_NS, TREE_QUERY_NS = 300.0, 2500.0

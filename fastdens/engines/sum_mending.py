@@ -68,9 +68,7 @@ def weights_within_reach(
     if prepared.n_features > 1 or np.ndim(prepared.bandwidth) == 2:
         counting = type(prepared)(prepared.X, KERNELS["tophat"], widened(prepared.bandwidth, factor), prepared.weights)
         return counting.evaluate(Q, own=own, n_threads=n_threads) * (1 + 2.0**-30)
-    x, weights = prepared.X[:, 0].astype(np.float64), prepared.weights
-    order = np.argsort(x, kind="stable")
-    x = x[order]
+    x, weights = _sorted_line(prepared)
     reach = factor * float(np.asarray(prepared.bandwidth).item())
     slack = 2.0**-50 * np.abs(Q[:, 0])
     first = np.searchsorted(x, Q[:, 0] - reach - slack, side="left")
@@ -78,8 +76,17 @@ def weights_within_reach(
     if weights is None:
         return (last - first).astype(np.float64)
     # Sums of weights up to each point: what rounding may have taken from a difference is put back.
-    cumulative = np.append(0.0, np.cumsum(weights[order]))
+    cumulative = np.append(0.0, np.cumsum(weights))
     return np.where(last > first, cumulative[last] - cumulative[first] + 2.0**-50 * len(x) * cumulative[last], 0.0)
+
+
+def _sorted_line(prepared: KernelSum) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points on a line in ascending order, and their weights: those of the sorted route, where it has been taken."""
+    if prepared.sorted_points is not None:
+        return prepared.sorted_points.points, prepared.sorted_points.weights
+    x = prepared.X[:, 0].astype(np.float64)
+    order = np.argsort(x, kind="stable")
+    return x[order], None if prepared.weights is None else prepared.weights[order]
 
 
 def widened(bandwidth: float | np.ndarray, factor: float) -> float | np.ndarray:

@@ -20,6 +20,29 @@ NEGLIGIBLE = 2.0**-56
 FEWEST_PAIRS = 1 << 24
 
 
+def points_that_matter(X: np.ndarray, Q: np.ndarray, bandwidth: float, weights: np.ndarray | None) -> np.ndarray | None:
+    """Of points on a line, those that matter to queries all of which lie outside their range; else None.
+
+    The farther out a query is, the fewer points near the end matter; so the nearest one on either side decides.
+    """
+    x, q = X[:, 0], Q[:, 0]
+    low, high = x.min(), x.max()
+    below, above = q < low, q > high
+    if not (below | above).all():
+        return None
+    lightest, total = 1.0, float(len(x))
+    if weights is not None:
+        lightest, total = float(weights[weights > 0].min()), float(weights.sum())
+        low, high = x[weights > 0].min(), x[weights > 0].max()
+    reach = bandwidth * math.sqrt(2 * math.log(total / lightest / NEGLIGIBLE))
+
+    def depth(out: np.ndarray) -> float:  # how far inside the range the points may lie
+        nearest = float(out.min(initial=math.inf))
+        return math.hypot(nearest, reach) - nearest if nearest < math.inf else -math.inf
+
+    return (x <= low + depth(low - q[below])) | (x >= high - depth(q[above] - high))
+
+
 class TailSum:
     """Points in a tree, for sums of exp(-|q - x|^2 / 2) at queries far from them.
 
@@ -29,9 +52,14 @@ class TailSum:
     bandwidths : ndarray of shape (n_features,)
     weights : ndarray of shape (n_points,), optional
         Not negative.
+    total : int, optional
+        How many points there are where X are only those that matter: what a direct sum would cost.
     """
 
-    def __init__(self, X: np.ndarray, bandwidths: np.ndarray, weights: np.ndarray | None) -> None:
+    def __init__(
+        self, X: np.ndarray, bandwidths: np.ndarray, weights: np.ndarray | None, total: int | None = None
+    ) -> None:
+        self.n_direct = len(X) if total is None else total
         self.kept = None if weights is None else np.flatnonzero(weights)
         self.X = X if self.kept is None else X[self.kept]
         self.log_weights = None if weights is None else np.log(weights[self.kept])
@@ -64,7 +92,7 @@ class TailSum:
         # Room for the rounding of scaled coordinates.
         reach += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
         counts = self._tree.count_radius(scaled, reach, n_threads=n_threads)
-        gains = has_any & (counts * COST_OF_PAIR < len(self.X))
+        gains = has_any & (counts * COST_OF_PAIR < self.n_direct)
         chosen = np.flatnonzero(gains)
         ends = np.cumsum(counts[chosen])
         start = 0

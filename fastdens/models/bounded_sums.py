@@ -9,6 +9,7 @@ import numpy as np
 from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
 from fastdens.models.kernel_boundaries import Boundary
 from fastdens.models.kernel_cdf import LineLaw, TransformedLaw, integrated
+from fastdens.models.linear_boundary import LinearBoundarySum
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.
@@ -141,8 +142,10 @@ def prepared_sums(
     weights: np.ndarray | None,
     boundary: Boundary | None,
     metric: str = "euclidean",
-) -> KernelSum | BoundedSum:
-    """Sums over the points, and over their images where there is a boundary."""
+) -> KernelSum | BoundedSum | LinearBoundarySum:
+    """Sums over the points; over their images too, or with corrected kernels, where there is a boundary."""
     if boundary is None:
         return KernelSum(X, kernel, bandwidth, weights, metric=metric)
+    if boundary.is_linear:
+        return LinearBoundarySum(X, kernel, bandwidth, weights, boundary)
     return BoundedSum(X, kernel, bandwidth, weights, boundary)

@@ -3,7 +3,8 @@
 With reflection, every point has mirror images in the bounds of its axis (Schuster 1985; Silverman 1986, section 2.10);
 on an axis with a period it has images one period apart. The estimate is the ordinary one over points and images, cut to
 the bounds: no mass is lost, and every route of the kernel sums applies. With a transform, the estimate is made on the
-logarithm (one bound) or the logit (two bounds) of the axis (Wand, Marron and Ruppert 1991).
+logarithm (one bound) or the logit (two bounds) of the axis (Wand, Marron and Ruppert 1991). With the linear correction
+the points and the axis stay what they are, and the kernels change near the bounds; `linear_boundary` does that.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from fastdens import validation
 
-METHODS = ("reflection", "transform")
+METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
 MOST_IMAGES, FEW_ENOUGH = 64, 1 << 21
 # A Gaussian this many periods wide is constant over a period to the last digit: 2 exp(-2 (1.5 pi)^2) < 1e-19.
@@ -69,7 +70,8 @@ class Boundary:
     Attributes
     ----------
     kinds : list of str
-        Per axis: "open", "reflection", "periodic", "log" (bound below), "mirrored log" (bound above) or "logit".
+        Per axis: "open", "reflection", "linear", "periodic", "log" (bound below), "mirrored log" (bound
+        above) or "logit".
     low, high : ndarray of shape (n_features,)
         Bounds; of a periodic axis one period.
     """
@@ -83,6 +85,11 @@ class Boundary:
         return any(kind in ("reflection", "periodic") for kind in self.kinds)
 
     @property
+    def is_linear(self) -> bool:
+        """Whether kernels are corrected near the bounds of the one axis."""
+        return self.kinds == ["linear"]
+
+    @property
     def is_transform(self) -> bool:
         """Whether some axis is another one than that of the data."""
         return any(kind in ("log", "mirrored log", "logit") for kind in self.kinds)
@@ -91,7 +98,7 @@ class Boundary:
         """Which rows lie where the density may be positive, per axis."""
         inside = np.ones(X.shape, dtype=bool)
         for a, kind in enumerate(self.kinds):
-            if kind == "reflection":
+            if kind in ("reflection", "linear"):
                 inside[:, a] = (X[:, a] >= self.low[a]) & (X[:, a] <= self.high[a])
             elif kind not in ("open", "periodic"):
                 inside[:, a] = (X[:, a] > self.low[a]) & (X[:, a] < self.high[a])
@@ -103,7 +110,7 @@ class Boundary:
         if inside.all():
             return
         row, a = np.argwhere(~inside)[0]
-        strictly = "strictly within" if self.kinds[a] != "reflection" else "within"
+        strictly = "within" if self.kinds[a] in ("reflection", "linear") else "strictly within"
         hint = "; boundary='reflection' takes data on a bound" if X[row, a] in (self.low[a], self.high[a]) else ""
         raise ValueError(
             f"X must lie {strictly} bounds=({self.low[a]:g}, {self.high[a]:g}) in feature {a}, got {X[row, a]!s} "
@@ -298,8 +305,13 @@ def boundary_of(bounds: Any, period: Any, method: Any, n_features: int) -> Bound
             kinds.append("periodic")
         elif not math.isfinite(low[a]) and not math.isfinite(high[a]):
             kinds.append("open")
-        elif word == "reflection":
-            kinds.append("reflection")
+        elif word == "linear" and n_features > 1:
+            raise ValueError(
+                "boundary='linear' needs one feature: kernels are radial, and what a bound cuts off of a ball has no "
+                f"closed moments, got bounds={bounds!r} for feature {a} of {n_features}"
+            )
+        elif word in ("reflection", "linear"):
+            kinds.append(word)
         elif math.isfinite(low[a]) and math.isfinite(high[a]):
             kinds.append("logit")
         else:

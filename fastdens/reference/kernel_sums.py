@@ -51,8 +51,18 @@ def kernel_sum(
     log=False,
     algorithm="auto",
     n_threads=None,
+    return_bounds=False,
 ):
-    """Sum over i of w_i v_i K(|q - x_i| / h) for each row q of Q, one query after another in blocks."""
+    """Sum over i of w_i v_i K(|q - x_i| / h) for each row q of Q, one query after another in blocks.
+
+    Bounds are generous: a part in 1e10 of the sum of absolute values (of the logarithm, with `log`).
+    """
+    if return_bounds:
+        rest = {"bandwidth": bandwidth, "kernel": kernel, "weights": weights, "log": log}
+        sums = kernel_sum(X, Q, values=values, **rest)
+        sizes = kernel_sum(X, Q, values=None if values is None else np.abs(values), **rest)
+        room = 1e-10 * (1 + np.abs(sums) if log else sizes)
+        return sums, sums - room, sums + room
     X = np.asarray(X, dtype=float)
     Q = X if Q is None else np.asarray(Q, dtype=float)
     weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)
