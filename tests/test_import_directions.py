@@ -68,6 +68,7 @@ TOPICS = {
         "integrated_sums",
         "integrated_boxes",
         "monotone_inverse",
+        "compression",
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
