@@ -357,7 +357,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            The draws.
+            The draws: for a seed the same with any number of threads, and on any processor but for the last digits.
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
