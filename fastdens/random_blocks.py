@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.compiled import random_numbers
 from fastdens.threads import run_blocks
 
 # Rows of a block; up to so many come from the caller's generator itself.
@@ -50,6 +51,82 @@ def draw_in_blocks(
     run_blocks(work, n_blocks, n_threads, ns_per_row * n_rows)
 
 
+class Lanes:
+    """A source of normal and uniform numbers, eight generators side by side, seeded by a NumPy generator.
+
+    Parameters
+    ----------
+    stream : numpy.random.Generator
+        Gives the 32 words of the state; it is advanced by them.
+    """
+
+    def __init__(self, stream: np.random.Generator) -> None:
+        self._state = stream.integers(0, 2**64 - 1, (4, random_numbers.LANES), dtype=np.uint64, endpoint=True)
+
+    def uniforms(self, n: int) -> np.ndarray:
+        """Numbers strictly between 0 and 1, odd multiples of 2^-53."""
+        numbers = np.empty(n)
+        random_numbers.uniforms(self._state, numbers)
+        return numbers
+
+    def integers(self, end: int, n: int) -> np.ndarray:
+        """Whole numbers 0 ... end - 1."""
+        picks = np.empty(n, dtype=np.intp)
+        random_numbers.integers(self._state, end, picks)
+        return picks
+
+    def aliases(self, kept: np.ndarray, alias: np.ndarray, n: int) -> np.ndarray:
+        """Categories by a table of aliases."""
+        picks = np.empty(n, dtype=np.intp)
+        random_numbers.categories(self._state, kept, alias, picks)
+        return picks
+
+    def fill_normals(self, numbers_out: np.ndarray) -> None:
+        """Standard normal numbers into a contiguous array."""
+        random_numbers.normals(self._state, numbers_out.reshape(-1))
+
+    def fill_normals_around(
+        self, centres: np.ndarray, scales: np.ndarray, picks: np.ndarray, rows_out: np.ndarray
+    ) -> None:
+        """Row i: the centre of pick i plus normal numbers times its scales, or the one row of scales."""
+        random_numbers.normals_around(self._state, centres, scales, picks, rows_out)
+
+    def fill_normals_by_matrix(
+        self, means: np.ndarray, matrices: PaddedMatrices, picks: np.ndarray, rows_out: np.ndarray
+    ) -> None:
+        """Row i: the mean of pick i plus normal numbers times its matrix, or the one matrix."""
+        random_numbers.normals_by_matrix(self._state, means, matrices.padded, picks, rows_out)
+
+    def fill_points_in_cells(
+        self, cells: np.ndarray, first_edges: np.ndarray, edges: np.ndarray, rows_out: np.ndarray
+    ) -> None:
+        """Row i: uniform in a cell of a grid."""
+        random_numbers.points_in_cells(self._state, cells, first_edges, edges, rows_out)
+
+
+class PaddedMatrices:
+    """Upper triangular matrices with which normal rows are multiplied where they are made.
+
+    Parameters
+    ----------
+    matrices : list of ndarray of shape (d, d)
+        One for each pick, or one.
+    """
+
+    # So many numbers are at hand in a processor's cache; beyond, rows are multiplied by BLAS, sorted by matrix.
+    MOST_NUMBERS = 1 << 15
+
+    def __init__(self, matrices: list[np.ndarray]) -> None:
+        d, multiple = len(matrices[0]), random_numbers.PADDING
+        self.padded = np.zeros((len(matrices), d, -(-d // multiple) * multiple))
+        self.padded[:, :, :d] = matrices
+
+    @classmethod
+    def hold(cls, count: int, d: int) -> bool:
+        """Whether so many matrices are few and small enough."""
+        return count * d * d <= cls.MOST_NUMBERS and d <= random_numbers.MOST_IN_ROW
+
+
 # Up to so many categories the table of aliases is worth its making, step by step.
 MOST_ALIASES = 1 << 12
 
@@ -76,16 +153,11 @@ class Categories:
         self.step = self.cumulative[-1] / steps
         self.first = np.searchsorted(self.cumulative, np.arange(steps) * self.step, side="right")
 
-    def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Independent draws, int64 of shape (n,)."""
-        places = rng.random(n)
-        if not self.is_small:
-            return self._invert(places)
-        places *= len(self.kept)
-        at = places.astype(np.intp)
-        np.minimum(at, len(self.kept) - 1, out=at)
-        places -= at
-        return np.where(places < self.kept.take(at), at, self.alias.take(at))
+    def draw(self, lanes: Lanes, n: int) -> np.ndarray:
+        """Independent draws, intp of shape (n,)."""
+        if self.is_small:
+            return lanes.aliases(self.kept, self.alias, n)
+        return self._invert(lanes.uniforms(n))
 
     def _invert(self, u: np.ndarray) -> np.ndarray:
         """First place where the cumulative masses exceed each uniform number."""

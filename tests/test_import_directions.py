@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "smoothing_kernels": {"validation"},
     "validation": {"compiled"},
     "threads": {"compiled"},
-    "random_blocks": {"threads"},
+    "random_blocks": {"compiled", "threads"},
     "compiled": {"compiled"},
     "versions": {"_version", "compiled", "threads"},
     "tables": {"validation"},
@@ -68,10 +68,12 @@ TOPICS = {
         "integrated_sums",
         "integrated_boxes",
         "monotone_inverse",
+        "compression",
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
     "subsets": {"subsets"},
+    "random_numbers": {"random_numbers"},
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pyi"))

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import fastdens as fd
-from fastdens.random_blocks import MOST_ALIASES, ROWS_PER_BLOCK, Categories, draw_in_blocks
+from fastdens.random_blocks import MOST_ALIASES, ROWS_PER_BLOCK, Categories, Lanes, draw_in_blocks
 from fastdens.smoothing_kernels import KERNELS
 
 MANY = 3 * ROWS_PER_BLOCK + 17
@@ -23,6 +23,8 @@ def fitted_models():
         mixture = fd.GaussianMixture(3, covariance_type=covariance_type, random_state=0, n_threads=1)
         yield mixture.fit(X * [1, 3])
     yield fd.Histogram(bins=7).fit(X, sample_weight=weights)
+    yield fd.KernelDensity(bandwidth=np.array([[0.3, 0.1], [0.1, 0.2]]), n_threads=1).fit(X, sample_weight=weights)
+    yield fd.KernelDensity(bandwidth=np.array([[0.3, 0.1], [0.1, 0.2]]), n_threads=1).fit(X.astype(np.float32))
 
 
 MODELS = list(fitted_models())
@@ -104,7 +106,7 @@ def test_categories_have_their_probabilities(n):
     masses = random.exponential(size=n) ** 3
     masses[random.random(n) < 0.3] = 0.0
     masses[-1] = 1.0
-    drawn = Categories(masses).draw(random, 400_000)
+    drawn = Categories(masses).draw(Lanes(random), 400_000)
     counts = np.bincount(drawn, minlength=n)
     assert (counts[masses == 0] == 0).all()
     groups = np.arange(n) % 50

@@ -90,32 +90,70 @@ class GaussianScores(Comparison):
 
 
 class Draws(Comparison):
-    """New points from fitted models; checked by their mean."""
+    """A million new points from fitted models, on all threads; checked by the mean of every hundredth."""
 
-    cases = ("KernelDensity d=3", "GaussianMixture d=10")
-    implementations = ("fastdens", "scikit-learn", "reference")
+    cases = ("KernelDensity d=3", "GaussianMixture d=10 K=20", "Histogram d=1")
+    implementations = ("fastdens", "reference", "scikit-learn", "scipy")
     tolerance = peers_tolerance = 0.2
 
     def prepare(self, case, implementation):
-        name, d = case.split()
-        X, n = data.clusters(2_000, int(d[2:])), size(100_000, 20_000)
-        random = np.random.default_rng(0)
-        if implementation == "reference":
-            if name == "KernelDensity":
-                return lambda: (X[random.integers(len(X), size=n)] + 0.5 * random.normal(size=(n, 3))).mean(axis=0)
-            return lambda: X[random.integers(len(X), size=n)].mean(axis=0)
-        if implementation == "fastdens":
-            module, state = fd, random
-        else:
-            module = peers.module("scikit-learn", "neighbors" if name == "KernelDensity" else "mixture")
-            state = 0
-        if name == "KernelDensity":
-            model = module.KernelDensity(bandwidth=0.5).fit(X)
-            return lambda: model.sample(n, random_state=state).mean(axis=0)
-        model = module.GaussianMixture(5, random_state=0).fit(X)
-        if implementation == "fastdens":
-            return lambda: model.sample(n, random_state=state)[0].mean(axis=0)
-        return lambda: model.sample(n)[0].mean(axis=0)
+        n = size(10**6, 20_000)
+        make = {"K": kernel_draws, "G": mixture_draws, "H": histogram_draws}[case[0]]
+        draw = make(implementation, n, np.random.default_rng(0))
+
+        def mean_after_draws():
+            return np.mean(draw()[:: size(100, 1)], axis=0)
+
+        return mean_after_draws
+
+
+def kernel_draws(implementation, n, random):
+    X = data.clusters(2_000, 3)
+    if implementation == "reference":
+        return lambda: X[random.integers(len(X), size=n)] + 0.5 * random.normal(size=(n, 3))
+    if implementation == "scipy":
+        width = 0.5 / X.std(axis=0, ddof=1).mean()
+        density = peers.module("scipy", "stats").gaussian_kde(X.T, bw_method=width)
+        return lambda: density.resample(n, seed=random).T
+    module = fd if implementation == "fastdens" else peers.module("scikit-learn", "neighbors")
+    model = module.KernelDensity(bandwidth=0.5).fit(X)
+    return lambda: model.sample(n, random_state=random if implementation == "fastdens" else 0)
+
+
+def mixture_draws(implementation, n, random):
+    X, n_components = data.clusters(4_000, 10), 20
+    model = fd.GaussianMixture(n_components, random_state=0, max_iter=5, tol=0, reg_covar=1e-3).fit(X)
+    if implementation == "fastdens":
+        return lambda: model.sample(n, random_state=random)[0]
+    if implementation == "scikit-learn":
+        peer = peers.module("scikit-learn", "mixture").GaussianMixture(n_components, random_state=0)
+        peer.weights_, peer.means_, peer.covariances_ = model.weights_, model.means_, model.covariances_
+        peer.precisions_cholesky_ = model.precisions_cholesky_
+        return lambda: peer.sample(n)[0]
+    if implementation == "scipy":
+        raise NotImplementedError("SciPy has no mixtures")
+    factors = np.linalg.cholesky(model.covariances_)
+
+    def draw():
+        counts = random.multinomial(n, model.weights_)
+        parts = zip(model.means_, factors, counts, strict=True)
+        return np.concatenate([mean + random.normal(size=(count, 10)) @ factor.T for mean, factor, count in parts])
+
+    return draw
+
+
+def histogram_draws(implementation, n, random):
+    x = data.clusters(100_000, 1)
+    mass, edges = np.histogram(x, bins=100)
+    if implementation == "reference":
+        return lambda: np.interp(random.random((n, 1)), np.append(0, np.cumsum(mass)) / mass.sum(), edges)
+    if implementation == "scipy":
+        law = peers.module("scipy", "stats").rv_histogram((mass, edges))
+        return lambda: law.rvs(size=(n, 1), random_state=random)
+    if implementation == "scikit-learn":
+        raise NotImplementedError("scikit-learn has no histograms")
+    model = fd.Histogram(bins=edges).fit(x)
+    return lambda: model.sample(n, random_state=random)
 
 
 def log_normal(X, mean, covariance):

@@ -12,12 +12,12 @@ from fastdens import validation
 from fastdens.models.bin_grid import choose_edges, find_cells
 from fastdens.models.bin_rules import bin_edges
 from fastdens.models.contract import Density
-from fastdens.random_blocks import Categories, draw_in_blocks
+from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]
 
-# In so few bins, numbers of draws per bin cost less than a bin per draw.
-FEW_BINS = 1 << 10
+# Nanoseconds for a bin, or a number in it.
+DRAW_NS = 4.0
 
 
 class Histogram(Density):
@@ -220,39 +220,22 @@ class Histogram(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Independent draws.
+            Independent draws: for a seed the same with any number of threads.
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         filled = np.flatnonzero(self.mass_)
-        masses = self.mass_.reshape(-1)[filled]
-        shares = masses / masses.sum()
-        # On a line, few bins are filled one after the other and shuffled.
-        few_bins = len(self.edges_) == 1 and len(filled) <= FEW_BINS
-        categories = Categories(masses)
+        categories = Categories(self.mass_.reshape(-1)[filled])
         rows = np.empty((n_samples, len(self.edges_)))
-        axes = [(e[:-1], np.diff(e), np.nextafter(e[1:], -np.inf)) for e in self.edges_]
+        edges = np.concatenate(self.edges_)
+        first_edges = np.cumsum([0, *(len(e) for e in self.edges_)], dtype=np.intp)
 
         def draw(stream: np.random.Generator, first: int, end: int) -> None:
-            if few_bins:
-                counts = stream.multinomial(end - first, shares)
-                drawn = stream.random(end - first)
-                low, width, last = (np.repeat(part.take(filled), counts) for part in axes[0])
-                np.minimum(low + width * drawn, last, out=drawn)
-                stream.shuffle(drawn)
-                rows[first:end, 0] = drawn
-                return
-            cells = filled.take(categories.draw(stream, end - first))
-            for j, ((low, width, last), at) in enumerate(
-                zip(axes, np.unravel_index(cells, self.mass_.shape) if len(axes) > 1 else [cells], strict=True)
-            ):
-                drawn = stream.random(end - first)
-                drawn *= width.take(at)
-                drawn += low.take(at)
-                # Rounding may reach the upper edge, which is the next bin's.
-                np.minimum(drawn, last.take(at), out=rows[first:end, j])
+            lanes = Lanes(stream)
+            cells = filled.take(categories.draw(lanes, end - first))
+            lanes.fill_points_in_cells(cells, first_edges, edges, rows[first:end])
 
-        draw_in_blocks(rng, n_samples, draw, 25.0 * (1 + len(axes)))
+        draw_in_blocks(rng, n_samples, draw, DRAW_NS * (1 + len(self.edges_)))
         return rows
 
     def cdf(self, X: Any) -> np.ndarray:

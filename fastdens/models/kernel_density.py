@@ -17,6 +17,7 @@ from fastdens.models.contract import Density
 from fastdens.models.kernel_bands import KernelBands
 from fastdens.models.kernel_boundaries import Boundary, boundary_of
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
+from fastdens.models.kernel_compression import KernelCompression
 from fastdens.models.kernel_draws import kernel_draws
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.models.kernel_uniform import KernelUniform
@@ -28,7 +29,7 @@ ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"
 ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, Density):
+class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, KernelCompression, Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -211,6 +212,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         self.n_parameters_ = data.size + np.size(bandwidth)
         self._weights = weights
         self._set_sums(prepared)
+        self._forget_compression()
         self._remember_data(data.shape[1], names)
         return self
 
@@ -355,7 +357,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            The draws.
+            The draws: for a seed the same with any number of threads, and on any processor but for the last digits.
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)

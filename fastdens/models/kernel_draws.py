@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.engines import metrics
-from fastdens.random_blocks import Categories, draw_in_blocks
+from fastdens.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
 from fastdens.smoothing_kernels import SmoothingKernel
 
-# Nanoseconds per number drawn.
-NUMBER_NS = 20.0
+# Nanoseconds per number drawn: normal ones, others.
+NORMAL_NS, NUMBER_NS = 3.0, 20.0
 
 
 def kernel_draws(
@@ -23,39 +23,40 @@ def kernel_draws(
     metric: str = "euclidean",
 ) -> np.ndarray:
     """A point at random by weight plus noise with the kernel's law, `n_samples` times, in the points' precision."""
+    points = np.ascontiguousarray(points)
     n, d = points.shape
     draws = np.empty((n_samples, d), dtype=points.dtype)
     categories = None if weights is None else Categories(weights)
-    # Whole numbers of 32 bits are drawn in half the time.
-    integer = np.uint32 if n <= 2**32 - 1 else np.int64
     factor = np.linalg.cholesky(bandwidth).T if np.ndim(bandwidth) == 2 else None
-    noise_of_all = None if factor is None else np.empty((n_samples, d))
+    is_normal = metric == "euclidean" and kernel.name == "gaussian"
+    if factor is None and is_normal:
+        scales = np.broadcast_to(np.asarray(bandwidth, dtype=np.float64), (1, d)).copy()
+    matrices = None
+    if factor is not None and is_normal and points.dtype == np.float64 and PaddedMatrices.hold(1, d):
+        matrices = PaddedMatrices([factor])
+    noise_of_all = None if factor is None or matrices is not None else np.empty((n_samples, d))
 
     def draw(stream: np.random.Generator, first: int, end: int) -> None:
-        rows = (
-            stream.integers(0, n, end - first, dtype=integer)
-            if categories is None
-            else categories.draw(stream, end - first)
-        )
+        lanes, part = Lanes(stream), draws[first:end]
+        rows = lanes.integers(n, end - first) if categories is None else categories.draw(lanes, end - first)
         if metric != "euclidean":
-            draws[first:end] = metrics.draw(stream, points.take(rows, axis=0), kernel, metric, bandwidth)
-            return
-        if factor is None and kernel.name == "gaussian":
-            # In place, without another array.
-            part = draws[first:end]
-            stream.standard_normal(out=part, dtype=part.dtype)
-            np.multiply(part, bandwidth, out=part, casting="same_kind")
-            part += points.take(rows, axis=0)
-            return
-        noise = kernel.sample(stream, end - first, d)
-        if noise_of_all is not None:
-            noise_of_all[first:end] = noise
-            draws[first:end] = points.take(rows, axis=0)
-            return
-        noise *= bandwidth
-        np.add(points.take(rows, axis=0), noise, out=draws[first:end], casting="same_kind")
+            part[:] = metrics.draw(stream, points.take(rows, axis=0), kernel, metric, bandwidth)
+        elif matrices is not None:
+            lanes.fill_normals_by_matrix(points, matrices, rows, part)
+        elif noise_of_all is not None:
+            part[:] = points.take(rows, axis=0)
+            if is_normal:
+                lanes.fill_normals(noise_of_all[first:end])
+            else:
+                noise_of_all[first:end] = kernel.sample(stream, end - first, d)
+        elif is_normal:
+            lanes.fill_normals_around(points, scales, rows, part)
+        else:
+            noise = kernel.sample(stream, end - first, d)
+            noise *= bandwidth
+            np.add(points.take(rows, axis=0), noise, out=part, casting="same_kind")
 
-    draw_in_blocks(rng, n_samples, draw, NUMBER_NS * (d + 1), n_threads)
+    draw_in_blocks(rng, n_samples, draw, (NORMAL_NS if is_normal else NUMBER_NS) * (d + 1), n_threads)
     if noise_of_all is not None and factor is not None:
         np.add(draws, noise_of_all @ factor, out=draws, casting="same_kind")
     return draws

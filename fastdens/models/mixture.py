@@ -19,8 +19,8 @@ from fastdens.engines.covariances import (
 from fastdens.engines.em_moments import Mixture
 from fastdens.models import mixture_parameters
 from fastdens.models.contract import Density, convergence_warning
+from fastdens.models.mixture_draws import mixture_draws
 from fastdens.models.mixture_iterations import Progress, Run, iterate
-from fastdens.random_blocks import ROWS_PER_BLOCK, draw_in_blocks
 from fastdens.threads import check_n_threads
 
 
@@ -362,35 +362,18 @@ class GaussianMixture(Density):
         -------
         X : ndarray of shape (n_samples, n_features)
             The draws, in random order: any first part of them is a sample too. (scikit-learn's come grouped by
-            component.)
+            component.) For a seed the same with any number of threads, and on any processor but for the last digits.
         labels : ndarray of shape (n_samples,)
             The component of each draw.
         """
         n_samples = self._new_sample_size(n_samples, minimum=1)
         rng = validation.check_random_state(self.random_state if random_state is None else random_state)
-        n_components, d = self.means_.shape
+        n_components = len(self.means_)
         share = np.asarray(self.weights_, np.float64)
         share = share / share.sum()
-        noise, order = np.empty((n_samples, d)), np.empty(n_samples, dtype=np.intp)
-        counts = np.zeros((-(-n_samples // ROWS_PER_BLOCK), n_components), dtype=np.intp)
-
-        def draw(stream: np.random.Generator, first: int, end: int) -> None:
-            counts[first // ROWS_PER_BLOCK] = stream.multinomial(end - first, share)
-            stream.standard_normal(out=noise[first:end])
-            order[first:end] = stream.permutation(end - first)
-
-        draw_in_blocks(rng, n_samples, draw, 12.0 * (d + 1), self.n_threads)
-        draws, labels = np.empty((n_samples, d)), np.empty(n_samples, dtype=np.intp)
-        spread = [self._noise_factor(k) for k in range(n_components)]
-        for block, of_components in enumerate(counts):
-            part = slice(block * ROWS_PER_BLOCK, (block + 1) * ROWS_PER_BLOCK)
-            rows, ends = noise[part], np.cumsum(of_components)
-            for k, end in enumerate(ends):  # in place, in the order of components
-                run = rows[end - of_components[k] : end]
-                run[:] = (run @ spread[k] if spread[k].ndim == 2 else run * spread[k]) + self.means_[k]
-            rows.take(order[part], axis=0, out=draws[part], mode="clip")
-            np.repeat(np.arange(n_components), of_components).take(order[part], out=labels[part], mode="clip")
-        return draws, labels
+        spread = [self._noise_factor(k) for k in range(1 if self.covariance_type == "tied" else n_components)]
+        means = np.asarray(self.means_, np.float64)
+        return mixture_draws(rng, n_samples, share, means, spread, self.n_threads)
 
     def _noise_factor(self, component: int) -> np.ndarray:
         """What gives standard normal rows the covariance of a component: a matrix from the right, or factors."""

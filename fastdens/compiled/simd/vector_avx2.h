@@ -48,6 +48,18 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vd_hold(a) __asm__("" : "+x"(a))
 #define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx2(a, b, c, d)))
 
+#define vu __m256i
+#define vu_load(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define vu_store(p, a) _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#define vu_set1(x) _mm256_set1_epi64x((long long)(x))
+#define vu_add(a, b) _mm256_add_epi64(a, b)
+#define vu_xor(a, b) _mm256_xor_si256(a, b)
+#define vu_or(a, b) _mm256_or_si256(a, b)
+#define vu_left(a, n) _mm256_slli_epi64(a, n)
+#define vu_right(a, n) _mm256_srli_epi64(a, n)
+#define vd_of_bits(a) _mm256_castsi256_pd(a)
+#define vu_of_bits(a) _mm256_castpd_si256(a)
+
 #define vf __m256
 #define vf_mask __m256
 #define VF_LANES 8

@@ -54,6 +54,18 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vd_hold(a) __asm__("" : "+v"(a))
 #define vd_add_sums(p, a, b, c, d) _mm256_storeu_pd(p, _mm256_add_pd(_mm256_loadu_pd(p), fd_sums_avx512(a, b, c, d)))
 
+#define vu __m512i
+#define vu_load(p) _mm512_loadu_si512((const void *)(p))
+#define vu_store(p, a) _mm512_storeu_si512((void *)(p), a)
+#define vu_set1(x) _mm512_set1_epi64((long long)(x))
+#define vu_add(a, b) _mm512_add_epi64(a, b)
+#define vu_xor(a, b) _mm512_xor_si512(a, b)
+#define vu_or(a, b) _mm512_or_si512(a, b)
+#define vu_left(a, n) _mm512_slli_epi64(a, n)
+#define vu_right(a, n) _mm512_srli_epi64(a, n)
+#define vd_of_bits(a) _mm512_castsi512_pd(a)
+#define vu_of_bits(a) _mm512_castpd_si512(a)
+
 #define vf __m512
 #define vf_mask __mmask16
 #define VF_LANES 16

@@ -19,6 +19,10 @@
  *   vd_add_sums(p, a, b, c, d)        adds the sums over the lanes of a, b, c, d to p[0], p[1], p[2], p[3]
  *   vd_sum(a)                         the sum over the lanes
  *   vd_hold(a)                        keeps a variable in a register that compilers would load anew for each use
+ * and vu, VD_LANES words of 64 bits:
+ *   vu_load(p) vu_store(p, a)         unaligned, from and to memory of words or of doubles
+ *   vu_set1(x) vu_add vu_xor vu_or (a, b)    vu_left vu_right (a, n): shifts by a constant, 0 < n < 64
+ *   vd_of_bits(a) vu_of_bits(a)       the same bits
  */
 #ifndef FD_VECTOR_COMMON
 #define FD_VECTOR_COMMON
@@ -41,6 +45,22 @@ static inline float fd_scale_exponent_float(float p, float r) {
     a += k << 23;
     memcpy(&p, &a, 4);
     return p;
+}
+static inline uint64_t fd_load_word(const void *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    return word;
+}
+static inline void fd_store_word(void *p, uint64_t word) { memcpy(p, &word, 8); }
+static inline double fd_double_of_bits(uint64_t bits) {
+    double a;
+    memcpy(&a, &bits, 8);
+    return a;
+}
+static inline uint64_t fd_bits_of_double(double a) {
+    uint64_t bits;
+    memcpy(&bits, &a, 8);
+    return bits;
 }
 static inline double fd_exponent_base(double a) {
     uint64_t bits;
@@ -87,6 +107,18 @@ static inline double fd_mantissa_base(double a) {
 #define vd_sum(a) (a)
 #define vd_hold(a) (void)0
 #define vd_add_sums(p, a, b, c, d) ((p)[0] += (a), (p)[1] += (b), (p)[2] += (c), (p)[3] += (d))
+
+#define vu uint64_t
+#define vu_load(p) fd_load_word(p)
+#define vu_store(p, a) fd_store_word(p, a)
+#define vu_set1(x) (uint64_t)(x)
+#define vu_add(a, b) ((a) + (b))
+#define vu_xor(a, b) ((a) ^ (b))
+#define vu_or(a, b) ((a) | (b))
+#define vu_left(a, n) ((a) << (n))
+#define vu_right(a, n) ((a) >> (n))
+#define vd_of_bits(a) fd_double_of_bits(a)
+#define vu_of_bits(a) fd_bits_of_double(a)
 
 #define vf float
 #define vf_mask int

@@ -31,6 +31,18 @@
 #undef vd_hold
 #undef vd_add_sums
 
+#undef vu
+#undef vu_load
+#undef vu_store
+#undef vu_set1
+#undef vu_add
+#undef vu_xor
+#undef vu_or
+#undef vu_left
+#undef vu_right
+#undef vd_of_bits
+#undef vu_of_bits
+
 #undef vf
 #undef VF_LANES
 #undef vf_load

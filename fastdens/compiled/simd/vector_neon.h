@@ -52,6 +52,18 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vd_hold(a) __asm__("" : "+w"(a))
 #define vd_add_sums(p, a, b, c, d) fd_add_sums_neon(p, a, b, c, d)
 
+#define vu uint64x2_t
+#define vu_load(p) vreinterpretq_u64_u8(vld1q_u8((const uint8_t *)(p)))
+#define vu_store(p, a) vst1q_u8((uint8_t *)(p), vreinterpretq_u8_u64(a))
+#define vu_set1(x) vdupq_n_u64(x)
+#define vu_add(a, b) vaddq_u64(a, b)
+#define vu_xor(a, b) veorq_u64(a, b)
+#define vu_or(a, b) vorrq_u64(a, b)
+#define vu_left(a, n) vshlq_n_u64(a, n)
+#define vu_right(a, n) vshrq_n_u64(a, n)
+#define vd_of_bits(a) vreinterpretq_f64_u64(a)
+#define vu_of_bits(a) vreinterpretq_u64_f64(a)
+
 #define vf float32x4_t
 #define vf_mask uint32x4_t
 #define VF_LANES 4

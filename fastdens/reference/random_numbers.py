@@ -1,0 +1,101 @@
+"""Random numbers in plain NumPy: `lanes`, words (4, 8), is the state of eight generators, changed by every call."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+UNIT = 64
+AT_ONCE = 1024
+
+
+def words(lanes, n):
+    """n words of xoshiro256++ (Blackman and Vigna 2021), one of each lane in turn."""
+    s0, s1, s2, s3 = (row.copy() for row in lanes)
+
+    def rotated(a, k):
+        return (a << np.uint64(k)) | (a >> np.uint64(64 - k))
+
+    drawn = []
+    for _ in range(n // lanes.shape[1]):
+        drawn.append(rotated(s0 + s3, 23) + s0)
+        shifted = s1 << np.uint64(17)
+        s2, s3 = s2 ^ s0, s3 ^ s1
+        s1, s0 = s1 ^ s2, s0 ^ s3
+        s2, s3 = s2 ^ shifted, rotated(s3, 45)
+    lanes[:] = s0, s1, s2, s3
+    return np.concatenate(drawn) if drawn else np.empty(0, np.uint64)
+
+
+def in_units(n):
+    return -(-n // UNIT) * UNIT
+
+
+def some_uniforms(lanes, n):
+    return ((words(lanes, in_units(n)) >> np.uint64(12)).astype(float) * 2 + 1)[:n] / 2**53
+
+
+def some_normals(lanes, n):
+    """Box and Muller 1958, for each 64 words: the first 32 make radii, the others angles pi t / 2 and signs."""
+    drawn = words(lanes, in_units(n)).reshape(-1, 2, UNIT // 2)
+    u = ((drawn[:, 0] >> np.uint64(12)).astype(float) * 2 + 1) / 2**53
+    radius = np.sqrt(-2 * np.log(u))
+    odd = (drawn[:, 1] >> np.uint64(12)) | np.uint64(1)
+    t = odd.astype(float) / 2**51 - 1
+    sign = 1 - 2 * (drawn[:, 1] & np.uint64(1)).astype(float)
+    # The cosine through the sine of the rest, which keeps its relative precision.
+    cosine = sign * np.sin(np.pi / 2 * (1 - np.abs(t)))
+    return np.stack([radius * np.sin(np.pi / 2 * t), radius * cosine], axis=1).reshape(-1)[:n]
+
+
+def uniforms(lanes, numbers_out):
+    """Numbers (2 j + 1) / 2^53, uniform in (0, 1)."""
+    numbers_out[:] = some_uniforms(lanes, len(numbers_out))
+
+
+def normals(lanes, numbers_out):
+    """Standard normal numbers."""
+    numbers_out[:] = some_normals(lanes, len(numbers_out))
+
+
+def categories(lanes, kept, alias, picks_out):
+    """Categories by aliases (Walker 1977)."""
+    u = some_uniforms(lanes, len(picks_out)) * len(kept)
+    at = np.minimum(u.astype(np.intp), len(kept) - 1)
+    picks_out[:] = np.where(u - at < kept[at], at, alias[at])
+
+
+def integers(lanes, end, picks_out):
+    """Whole numbers 0 ... end - 1."""
+    picks_out[:] = np.minimum((some_uniforms(lanes, len(picks_out)) * end).astype(np.intp), end - 1)
+
+
+def normals_around(lanes, centres, scales, picks, rows_out):
+    """Row i is the centre of pick i plus normal numbers times its scales, or the one row of scales."""
+    z = some_normals(lanes, rows_out.size).reshape(rows_out.shape)
+    rows_out[:] = centres[picks] + z * (scales[picks] if len(scales) > 1 else scales)
+
+
+def normals_by_matrix(lanes, means, matrices, picks, rows_out):
+    """Row i is the mean of pick i plus normal numbers times its matrix, or the one matrix; as many at once as fit."""
+    n, d = rows_out.shape
+    step = AT_ONCE // d
+    for first in range(0, n, step):
+        count = min(step, n - first)
+        z = some_normals(lanes, count * d).reshape(count, d)
+        part = picks[first : first + count]
+        chosen = matrices[part if len(matrices) > 1 else np.zeros(count, np.intp)][:, :, :d]
+        rows_out[first : first + count] = means[part] + np.einsum("ia,iab->ib", z, chosen)
+
+
+def points_in_cells(lanes, cells, first_edges, edges, rows_out):
+    """Row i is uniform in a cell of a grid."""
+    n, d = rows_out.shape
+    axes = [edges[a:b] for a, b in itertools.pairwise(first_edges)]
+    at = np.unravel_index(cells, [len(axis) - 1 for axis in axes])
+    u = some_uniforms(lanes, n * d).reshape(n, d)[:, ::-1]
+    for j, axis in enumerate(axes):
+        low, high = axis[at[j]], axis[at[j] + 1]
+        x = low + (high - low) * u[:, j]
+        rows_out[:, j] = np.where(x < high, x, low)
