@@ -12,6 +12,7 @@ of a cell of width s times a sum of g over that arrangement (`reach_factor`).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,12 +156,12 @@ class Cells:
         return np.clip((points - (self.keys[self.number] + 0.5) * self.width) / (self.width / 2), -1.0, 1.0)
 
 
-def chebyshev(x: np.ndarray, n: int) -> list[np.ndarray]:
-    """The first n Chebyshev polynomials at x."""
-    values = [np.ones_like(x), x.copy()]
-    while len(values) < n:
-        values.append(2 * x * values[-1] - values[-2])
-    return values[:n]
+def chebyshev(x: np.ndarray, n: int) -> Iterator[np.ndarray]:
+    """The first n Chebyshev polynomials at x, one after the other: three are held at a time."""
+    now, following = np.ones_like(x), x
+    for _ in range(n):
+        yield now
+        now, following = following, 2 * x * following - now
 
 
 def gauss_nodes(
@@ -372,7 +373,7 @@ def _moments_in_cells(
         inside = order[starts[cell] : starts[cell + 1]]
         y, w = offsets[inside], weights[inside] / cells.mass[cell]
         radii = np.sqrt((y**2).sum(axis=1)) / math.sqrt(d)
-        values = [np.stack(chebyshev(y[:, a], m)) for a in range(d)]
+        values = [np.stack(list(chebyshev(y[:, a], m))) for a in range(d)]
         moments = np.ones((len(exponents) + 1, len(y)))
         for a in range(d):
             moments[:-1] *= values[a][exponents[:, a]]
