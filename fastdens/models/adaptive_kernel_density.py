@@ -11,6 +11,7 @@ from fastdens import bandwidths, validation
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
 from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.engines.variable_sums import VariableSum
+from fastdens.models.adaptive_cdf import AdaptiveCumulative
 from fastdens.models.contract import Density
 from fastdens.models.neighbor_radii import radii_at, search_among
 from fastdens.smoothing_kernels import KERNELS
@@ -19,7 +20,7 @@ from fastdens.threads import check_n_threads
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
 
 
-class AdaptiveKernelDensity(Density):
+class AdaptiveKernelDensity(AdaptiveCumulative, Density):
     r"""Kernel density estimate, :math:`\frac{1}{W} \sum_i w_i K(|x - x_i| / h_i) / (h_i^d N_d)`, bandwidths varying.
 
     Parameters
