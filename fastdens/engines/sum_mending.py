@@ -47,7 +47,8 @@ def mend_sums(
     queries, own_of = np.ascontiguousarray(Q[in_doubt]), None if own is None else own[in_doubt]
     sums = np.exp(result[in_doubt]) if log else result[in_doubt]
     near = weights_within_reach(prepared, queries, own_of, n_threads)
-    errors = sum_bounds.of_compact_kernel(sums, near, kernel, prepared.n_points, n_features, 0.0)
+    # Of the edge alone: what the number of points adds to a bound of rounding, summing again would not mend.
+    errors = sum_bounds.of_compact_kernel(sums, near, kernel, 0, n_features, 0.0)
     bad = np.flatnonzero((near > 0) & (errors > rtol * sums + atol))
     if not bad.size:
         return
