@@ -1,0 +1,53 @@
+"""What a divergence between two distributions comes back as: the value and how far it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastdens.divergences.generators import Kind
+
+# Two-sided 95 % of the normal law.
+QUANTILE = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """A divergence with its error.
+
+    Attributes
+    ----------
+    value : float
+        The divergence, in nats where it is an entropy.
+    standard_error : float
+        Standard deviation of the value where it is random (drawn or estimated from samples); 0 where it is not; nan
+        where it is random and no error is known.
+    interval : tuple of two floats
+        What holds the true value: with 95 % probability where the value is random, always where it is not (then it is
+        the value with a bound of the numerical error to both sides).
+    method : str
+        How the value was found.
+    n_evaluations : int
+        At how many points densities were evaluated; 0 in closed form.
+    """
+
+    value: float
+    standard_error: float
+    interval: tuple[float, float]
+    method: str
+    n_evaluations: int = 0
+
+
+def computed(kind: Kind, value: float, error: float, method: str, n_evaluations: int = 0) -> Divergence:
+    """The result of a computation that misses the f-divergence of `kind` by at most `error`."""
+    low, high = max(value - error, 0.0), min(value + error, kind.generator.largest)
+    interval = float(kind.of(low)), float(kind.of(high))
+    return Divergence(float(kind.of(max(value, 0.0))), 0.0, interval, method, n_evaluations)
+
+
+def estimated(kind: Kind, value: float, standard_error: float, method: str, n_evaluations: int = 0) -> Divergence:
+    """The result of an estimate of the f-divergence of `kind` that is normal with this standard error."""
+    low = max(value - QUANTILE * standard_error, 0.0)
+    high = min(max(value + QUANTILE * standard_error, 0.0), kind.generator.largest)
+    of = kind.of(min(max(value, 0.0), kind.generator.largest))
+    error = float(kind.slope(max(value, 0.0))) * standard_error
+    return Divergence(float(of), error, (float(kind.of(low)), float(kind.of(high))), method, n_evaluations)
