@@ -22,8 +22,8 @@ DEFINITIONS = {
     "chi2": lambda t: (t - 1) ** 2,
     "neyman_chi2": lambda t: (t - 1) ** 2 / t,
     **{
-        f"alpha={a:g}": lambda t, a=a: (
-            (t ** mpmath.mpf(a) - a * t + mpmath.mpf(a) - 1) / (mpmath.mpf(a) * (a - mpmath.mpf(1)))
+        f"alpha={a!r}": lambda t, a=a: (
+            (t ** mpmath.mpf(a) - a * t + a - mpmath.mpf(1)) / (mpmath.mpf(a) * (mpmath.mpf(a) - 1))
         )
         for a in (-2.0, 0.3, 0.5, 0.9999999, 1.0000001, 2.5, 7.0)
     },
