@@ -130,36 +130,63 @@ def drop_zero_weights(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.nda
     return X, np.ldexp(weights, -math.frexp(float(weights.max()))[1])
 
 
-def check_probabilities(p: Any, name: str) -> np.ndarray:
-    """A discrete law as float64 of shape (n_outcomes,): finite, not negative, summing to 1.
+def check_probabilities(p: Any, name: str, *, axis: int | None = None, normalize: bool = False) -> np.ndarray:
+    """Discrete laws as float64: finite, not negative, each summing to 1, or to anything but 0 with `normalize`.
 
-    The sum may miss 1 by 1e-9 (1e-5 for float32 values); the values themselves are returned as given.
+    One law, of shape (n_outcomes,), or with `axis`, which becomes the last, any number of them.
+    A sum may miss 1 by 1e-9 (1e-5 for float32 values); the values are returned as given, or scaled with `normalize`.
     """
     array = _to_float_array(p, name)
     tolerance = 1e-5 if array.dtype == _FLOAT32 else 1e-9
-    if array.ndim != 1:
+    if array.ndim != 1 and (axis is None or array.ndim == 0):
         raise ValueError(f"{name} must be a 1D array of probabilities, got {array.ndim}D of shape {array.shape}")
+    if axis is not None:
+        if not -array.ndim <= check_integer(axis, "axis", -array.ndim) < array.ndim:
+            raise ValueError(f"axis must be from {-array.ndim} to {array.ndim - 1} for {name}, got {axis}")
+        array = np.moveaxis(array, axis, -1)
     if array.size == 0:
         raise ValueError(f"{name} must hold at least one probability, got an empty array")
     array = np.ascontiguousarray(array, dtype=_FLOAT64)
-    bad = find_non_finite(array[None, :])
+    bad = find_non_finite(array.reshape(1, -1))
     if bad >= 0:
-        raise ValueError(f"{name} must be finite, got {array[bad]} at index {bad}")
+        raise ValueError(f"{name} must be finite, got {array.flat[bad]} at index {_place(bad, array)}")
     if array.min() < 0:
         bad = int(np.argmin(array))
-        raise ValueError(f"{name} must not be negative, got {array[bad]} at index {bad}")
+        raise ValueError(f"{name} must not be negative, got {array.flat[bad]} at index {_place(bad, array)}")
+    if normalize:
+        largest = array.max(axis=-1, keepdims=True)
+        if not largest.all():
+            raise ValueError(f"{name} must have a positive sum to be normalized, got all zero")
+        # A power of two first: then no sum overflows, and none of subnormal numbers loses digits.
+        array = np.ldexp(array, -np.frexp(largest)[1])
+        return array / array.sum(axis=-1, keepdims=True)
     with np.errstate(over="ignore"):
-        total = float(array.sum())
-    if abs(total - 1) > tolerance:
-        raise ValueError(f"{name} must sum to 1 (within {tolerance:g}), got a sum of {total!r}")
+        totals = np.atleast_1d(array.sum(axis=-1))
+    if (np.abs(totals - 1) > tolerance).any():
+        total = float(totals.flat[np.argmax(np.abs(totals - 1))])
+        raise ValueError(
+            f"{name} must sum to 1 (within {tolerance:g}), got a sum of {total!r}"
+            + ("" if axis is None else "; normalize=True rescales")
+        )
     return array
 
 
-def check_pair_of_probabilities(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Two discrete laws, p and q, on the same outcomes."""
-    p, q = check_probabilities(p, "p"), check_probabilities(q, "q")
-    if len(p) != len(q):
-        raise ValueError(f"p and q must have the same number of outcomes, got {len(p)} and {len(q)}")
+def _place(flat: int, array: np.ndarray) -> Any:
+    return flat if array.ndim == 1 else tuple(map(int, np.unravel_index(flat, array.shape)))
+
+
+def check_pair_of_probabilities(
+    p: Any, q: Any, *, axis: int | None = None, normalize: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Discrete laws p and q on the same outcomes; with `axis`, two stacks of them that broadcast."""
+    p = check_probabilities(p, "p", axis=axis, normalize=normalize)
+    q = check_probabilities(q, "q", axis=axis, normalize=normalize)
+    if p.shape[-1] != q.shape[-1]:
+        raise ValueError(f"p and q must have the same number of outcomes, got {p.shape[-1]} and {q.shape[-1]}")
+    try:
+        np.broadcast_shapes(p.shape, q.shape)
+    except ValueError:
+        raise ValueError(f"p and q must have shapes that broadcast, got {p.shape} and {q.shape}") from None
     return p, q
 
 

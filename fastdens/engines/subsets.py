@@ -18,6 +18,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled import subsets
+from fastdens.engines.exact_sums import two_sum
 from fastdens.threads import check_n_threads, run_blocks
 
 MOST_OUTCOMES = 40  # 2^40 subsets take about a minute and a half on one core
@@ -165,7 +166,7 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
             f"the discrepancies of all subsets of {n} outcomes take {needed / 2**30:.3g} GiB (8 bytes for each of "
             f"2^{n}), and {available / 2**30:.3g} GiB of memory are free; total_variation_subsets needs no such array"
         )
-    heads, tails = _exact_sum(p, -q)
+    heads, tails = two_sum(p, -q)
     split = min(n, LOW_OUTCOMES)
     low, low_tail = map(_padded, _doubled_sums(heads[:split], tails[:split]))
     high, high_tail = _doubled_sums(heads[split:], tails[split:])
@@ -231,19 +232,12 @@ def _padded(low: np.ndarray) -> np.ndarray:
     return np.concatenate([low, np.zeros(missing)]) if missing else low
 
 
-def _exact_sum(a: np.ndarray, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """a + b as a rounded sum and its exact error (Knuth, The Art of Computer Programming 2, 4.2.2)."""
-    total = a + b
-    b_part = total - a
-    return total, (a - (total - b_part)) + (b - b_part)
-
-
 def _doubled_sums(heads: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `_subset_sums`, of values heads + tails, with the sums too as heads and tails."""
     sums, errors = np.zeros(1), np.zeros(1)
     for head, tail in zip(heads, tails):
-        total, error = _exact_sum(sums, head)
-        total, error = _exact_sum(total, error + (errors + tail))
+        total, error = two_sum(sums, head)
+        total, error = two_sum(total, error + (errors + tail))
         sums, errors = np.concatenate([sums, total]), np.concatenate([errors, error])
     return sums, errors
 
