@@ -14,7 +14,10 @@ _HOMES = {
     "fastdens.engines.kernel_sums": ["kernel_sum"],
     "fastdens.engines.plan": ["plan"],
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
+    "fastdens.engines.set_functions": ["maximum_over_subsets"],
+    "fastdens.engines.subset_listing": ["list_subsets"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
+    "fastdens.divergences.best_test": ["best_test"],
     "fastdens.divergences.discrete": [
         "alpha_divergence",
         "chi2_divergence",

@@ -72,7 +72,7 @@ TOPICS = {
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
-    "subsets": {"subsets", "exact_sums"},
+    "subsets": {"subsets", "exact_sums", "limited_subsets", "subset_listing", "set_functions"},
     "random_numbers": {"random_numbers"},
 }
 

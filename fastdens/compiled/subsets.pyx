@@ -68,6 +68,42 @@ def largest_sums(
             largest_out[block] = tiles.largest(&low[0], low.shape[0], high, middle.shape[0])
 
 
+def largest_sums_of_size(
+    const double[:, ::1] low_of_size, const Py_ssize_t[::1] low_lengths, const double[::1] middle,
+    const Py_ssize_t[::1] middle_starts, const double[::1] top, Py_ssize_t most, double[::1] largest_out,
+    BlockQueue queue,
+):
+    """As `largest_sums`, over the subsets of at most `most` outcomes.
+
+    Row s of `low_of_size` begins with the `low_lengths[s]` low sums of at most s outcomes, padded with those of none;
+    the last row has all. The middle sums of s outcomes are middle[middle_starts[s]] to middle[middle_starts[s + 1] - 1].
+    """
+    cdef double high[MOST_MIDDLE]
+    cdef long long block
+    cdef Py_ssize_t left, size, row, first, bits
+    cdef double largest
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            bits = block
+            left = most
+            while bits:
+                left -= bits & 1
+                bits >>= 1
+            largest = 0.0
+            if left >= 0:
+                fill_high(middle, top, block, high)
+                for size in range(min(left, middle_starts.shape[0] - 2) + 1):
+                    row, first = min(left - size, low_lengths.shape[0] - 1), middle_starts[size]
+                    largest = max(
+                        largest,
+                        tiles.largest(&low_of_size[row, 0], low_lengths[row], &high[first], middle_starts[size + 1] - first),
+                    )
+            largest_out[block] = largest
+
+
 def find_largest(
     const double[::1] low, const double[::1] middle, const double[::1] top, long long block, double largest
 ):

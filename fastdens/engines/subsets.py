@@ -19,6 +19,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.compiled import subsets
 from fastdens.engines.exact_sums import two_sum
+from fastdens.engines.limited_subsets import largest_of_size, number_of_subsets
 from fastdens.threads import check_n_threads, run_blocks
 
 MOST_OUTCOMES = 40  # 2^40 subsets take about a minute and a half on one core
@@ -44,9 +45,9 @@ class SubsetMaximum:
         Outcomes of the smallest subset that reaches it, ascending: all with p > q, or, where only those subsets reach
         it, all with p < q.
     maximal_subset : ndarray of intp
-        The largest such subset on the same side: `subset` and every outcome with p = q.
+        The largest such subset on the same side: `subset` and every outcome with p = q, as far as they are allowed.
     n_subsets : int
-        How many subsets were evaluated: 2^n.
+        How many subsets were evaluated: 2^n, or those of an allowed size.
     """
 
     distance: float
@@ -55,12 +56,15 @@ class SubsetMaximum:
     n_subsets: int
 
 
-def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> SubsetMaximum:
+def total_variation_subsets(
+    p: Any, q: Any, n_threads: int | None = None, *, max_size: int | None = None
+) -> SubsetMaximum:
     r"""Total variation distance of two discrete laws by its definition: the largest discrepancy over all subsets.
 
     .. math:: D(p, q) = \max_{A} \left| \sum_{i \in A} p_i - \sum_{i \in A} q_i \right|
 
     All 2^n subsets are evaluated, none is left out by symmetry; the result is exact (see `SubsetMaximum`).
+    With `max_size` the maximum is over the subsets of at most so many outcomes.
 
     Parameters
     ----------
@@ -68,6 +72,8 @@ def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> Sub
         Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5); at most 40 outcomes.
     n_threads : int, optional
         Number of threads; by default what `fastdens.threads` says. It does not change a bit of the result.
+    max_size : int, optional
+        Most outcomes of a subset, at least 1; by default any number.
 
     Returns
     -------
@@ -83,6 +89,8 @@ def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> Sub
     --------
     total_variation : The same distance as half the L1 distance, for any number of outcomes.
     subset_discrepancies : P(A) - Q(A) of every subset.
+    list_subsets : All subsets one by one, in order of their size.
+    maximum_over_subsets : The same search for set functions that are not additive.
 
     Notes
     -----
@@ -105,6 +113,8 @@ def total_variation_subsets(p: Any, q: Any, n_threads: int | None = None) -> Sub
     p, q = _check_laws(p, q)
     n_threads = check_n_threads(n_threads)
     differences = p - q
+    if max_size is not None and validation.check_integer(max_size, "max_size", 1) < len(p):
+        return _of_limited_size(p, q, differences, max_size, n_threads)
     members, value = _largest_in_floats(differences, n_threads)
     error = (len(p) + 2) * UNIT_ROUNDOFF * float(np.abs(differences).sum())
     if value < 0:
@@ -178,6 +188,28 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
         NS_PER_DISCREPANCY * 2.0**n,
     )
     return sums.reshape(-1) if sums.size == 2**n else sums[0, : 2**n].copy()
+
+
+def _of_limited_size(
+    p: np.ndarray, q: np.ndarray, differences: np.ndarray, max_size: int, n_threads: int
+) -> SubsetMaximum:
+    """The enumeration, and the same exactly: of one sign, the largest differences are the best that fit."""
+    largest = largest_of_size(differences, max_size, LOW_OUTCOMES, MIDDLE_OUTCOMES, n_threads, NS_PER_SUBSET)
+    exact = _exact_differences(p, q)
+    sides = []
+    for sign in (1, -1):
+        gaining = [i for i in range(len(exact)) if sign * exact[i] > 0]
+        chosen = sorted(gaining, key=lambda i, sign=sign: -sign * exact[i])[:max_size]
+        sides.append((sum(sign * exact[i] for i in chosen), chosen))
+    total, chosen = max(sides, key=lambda side: side[0])
+    distance = total / _SCALE
+    if abs(distance - largest) > 2 * (len(p) + 2) * UNIT_ROUNDOFF * float(np.abs(differences).sum()):
+        raise AssertionError("the enumeration of subsets is off by more than its error bound; please report this")
+    neutral = [i for i in range(len(exact)) if exact[i] == 0]
+    members = np.zeros((2, len(exact)), dtype=bool)
+    members[:, chosen] = True
+    members[1, neutral[: max_size - len(chosen)]] = True
+    return SubsetMaximum(distance, *map(_indices, members), number_of_subsets(len(exact), max_size))
 
 
 # Every finite double is a whole number of these.

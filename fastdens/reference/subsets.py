@@ -20,10 +20,17 @@ def subset_discrepancies(p, q, n_threads=None):
     return sums
 
 
-def total_variation_subsets(p, q, n_threads=None):
-    """max |P(A) - Q(A)|, to rounding, with the smallest and the largest subset on the side of p > q."""
-    p, q = np.asarray(p, dtype=np.float64), np.asarray(q, dtype=np.float64)
+def total_variation_subsets(p, q, n_threads=None, *, max_size=None):
+    """max |P(A) - Q(A)|, to rounding, with the smallest and the largest subset on its side."""
+    differences = np.subtract(p, q, dtype=np.float64)
     discrepancies = subset_discrepancies(p, q)
-    return SubsetMaximum(
-        float(np.abs(discrepancies).max()), np.flatnonzero(p > q), np.flatnonzero(p >= q), len(discrepancies)
-    )
+    n = len(differences)
+    max_size = n if max_size is None else min(max_size, n)
+    sizes = np.array([int(index).bit_count() for index in range(len(discrepancies))])
+    allowed = np.where(sizes <= max_size, discrepancies, 0.0)
+    sign = 1 if allowed.max() >= -allowed.min() else -1
+    by_gain = np.argsort(-sign * differences, kind="stable")
+    gaining = by_gain[sign * differences[by_gain] > 0][:max_size]
+    neutral = np.flatnonzero(differences == 0)[: max_size - len(gaining)]
+    widest = np.sort(np.append(gaining, neutral))
+    return SubsetMaximum(float(np.abs(allowed).max()), np.sort(gaining), widest, int((sizes <= max_size).sum()))
