@@ -10,5 +10,5 @@ print("by enumeration:      ", fd.total_variation_subsets(p, q).distance)
 print("half the L1 distance:", fd.total_variation(p, q))
 
 test = fd.best_test(p, q)
-print("P or Q? The best test says P on outcomes", [outcome + 1 for outcome in test.accepts_p])
+print("P or Q? The best test says P on outcomes", (test.accepts_p + 1).tolist())
 print("sum of its error probabilities:", test.error_of_first_kind + test.error_of_second_kind)

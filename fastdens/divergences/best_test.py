@@ -116,23 +116,21 @@ def best_test(
         size = float(validation.check_between_0_and_1(size, "size"))
     n_observations = validation.check_integer(n_observations, "n_observations", 1)
     n_draws = validation.check_integer(n_draws, "n_draws", 2)
+    random = validation.check_random_state(random_state)
     if models[0]:
-        draws = [_ratios_of_models(law, P, Q, n_observations, n_draws, rng) for law, rng in
-                 zip((P, Q), validation.check_random_state(random_state).spawn(2))]  # fmt: skip
-        return _simulated(draws[0], draws[1], size, None)
+        of_p, of_q = (_ratios_of_models(law, P, Q, n_observations, n_draws, random) for law in (P, Q))
+        return _simulated(of_p, of_q, size)
     p, q = validation.check_pair_of_probabilities(P, Q)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_ratio = np.where((p == 0) & (q == 0), -np.inf, np.log(q) - np.log(p))
     # The sign of a difference of logarithms may be lost to rounding, that of q - p is not.
-    log_ratio = np.where(
-        q > p, np.maximum(log_ratio, 5e-324), np.where(q < p, np.minimum(log_ratio, -5e-324), log_ratio)
-    )
+    log_ratio = np.where(q > p, np.maximum(log_ratio, 5e-324), log_ratio)
+    log_ratio = np.where(q < p, np.minimum(log_ratio, -5e-324), log_ratio)
     log_ratio[(p == q) & (p > 0)] = 0.0
     if n_observations == 1:
         return _of_outcomes(p, q, log_ratio, size)
-    rngs = validation.check_random_state(random_state).spawn(2)
-    draws = [_ratios_of_outcomes(law, log_ratio, n_observations, n_draws, rng) for law, rng in zip((p, q), rngs)]
-    return _simulated(draws[0], draws[1], size, None)
+    of_p, of_q = (_ratios_of_outcomes(law, log_ratio, n_observations, n_draws, random) for law in (p, q))
+    return _simulated(of_p, of_q, size)
 
 
 def _of_outcomes(p: np.ndarray, q: np.ndarray, log_ratio: np.ndarray, size: float | None) -> BestTest:
@@ -146,31 +144,26 @@ def _of_outcomes(p: np.ndarray, q: np.ndarray, log_ratio: np.ndarray, size: floa
         threshold = float(levels[k])
         share = float(min(1.0, (size - above[k]) / of_level[k])) if of_level[k] > 0 else 1.0
     says_q, at = log_ratio > threshold, log_ratio == threshold
-    if size is None:
-        share = 0.0
     first = math.fsum([*p[says_q].tolist(), *(share * p[at]).tolist()])
     second = math.fsum([*q[~says_q & ~at].tolist(), *((1.0 - share) * q[at]).tolist()])
     return BestTest(threshold, share, first, second, (0.0, 0.0), np.flatnonzero(~says_q))
 
 
-def _simulated(under_p: np.ndarray, under_q: np.ndarray, size: float | None, accepts_p: None) -> BestTest:
-    threshold = 0.0
-    share = 0.0
+def _simulated(under_p: np.ndarray, under_q: np.ndarray, size: float | None) -> BestTest:
+    threshold, share = 0.0, 0.0
     if size is not None:
         half = len(under_p) // 2
         ordered, under_p = np.sort(under_p[:half])[::-1], under_p[half:]
         # The smallest threshold that no more than a share `size` of the draws exceeds.
-        place = int(math.floor(size * half))
+        place = math.floor(size * half)
         threshold = float(ordered[place]) if place < half else -math.inf
         at = ordered == threshold
         share = (size * half - float((ordered > threshold).sum())) / at.sum() if at.any() else 0.0
         share = min(max(share, 0.0), 1.0)
-    says_q = [
-        np.where(ratios > threshold, 1.0, np.where(ratios == threshold, share, 0.0)) for ratios in (under_p, under_q)
-    ]
+    says_q = [np.where(r > threshold, 1.0, np.where(r == threshold, share, 0.0)) for r in (under_p, under_q)]
     first, second = float(says_q[0].mean()), float(1.0 - says_q[1].mean())
     errors = tuple(float(values.std() / math.sqrt(len(values))) for values in says_q)
-    return BestTest(threshold, share, first, second, (errors[0], errors[1]), accepts_p)
+    return BestTest(threshold, share, first, second, (errors[0], errors[1]), None)
 
 
 def _ratios_of_models(

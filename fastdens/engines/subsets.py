@@ -198,18 +198,16 @@ def _of_limited_size(
     exact = _exact_differences(p, q)
     sides = []
     for sign in (1, -1):
-        gaining = [i for i in range(len(exact)) if sign * exact[i] > 0]
-        chosen = sorted(gaining, key=lambda i, sign=sign: -sign * exact[i])[:max_size]
-        sides.append((sum(sign * exact[i] for i in chosen), chosen))
+        gains = sorted((-sign * exact[i], i) for i in range(len(exact)) if sign * exact[i] > 0)[:max_size]
+        sides.append((-sum(loss for loss, _ in gains), [i for _, i in gains]))
     total, chosen = max(sides, key=lambda side: side[0])
     distance = total / _SCALE
     if abs(distance - largest) > 2 * (len(p) + 2) * UNIT_ROUNDOFF * float(np.abs(differences).sum()):
         raise AssertionError("the enumeration of subsets is off by more than its error bound; please report this")
     neutral = [i for i in range(len(exact)) if exact[i] == 0]
-    members = np.zeros((2, len(exact)), dtype=bool)
-    members[:, chosen] = True
-    members[1, neutral[: max_size - len(chosen)]] = True
-    return SubsetMaximum(distance, *map(_indices, members), number_of_subsets(len(exact), max_size))
+    smallest = np.isin(np.arange(len(exact)), chosen)
+    widest = smallest | np.isin(np.arange(len(exact)), neutral[: max_size - len(chosen)])
+    return SubsetMaximum(distance, _indices(smallest), _indices(widest), number_of_subsets(len(exact), max_size))
 
 
 # Every finite double is a whole number of these.
