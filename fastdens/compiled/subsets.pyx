@@ -76,12 +76,12 @@ def largest_sums_of_size(
     """As `largest_sums`, over the subsets of at most `most` outcomes.
 
     Row s of `low_of_size` begins with the `low_lengths[s]` low sums of at most s outcomes, padded with those of none;
-    the last row has all. The middle sums of s outcomes are middle[middle_starts[s]] to middle[middle_starts[s + 1] - 1].
+    the last row has all. The middle sums of s outcomes begin at middle[middle_starts[s]].
     """
     cdef double high[MOST_MIDDLE]
     cdef long long block
-    cdef Py_ssize_t left, size, row, first, bits
-    cdef double largest
+    cdef Py_ssize_t left, size, row, first, count, bits
+    cdef double largest, of_size
     with nogil:
         while True:
             block = queue.next()
@@ -97,10 +97,9 @@ def largest_sums_of_size(
                 fill_high(middle, top, block, high)
                 for size in range(min(left, middle_starts.shape[0] - 2) + 1):
                     row, first = min(left - size, low_lengths.shape[0] - 1), middle_starts[size]
-                    largest = max(
-                        largest,
-                        tiles.largest(&low_of_size[row, 0], low_lengths[row], &high[first], middle_starts[size + 1] - first),
-                    )
+                    count = middle_starts[size + 1] - first
+                    of_size = tiles.largest(&low_of_size[row, 0], low_lengths[row], &high[first], count)
+                    largest = max(largest, of_size)
             largest_out[block] = largest
 
 
