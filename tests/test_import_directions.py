@@ -72,7 +72,7 @@ TOPICS = {
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
-    "subsets": {"subsets"},
+    "subsets": {"subsets", "set_families", "half_planes"},
     "random_numbers": {"random_numbers"},
 }
 

@@ -1,0 +1,24 @@
+import numpy as np
+
+from fastdens.compiled.blocks import BlockQueue
+
+def merge_runs(
+    weights: np.ndarray,
+    first_is_in: bool,
+    k: int,
+    room: np.ndarray,
+    in_out: np.ndarray,
+    queue: BlockQueue,
+) -> None: ...
+def largest_boxes(
+    values: np.ndarray,
+    columns: np.ndarray,
+    begins_row: np.ndarray,
+    starts: np.ndarray,
+    edges: np.ndarray,
+    pairs: np.ndarray,
+    least: int,
+    values_out: np.ndarray,
+    columns_out: np.ndarray,
+    queue: BlockQueue,
+) -> None: ...
