@@ -189,6 +189,7 @@ def _side_of_line(
     if right:
         inside = ~inside
     inside[pivot] = bool(with_pivot)
+
     # The line's direction lies between those of the last point that it has passed and of the next one.
     def along(place: int) -> np.ndarray:
         point = order[place]

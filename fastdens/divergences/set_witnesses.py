@@ -1,0 +1,89 @@
+"""Sets of points that witness a discrepancy: intervals and their unions, boxes, half-planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval of the line with or without its ends, which may be infinite."""
+
+    low: float
+    high: float
+    low_included: bool = True
+    high_included: bool = True
+
+    def contains(self, x: Any) -> np.ndarray:
+        """Whether each number is in the interval, in the shape of x."""
+        x = np.asarray(x, dtype=np.float64)
+        above = x >= self.low if self.low_included else x > self.low
+        return above & (x <= self.high if self.high_included else x < self.high)
+
+    def __str__(self) -> str:
+        ends = "[" if self.low_included else "(", "]" if self.high_included else ")"
+        return f"{ends[0]}{self.low:g}, {self.high:g}{ends[1]}"
+
+
+def half_line(high: float, included: bool) -> Interval:
+    """All numbers up to `high`."""
+    return Interval(-np.inf, high, False, included)
+
+
+@dataclass(frozen=True)
+class IntervalUnion:
+    """A union of intervals without common points, ascending; the empty set where there are none."""
+
+    intervals: tuple[Interval, ...]
+
+    def contains(self, x: Any) -> np.ndarray:
+        """Whether each number is in one of the intervals, in the shape of x."""
+        inside = np.zeros(np.shape(x), dtype=bool)
+        for interval in self.intervals:
+            inside |= interval.contains(x)
+        return inside
+
+    def __str__(self) -> str:
+        return " u ".join(map(str, self.intervals)) or "empty"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle with sides along the axes, borders included."""
+
+    first: Interval
+    second: Interval
+
+    def contains(self, X: Any) -> np.ndarray:
+        """Whether each row of X, of shape (n, 2), is in the box: bool of shape (n,)."""
+        X = np.asarray(X, dtype=np.float64)
+        return self.first.contains(X[:, 0]) & self.second.contains(X[:, 1])
+
+    def __str__(self) -> str:
+        return f"{self.first} x {self.second}"
+
+
+@dataclass(frozen=True)
+class HalfPlane:
+    """The points x of the plane with normal . x >= offset; the whole plane where the offset is -inf."""
+
+    normal: tuple[float, float]
+    offset: float
+
+    def contains(self, X: Any) -> np.ndarray:
+        """Whether each row of X, of shape (n, 2), is in the half-plane: bool of shape (n,)."""
+        return self.heights(np.asarray(X, dtype=np.float64)) >= self.offset
+
+    def heights(self, X: np.ndarray) -> np.ndarray:
+        """The product of the normal with each row."""
+        return self.normal[0] * X[:, 0] + self.normal[1] * X[:, 1]
+
+    def __str__(self) -> str:
+        return f"{self.normal[0]:g} x + {self.normal[1]:g} y >= {self.offset:g}"
+
+
+Witness = Interval | IntervalUnion | Box | HalfPlane | None
+EMPTY = IntervalUnion(())
