@@ -87,7 +87,7 @@ def set_discrepancy(
         "half-planes"       in the plane; O(n^2 log n)
         "size"              at most, or `exactly`, k outcomes; O(n)
         "partition"         unions of given cells; O(n)
-        "all"               all sets: the total variation distance; O(n log n)
+        "all"               all sets: the total variation distance, 1 from a continuous law; O(n log n)
         ==================  ============================================================================
     points : array-like of shape (n_outcomes,) or (n_outcomes, 2), optional
         Where the outcomes lie. Points may repeat: no set tells equal ones apart. By default, on the line, the numbers
@@ -162,7 +162,8 @@ def set_discrepancy(
     if points is not None and family in ("size", "partition"):
         raise ValueError(f"points must be None where family is {family!r}, which knows no places")
     if family == "size" and distribution is None:
-        return _result(plane_families.over_sizes(weights, min(_present(k), n), bool(exactly)), n)
+        size = validation.check_integer(k, "k", 1, n if exactly else None)
+        return _result(plane_families.over_sizes(weights, min(size, n), bool(exactly)), n)
     if family == "partition" and distribution is None:
         labels = np.asarray(cells)
         if labels.shape != (n,):
@@ -331,9 +332,8 @@ def _over(
     if family == "all":
         if distribution is None:
             return plane_families.over_cells(_ranks(points), weights)
-        # A continuous law gives nothing to the set of all points.
-        present = np.flatnonzero(weights.whole) if weights.slack == 0 else np.flatnonzero(weights.p)
-        return weights.sum_over(present), None, present, 0.0
+        # A continuous law gives nothing to the set of all points, which P has all its mass in.
+        return 1.0, None, np.flatnonzero(weights.p if weights.slack else weights.whole), 0.0
     if distribution is not None:
         raise ValueError(f"family must be one of the line's, or 'all', where a law is continuous, got {family!r}")
     return IN_THE_PLANE[family](points, weights, n_threads)
@@ -357,11 +357,6 @@ def _check_k(k: Any, family: str) -> int | None:
     if k is not None:
         raise ValueError(f"k must be None unless family is 'interval-unions' or 'size', got {k!r} with {family!r}")
     return None
-
-
-def _present(k: int | None) -> int:
-    assert k is not None
-    return k
 
 
 def _check_points(points: Any, family: str, name: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -35,16 +34,15 @@ def over_half_planes(points: np.ndarray, weights: SignedWeights, n_threads: int)
     place = place.reshape(-1)
     values = np.zeros(len(distinct), dtype=np.int64)
     np.add.at(values, place, weights.whole)
-    value, chosen, normal = largest_half_plane(distinct, values, n_threads)
+    value, chosen, normal, pivot = largest_half_plane(distinct, values, n_threads)
     if value == 0:
         return 0.0, EMPTY, np.empty(0, dtype=np.intp), weights.error
     inside = chosen[place]
-    witness = HalfPlane((float(normal[0]), float(normal[1])), -math.inf)
-    if not chosen.all():
-        heights = witness.heights(distinct)
-        low, high = float(heights[~chosen].max()), float(heights[chosen].min())
-        offset = low / 2 + high / 2
-        witness = HalfPlane(witness.normal, offset if low < offset else high)
+    if pivot < 0:  # the whole plane
+        normal, border = np.array([1.0, 0.0]), np.array([np.nextafter(points[:, 0].min(), -np.inf), 0.0])
+    else:
+        border = distinct[pivot]
+    witness = HalfPlane(tuple(normal.tolist()), tuple(border.tolist()), pivot >= 0 and bool(chosen[pivot]))
     return weights.sum_over(inside), witness, np.flatnonzero(inside), weights.error
 
 

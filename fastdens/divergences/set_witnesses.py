@@ -68,21 +68,21 @@ class Box:
 
 @dataclass(frozen=True)
 class HalfPlane:
-    """The points x of the plane with normal . x >= offset; the whole plane where the offset is -inf."""
+    """The points x of the plane with normal . (x - point) > 0, and the point itself where it is included."""
 
     normal: tuple[float, float]
-    offset: float
+    point: tuple[float, float]
+    point_included: bool
 
     def contains(self, X: Any) -> np.ndarray:
         """Whether each row of X, of shape (n, 2), is in the half-plane: bool of shape (n,)."""
-        return self.heights(np.asarray(X, dtype=np.float64)) >= self.offset
-
-    def heights(self, X: np.ndarray) -> np.ndarray:
-        """The product of the normal with each row."""
-        return self.normal[0] * X[:, 0] + self.normal[1] * X[:, 1]
+        steps = np.asarray(X, dtype=np.float64) - self.point
+        inside = self.normal[0] * steps[:, 0] + self.normal[1] * steps[:, 1] > 0
+        return inside | (~steps.any(axis=1) & self.point_included)
 
     def __str__(self) -> str:
-        return f"{self.normal[0]:g} x + {self.normal[1]:g} y >= {self.offset:g}"
+        (a, b), (x, y) = self.normal, self.point
+        return f"{a:g} (x - {x:g}) + {b:g} (y - {y:g}) > 0{' or = the point' if self.point_included else ''}"
 
 
 Witness = Interval | IntervalUnion | Box | HalfPlane | None

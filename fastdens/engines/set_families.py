@@ -64,15 +64,15 @@ def largest_box(
 
 def largest_half_plane(
     points: np.ndarray, values: np.ndarray, n_threads: int | None = None
-) -> tuple[int, np.ndarray, np.ndarray]:
-    """The largest |sum| over half-planes: the signed sum, which points are in as bool, and a vector that points inward.
+) -> tuple[int, np.ndarray, np.ndarray, int]:
+    """The largest |sum| over half-planes: the signed sum, which points are in as bool, a vector that points inward and
+    the one point on the border, which may be in or out; -1 where all points are in, or none.
 
     `points` are distinct, of shape (n, 2).
     """
     n = len(points)
     total = int(values.sum())
-    everything, nothing = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
-    best = (total, everything, np.array([1.0, 0.0])) if total else (0, nothing, np.array([1.0, 0.0]))
+    best = total, np.full(n, total != 0), np.array([1.0, 0.0]), -1
     # A half-plane of the largest sum can be moved so that its border passes a point of either sign of one's choice.
     pivots = min(np.flatnonzero(values > 0), np.flatnonzero(values < 0), key=len)
     if n == 1 or len(pivots) == 0:
@@ -91,7 +91,7 @@ def largest_half_plane(
         return best
     inside, normal = _side_of_line(x, y, *found[block].tolist())
     normal *= scales
-    return int(sums[block]), inside, normal / np.abs(normal).max()
+    return int(sums[block]), inside, normal / np.abs(normal).max(), int(found[block, 0])
 
 
 # --- boxes ------------------------------------------------------------------------------------------------------------
