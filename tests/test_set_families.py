@@ -94,7 +94,7 @@ def beyond_rounding(points):
     """Whether some points turn by so little that no vector of doubles tells their sides."""
     area = math.prod(map(Fraction, np.ptp(points, axis=0)))
     corners = itertools.combinations([tuple(map(Fraction, row)) for row in points.tolist()], 3)
-    return any(0 < abs(turns(*corner)) < 1e-12 * area for corner in corners)
+    return any(0 < abs(turns(*corner)) < area / 10**12 for corner in corners)
 
 
 def check_witness(result, X, Y=None):
@@ -465,8 +465,8 @@ def test_the_whole_plane_is_a_half_plane():
 
 def test_nearly_collinear_points_take_no_longer_than_others(random):
     # Their directions differ by rounding: an insertion sort by exact comparisons would take minutes.
-    x = random.normal(size=1500)
-    values = np.where(np.arange(1500) % 2, 1, -1)
+    x = random.normal(size=800)
+    values = np.where(np.arange(800) % 2, 1, -1)
     value, inside, _, _ = engine.largest_half_plane(np.column_stack([x, 3 * x + 0.1]), values)
     assert values[inside].sum() == value
 

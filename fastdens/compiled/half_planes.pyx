@@ -213,8 +213,10 @@ cdef void sort_about(const Plane *plane, Directions *directions) noexcept nogil:
     first = 0
     for i in range(1, m + 1):
         if i == m or directions.key[i] - directions.key[i - 1] > NEAR:
-            if i - first > 1:
-                sort_places(plane, directions, first, i - first, True)
+            for j in range(first + 1, i):
+                if exact_order(plane, directions, directions.point[j - 1], directions.point[j]) < 0:
+                    sort_places(plane, directions, first, i - first, True)
+                    break
             first = i
 
 
