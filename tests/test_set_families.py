@@ -433,6 +433,20 @@ def test_searches_match_their_twins(n, random):
         assert np.count_nonzero(np.diff(np.append(False, chosen)) & chosen) <= k
 
 
+@pytest.mark.parametrize("side", [2, 3, 5, 40])
+def test_boxes_are_found_without_a_first_guess(side, random, monkeypatch):
+    # A good first guess hides what the search itself would miss.
+    monkeypatch.setattr(engine, "_by_turns", lambda columns, rows, values: (0, np.empty(0, dtype=np.intp)))
+    for n in (1, 2, 4, 7, 12, 20, 40) * 6:
+        columns, rows = (ranks(random.integers(0, side, n)) for _ in range(2))
+        values = random.integers(-5, 6, n)
+        value, box = engine.largest_box(columns, rows, values)
+        assert abs(value) == abs(twin.largest_box(columns, rows, values)[0])
+        if value:
+            inside = (columns >= box[0]) & (columns <= box[1]) & (rows >= box[2]) & (rows <= box[3])
+            assert values[inside].sum() == value
+
+
 def test_many_runs_are_merged_as_the_twin_chooses(random):
     values = random.integers(-100, 101, 3000)
     for k in (1, 3, 17, 100):
