@@ -409,7 +409,7 @@ def ranks(x):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 60, 150])
-def test_searches_match_their_twins(n, random):
+def test_searches_match_their_twins(n, random, monkeypatch):
     values = random.integers(-5, 6, n)
     for points in (random.normal(size=(n, 2)), random.permutation(n * n)[:n, None] // [1, n] % n * 1.0):
         points = np.unique(points, axis=0)
@@ -427,10 +427,14 @@ def test_searches_match_their_twins(n, random):
         assert weights[inside].sum() == value
         if inside.any() and not inside.all():
             assert (points @ normal)[inside].min() > (points @ normal)[~inside].max()
-    for k in (1, 2, 5, 40):
+    for k, few in itertools.product((1, 2, 5, 40), (0, 100)):
+        monkeypatch.setattr(engine, "FEW_INTERVALS", few)
         chosen, expected = engine.largest_union(values, k), twin.largest_union(values, k)
         assert values[chosen].sum() == values[expected].sum()
         assert np.count_nonzero(np.diff(np.append(False, chosen)) & chosen) <= k
+    for x in (np.sort(random.normal(size=n)), np.sort(random.integers(0, 9, n)) / 8.0):
+        for y in (x[::2].copy(), np.sort(random.normal(size=2 * n)), np.array([0.5])):
+            assert engine.extreme_half_lines(x, y) == twin.extreme_half_lines(x, y)
 
 
 @pytest.mark.parametrize("side", [2, 3, 5, 40])
@@ -449,7 +453,7 @@ def test_boxes_are_found_without_a_first_guess(side, random, monkeypatch):
 
 def test_many_runs_are_merged_as_the_twin_chooses(random):
     values = random.integers(-100, 101, 3000)
-    for k in (1, 3, 17, 100):
+    for k in (1, 3, 17, 25, 100):
         assert values[engine.largest_union(values, k)].sum() == values[twin.largest_union(values, k)].sum()
 
 

@@ -123,6 +123,67 @@ def merge_runs(
                     in_out[j] = 1
 
 
+def flip_stretches(long long[::1] sums, Py_ssize_t k, unsigned char[::1] in_out, BlockQueue queue):
+    """As `merge_runs`, for small k, from the signed sums of runs: k times the best stretch changes sides.
+
+    A stretch that changes sides counts with the other sign from then on, so that a later one may divide it or reach
+    beyond it; this is the augmentation of a flow along paths of largest gain, and as exact. `sums` are spoilt.
+    """
+    cdef Py_ssize_t n = sums.shape[0], i, start, first, last
+    cdef long long total, best
+    with nogil:
+        for i in range(n):
+            in_out[i] = 0
+        while k > 0 and not queue.must_stop():
+            k -= 1
+            total = best = start = 0
+            first = last = -1
+            for i in range(n):
+                if total <= 0:
+                    total, start = 0, i
+                total += sums[i]
+                if total > best:
+                    best, first, last = total, start, i
+            if best == 0:
+                break
+            for i in range(first, last + 1):
+                sums[i] = -sums[i]
+                in_out[i] ^= 1
+
+
+# --- half-lines and intervals -----------------------------------------------------------------------------------------
+
+def extreme_sums(const double[::1] x, const double[::1] y, long long per_x, long long per_y):
+    """The largest and the least sum over half-lines of two sorted samples, each row of x worth per_x, of y -per_y.
+
+    Returns the largest sum, how many rows of x and of y its half-line holds, and the same of the least sum.
+    """
+    cdef Py_ssize_t n = x.shape[0], m = y.shape[0], i = 0, j = 0
+    cdef Py_ssize_t most_x = 0, most_y = 0, least_x = 0, least_y = 0
+    cdef long long total = 0, most = 0, least = 0
+    cdef double point
+    with nogil:
+        while i < n and j < m:
+            point = min(x[i], y[j])
+            while i < n and x[i] == point:
+                total += per_x
+                i += 1
+            while j < m and y[j] == point:
+                total -= per_y
+                j += 1
+            if total > most:
+                most, most_x, most_y = total, i, j
+            if total < least:
+                least, least_x, least_y = total, i, j
+        # Beyond the last point of one sample the sum only returns to that over all points.
+        total += (n - i) * per_x - (m - j) * per_y
+        if total > most:
+            most, most_x, most_y = total, n, m
+        if total < least:
+            least, least_x, least_y = total, n, m
+    return most, most_x, most_y, least, least_x, least_y
+
+
 # --- boxes ------------------------------------------------------------------------------------------------------------
 
 cdef struct Entry:

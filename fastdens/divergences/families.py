@@ -262,6 +262,8 @@ def sample_discrepancy(
         v = validation.check_sample_weight(weight_Y, m, "weight_Y")
     elif weight_Y is not None:
         raise ValueError(f"weight_{names[1]} must be None where {names[1]} is a continuous law")
+    if family in ("half-lines", "intervals") and distribution is None and w is None and v is None and n * m < 2**62:
+        return _result(line_families.of_two_samples(points[:n, 0], points[n:, 0], family), n)
     weights, error = of_samples(n, m, w, v)
     found = _result(_over(family, points, weights, distribution, k, n_threads), n, error)
     if not swapped:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences.set_witnesses import Interval, IntervalUnion, half_line
+from fastdens.divergences.set_witnesses import EMPTY, Interval, IntervalUnion, half_line
 from fastdens.divergences.signed_weights import SignedWeights
-from fastdens.engines.set_families import largest_union
+from fastdens.engines.set_families import extreme_half_lines, largest_union
 from fastdens.engines.sorting import sort_with_places
 
 # Cuts whose sums are too near for the rounded ones to tell which is larger, and how many are looked at exactly.
@@ -69,11 +69,11 @@ class Pieces:
         low, high = padded[(first + 1) // 2], padded[last // 2 + 1]
         return Interval(float(low), float(high), first % 2 == 1, last % 2 == 1)
 
-    def half_line(self, end: int) -> Interval:
+    def half_line(self, end: int) -> Interval | IntervalUnion:
         """The half-line of the pieces 0 ... end - 1."""
-        if self.distribution is None:
-            return half_line(float(self.points[end - 1]) if end else -np.inf, end > 0)
-        return self.interval(0, end) if end else half_line(-np.inf, False)
+        if end == 0:
+            return EMPTY
+        return self.interval(0, end) if self.distribution is not None else half_line(float(self.points[end - 1]))
 
     def rows(self, first: int, end: int) -> np.ndarray:
         """The rows in the pieces first ... end - 1."""
@@ -130,6 +130,27 @@ def _check_distribution(values: Any, n: int) -> np.ndarray:
     return values
 
 
+def of_two_samples(x: np.ndarray, y: np.ndarray, family: str) -> Found:
+    """Half-lines or intervals for two samples without weights: sorted each by itself, and merged."""
+    ordered = np.sort(x), np.sort(y)
+    most, most_x, most_y, least, least_x, least_y = extreme_half_lines(*ordered)
+    scale = len(x) * len(y)
+    cuts = [(0, 0), (most_x, most_y), (least_x, least_y)]
+    if family == "half-lines":
+        total, ends = (most, cuts[:2]) if most >= -least else (least, cuts[::2])
+    else:
+        ends = sorted(cuts[1:])
+        total = (most - least) * (1 if ends[1] == cuts[1] else -1)
+    if total == 0:
+        return 0.0, EMPTY, np.empty(0, dtype=np.intp), 0.0
+    (first_x, first_y), (end_x, end_y) = ends
+    inside = [z[first:end] for z, first, end in zip(ordered, (first_x, first_y), (end_x, end_y)) if end > first]
+    low, high = min(float(z[0]) for z in inside), max(float(z[-1]) for z in inside)
+    witness = half_line(high) if family == "half-lines" else Interval(low, high)
+    rows = [np.flatnonzero(witness.contains(z)) for z in (x, y)]
+    return total / scale, witness, np.append(rows[0], len(x) + rows[1]), 0.0
+
+
 def over_half_lines(pieces: Pieces, k: None = None) -> Found:
     """Kolmogorov and Smirnov: the largest sum, or least, of what lies before a cut."""
     sizes = np.abs(pieces.before)
@@ -148,7 +169,7 @@ def over_intervals(pieces: Pieces, k: None = None) -> Found:
     pairs = [(min(a, b), max(a, b)) for a in highest for b in lowest]
     value, (first, end) = max(((pieces.sum_between([pair]), pair) for pair in pairs), key=lambda pair: abs(pair[0]))
     if first == end:
-        return 0.0, IntervalUnion(()), pieces.order[:0], 0.0
+        return 0.0, EMPTY, pieces.order[:0], 0.0
     return value, pieces.interval(first, end), pieces.rows(first, end), error + other_error
 
 

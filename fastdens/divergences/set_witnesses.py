@@ -28,9 +28,9 @@ class Interval:
         return f"{ends[0]}{self.low:g}, {self.high:g}{ends[1]}"
 
 
-def half_line(high: float, included: bool) -> Interval:
-    """All numbers up to `high`."""
-    return Interval(-np.inf, high, False, included)
+def half_line(high: float) -> Interval:
+    """All numbers up to `high`, which is included."""
+    return Interval(-np.inf, high, False, True)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ LARGEST_SUM = 1 << 58
 # Nanoseconds on one core, to decide whether threads are worth waking (AMD EPYC, November 2026): per pair of points that
 # the search for a box looks at in the middling case, and per direction that a turning line passes.
 NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 30.0
+# Up to so many intervals are found one by one, each in a pass; more by merging.
+FEW_INTERVALS = 24
 # Columns are cut into this many groups; a block is a pair of them.
 COLUMN_GROUPS = 24
 
@@ -30,11 +32,21 @@ def largest_union(values: np.ndarray, k: int) -> np.ndarray:
     # Zeros belong to the run before them; those before the first run go with it.
     starts = present[np.flatnonzero(np.append(True, positive[1:] != positive[:-1]))]
     starts[0] = 0
-    weights = np.abs(np.add.reduceat(values, starts))
+    sums = np.add.reduceat(values, starts)
     inside = np.empty(len(starts), dtype=np.uint8)
-    room = np.empty((6, len(starts)), dtype=np.intp)
-    run_blocks(lambda queue: set_families.merge_runs(weights, bool(positive[0]), k, room, inside, queue), 1)
+    if k <= FEW_INTERVALS:
+        run_blocks(lambda queue: set_families.flip_stretches(sums, k, inside, queue), 1)
+    else:
+        weights, room = np.abs(sums), np.empty((6, len(starts)), dtype=np.intp)
+        run_blocks(lambda queue: set_families.merge_runs(weights, bool(positive[0]), k, room, inside, queue), 1)
     return np.repeat(inside.astype(bool), np.diff(np.append(starts, len(values))))
+
+
+def extreme_half_lines(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int, int, int]:
+    """The largest and the least sum over half-lines of two sorted samples of n and m rows, +m for each row of the first
+    and -n for each of the second: each sum, and how many rows of the first and of the second its half-line holds.
+    """
+    return set_families.extreme_sums(x, y, len(y), len(x))
 
 
 def largest_box(

@@ -20,6 +20,14 @@ def largest_union(values, k):
     return inside
 
 
+def extreme_half_lines(x, y):
+    """The counts of both samples at and below each point, and where their difference is largest and least."""
+    points = np.concatenate([[-np.inf], np.unique(np.concatenate([x, y]))])
+    below_x, below_y = np.searchsorted(x, points, side="right"), np.searchsorted(y, points, side="right")
+    sums = below_x * len(y) - below_y * len(x)
+    return tuple(int(a[i]) for i in (np.argmax(sums), np.argmin(sums)) for a in (sums, below_x, below_y))
+
+
 def largest_box(columns, rows, values, n_threads=None):
     """For each lowest row, the sums by column of all ranges of rows above it, and the extreme stretches of each."""
     table = np.zeros((rows.max() + 1, columns.max() + 1), dtype=np.int64)
