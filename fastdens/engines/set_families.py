@@ -14,9 +14,9 @@ from fastdens.threads import run_blocks
 
 LARGEST_SUM = 1 << 58
 
-# Nanoseconds on one core, to decide whether threads are worth waking (AMD EPYC, November 2026): per pair of points that
+# Nanoseconds on one core, to decide whether threads are worth waking (Intel Xeon, November 2026): per pair of points that
 # the search for a box looks at in the middling case, and per direction that a turning line passes.
-NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 30.0
+NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 20.0
 # Up to so many intervals are found one by one, each in a pass; more by merging.
 FEW_INTERVALS = 24
 # Columns are cut into this many groups; a block is a pair of them.
