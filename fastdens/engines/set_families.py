@@ -14,8 +14,8 @@ from fastdens.threads import run_blocks
 
 LARGEST_SUM = 1 << 58
 
-# Nanoseconds on one core, to decide whether threads are worth waking (Intel Xeon, November 2026): per pair of points that
-# the search for a box looks at in the middling case, and per direction that a turning line passes.
+# Nanoseconds on one core, to decide whether threads are worth waking (Intel Xeon, November 2026): per pair of points in
+# the search for a box, on average over 5000 points of two laws, and per direction that a turning line passes.
 NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 20.0
 # Up to so many intervals are found one by one, each in a pass; more by merging.
 FEW_INTERVALS = 24
