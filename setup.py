@@ -40,7 +40,7 @@ class BuildWithFlags(build_ext):
                 link_flags += ["-fsanitize=address,undefined"]
         for extension in self.extensions:
             # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
-            exact = extension.name.endswith((".subsets", ".neighbors", ".kd_tree")) and not msvc
+            exact = extension.name.endswith((".subsets", ".half_planes", ".neighbors", ".kd_tree")) and not msvc
             extension.extra_compile_args = [*compile_flags, *(["-ffp-contract=off"] if exact else [])]
             extension.extra_link_args = link_flags
         super().build_extensions()

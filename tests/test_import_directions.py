@@ -73,6 +73,7 @@ TOPICS = {
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
     "subsets": {"subsets", "exact_sums", "limited_subsets", "subset_listing", "set_functions"},
+    "subsets": {"subsets", "set_families", "half_planes"},
     "random_numbers": {"random_numbers"},
 }
 

@@ -65,6 +65,16 @@ p = random.dirichlet(np.ones(40)); q = random.dirichlet(np.ones(40))
 job = lambda: fd.total_variation_subsets(p, q)
 again = lambda: fd.total_variation_subsets([0.5, 0.5], [0.25, 0.75])
 """,
+    "half_planes": """
+X = random.normal(size=(100_000, 2))
+job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "half-planes")
+again = lambda: fd.sample_discrepancy(X[:9], X[9:20], "half-planes")
+""",
+    "boxes": """
+X = random.normal(size=(400_000, 2))
+job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "boxes")
+again = lambda: fd.sample_discrepancy(X[:9], X[9:20], "boxes")
+""",
     "bandwidth_likelihood": """
 x = random.normal(size=(300_000, 2))
 job = lambda: fd.bandwidth(x, "likelihood")

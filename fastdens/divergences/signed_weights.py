@@ -1,0 +1,125 @@
+"""The difference of two laws, P - Q, as whole numbers at outcomes: sums over sets are exact up to a stated slack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fastdens import validation
+
+# Whole numbers of int64 in units of 2^-57: sums of absolute differences are at most 2^58.
+_EXPONENT = 57
+_ULP = 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class SignedWeights:
+    """P - Q at n outcomes.
+
+    Attributes
+    ----------
+    whole : ndarray of int64
+        (P - Q) * scale, to the nearest whole number.
+    scale : int
+        The unit is 1 / scale.
+    slack : float
+        Bound on the sum over outcomes of |(P - Q) * scale - whole|; 0 where the whole numbers are exact.
+    p, q : ndarray of float64
+        The laws, where there is slack.
+    """
+
+    whole: np.ndarray
+    scale: int
+    slack: float
+    p: np.ndarray
+    q: np.ndarray
+
+    def sum_over(self, members: Any, extras: Sequence[float] = ()) -> float:
+        """P(A) - Q(A) plus some numbers, correctly rounded, of the outcomes A that a mask, a slice or indices name."""
+        if self.slack == 0:
+            exact = Fraction(int(self.whole[members].sum()), self.scale) + sum(map(Fraction, extras))
+            return float(exact)
+        p, q = self.p[members], self.q[members]
+        grains = [np.ldexp(x, _EXPONENT) for x in (p, q)]
+        fractions = [grain - np.rint(grain) for grain in grains]
+        rest = float(fractions[0].sum() - fractions[1].sum())
+        error = (len(p) + 4) * _ULP * float(np.abs(fractions[0]).sum() + np.abs(fractions[1]).sum())
+        middle = Fraction(int(self.whole[members].sum())) + Fraction(rest)
+        added = sum(map(Fraction, extras))
+        low, high = (float((middle + sign * Fraction(error)) / self.scale + added) for sign in (-1, 1))
+        if low == high:
+            return low
+        return math.fsum([*p[p != 0].tolist(), *(-q[q != 0]).tolist(), *extras])
+
+    def differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """P - Q at each outcome: rounded, and what rounding has taken away (Knuth, The Art of Computer Programming 2,
+        4.2.2); of whole numbers, these."""
+        if self.slack == 0:
+            return self.whole, np.zeros(len(self.whole), dtype=np.int64)
+        rounded = self.p - self.q
+        part = rounded - self.p
+        return rounded, (self.p - (rounded - part)) + (-self.q - part)
+
+    def fractions(self) -> np.ndarray:
+        """(P - Q) * scale - whole at each outcome, to double precision."""
+        grains = np.ldexp(self.p, _EXPONENT), np.ldexp(self.q, _EXPONENT)
+        return (grains[0] - np.rint(grains[0])) - (grains[1] - np.rint(grains[1]))
+
+    def slacks(self) -> np.ndarray:
+        """Of each outcome, a bound on |(P - Q) * scale - whole|."""
+        grains = np.ldexp(self.p, _EXPONENT), np.ldexp(self.q, _EXPONENT)
+        return sum(np.abs(grain - np.rint(grain)) for grain in grains)
+
+    @property
+    def error(self) -> float:
+        """By how much the largest sum of whole numbers may miss the largest sum over sets."""
+        return 2 * self.slack / self.scale
+
+
+def of_laws(p: np.ndarray, q: np.ndarray) -> SignedWeights:
+    """The difference of two laws on the same outcomes."""
+    grains = np.ldexp(p, _EXPONENT), np.ldexp(q, _EXPONENT)
+    nearest = np.rint(grains[0]), np.rint(grains[1])
+    slack = sum(float(np.abs(grain - near).sum()) for grain, near in zip(grains, nearest))
+    whole = nearest[0].astype(np.int64) - nearest[1].astype(np.int64)
+    return SignedWeights(whole, 1 << _EXPONENT, slack * (1 + len(p) * _ULP), p, q)
+
+
+def of_samples(n: int, m: int, weight_X: np.ndarray | None, weight_Y: np.ndarray | None) -> tuple[SignedWeights, float]:
+    """The difference of two empirical laws, the outcomes of the first before those of the second; with m = 0 the first.
+
+    Whole-number weights make exact differences. Others are divided by their sum, which misses the law that they state;
+    the second result bounds what that does to the probability of any set.
+    """
+    counts = [_counts(size, weights) for size, weights in ((n, weight_X), (m, weight_Y))]
+    first, second = counts
+    if first is not None and second is not None:
+        totals = int(first.sum()), int(second.sum()) if m else 1
+        if totals[0] * totals[1] <= 1 << _EXPONENT:
+            whole = np.append(first.astype(np.int64) * totals[1], -second.astype(np.int64) * totals[0])
+            return SignedWeights(whole, totals[0] * totals[1], 0.0, whole[:0], whole[:0]), 0.0
+    laws = []
+    for size, weights in ((n, weight_X), (m, weight_Y)):
+        weights = np.ones(size) if weights is None else weights
+        scaled = np.ldexp(weights, -math.frexp(weights.max(initial=0))[1])  # no sum overflows
+        laws.append(scaled / math.fsum(scaled.tolist()) if size else scaled)
+    return of_laws(np.append(laws[0], np.zeros(m)), np.append(np.zeros(n), laws[1])), 8 * _ULP
+
+
+def _counts(size: int, weights: np.ndarray | None) -> np.ndarray | None:
+    """Weights that are whole numbers, with a sum that is exact; None where they are not."""
+    if weights is None:
+        return np.ones(size)
+    if weights.max(initial=0) < 2.0**53 and np.array_equal(weights, np.floor(weights)) and weights.sum() < 2.0**53:
+        return weights
+    return None
+
+
+def check_laws(p: Any, q: Any) -> SignedWeights:
+    """The difference of two discrete laws that a user passes in."""
+    return of_laws(*validation.check_pair_of_probabilities(p, q))
