@@ -34,7 +34,6 @@ _HOMES = {
         "kl_divergence",
         "renyi_divergence",
     ],
-    "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.divergences.families": ["set_discrepancy", "sample_discrepancy", "kolmogorov_distance"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],

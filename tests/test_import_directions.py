@@ -72,8 +72,15 @@ TOPICS = {
     },
     "neighbors": {"neighbors", "neighbor_search", "kd_tree"},
     "em": {"em", "em_moments", "covariances"},
-    "subsets": {"subsets", "exact_sums", "limited_subsets", "subset_listing", "set_functions"},
-    "subsets": {"subsets", "set_families", "half_planes"},
+    "subsets": {
+        "subsets",
+        "exact_sums",
+        "limited_subsets",
+        "subset_listing",
+        "set_functions",
+        "set_families",
+        "half_planes",
+    },
     "random_numbers": {"random_numbers"},
 }
 
