@@ -254,7 +254,7 @@ def test_inequalities_between_distances(laws):
     assert kl <= math.log1p(fd.chi2_divergence(p, q)) + slack
     for metric in (fd.js_distance, fd.hellinger_distance, fd.total_variation):
         assert metric(p, r) <= metric(p, q) + metric(q, r) + slack
-        assert metric(p, q) == pytest.approx(metric(q, p), rel=1e-12)
+        assert metric(p, q) == metric(q, p)
     orders = [fd.renyi_divergence(p, q, a) for a in (0, 0.3, 0.999, 1, 1.001, 4, math.inf)]
     assert all(a <= b + 1e-9 for a, b in itertools.pairwise(orders))
 

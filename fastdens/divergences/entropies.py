@@ -177,13 +177,14 @@ def kl_divergence(
     """
     unit = _unit(base)
     p, q = validation.check_pair_of_probabilities(p, q, axis=axis, normalize=normalize)
-    terms = GENERATORS["kl"].terms(p, q)
+    values = bounded_sums(GENERATORS["kl"], p, q) / unit
     if not full_output:
-        return as_answer(terms.sum(axis=-1) / unit)
-    if terms.ndim > 1:
-        raise ValueError(f"full_output must be False for more than one pair of laws, got arrays of shape {terms.shape}")
-    outcomes = np.flatnonzero(np.isinf(terms))
-    return DivergenceOfLaws(float(terms.sum()) / unit, outcomes, float(p[outcomes].sum()))
+        return as_answer(values)
+    if values.ndim > 0:
+        shape = np.broadcast_shapes(p.shape, q.shape)
+        raise ValueError(f"full_output must be False for more than one pair of laws, got arrays of shape {shape}")
+    outcomes = np.flatnonzero((p > 0) & (q == 0))
+    return DivergenceOfLaws(float(values), outcomes, float(p[outcomes].sum()))
 
 
 def js_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
@@ -357,7 +358,7 @@ def renyi_divergence(
     order = math.inf if alpha == math.inf else validation.check_number(alpha, "alpha", at_least=0)
     p, q = validation.check_pair_of_probabilities(p, q, axis=axis, normalize=normalize)
     if order == 1:
-        return as_answer(GENERATORS["kl"].terms(p, q).sum(axis=-1) / unit)
+        return as_answer(bounded_sums(GENERATORS["kl"], p, q) / unit)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if order == 0:
             shared, missing = (np.where(there, q, 0.0).sum(axis=-1) for there in (p > 0, p == 0))

@@ -22,6 +22,17 @@ from fastdens import validation
 Formula = Callable[[np.ndarray], np.ndarray]
 
 
+def log_ratio(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """ln(p / q) elementwise for finite p, q >= 0; nan where both are 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        difference = p - q
+        # The difference of close numbers is exact, that of their logarithms is not. By the smaller one: then exchanging
+        # p and q changes the sign and no bit.
+        close = np.abs(difference) <= 0.5 * np.maximum(p, q)
+        ratio = np.log1p(np.abs(difference) / np.minimum(p, q))
+        return np.where(close, np.copysign(ratio, difference), np.log(p) - np.log(q))
+
+
 @dataclass(frozen=True)
 class Generator:
     """A convex function f with f(1) = 0, in the forms that sums, integrals and variational bounds ask for.
@@ -56,11 +67,7 @@ class Generator:
     def terms(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:
         """q f(p / q) elementwise for finite p, q >= 0, which are not both subnormal: infinite where mass costs that."""
         larger = np.maximum(p, q)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            difference = p - q
-            # The difference of close numbers is exact, that of their logarithms is not.
-            u = np.where(np.abs(difference) <= 0.5 * larger, np.log1p(difference / q), np.log(p) - np.log(q))
-        return self._times(larger, u, larger > 0)
+        return self._times(larger, log_ratio(p, q), larger > 0)
 
     def terms_of_logs(self, log_p: np.ndarray, log_q: np.ndarray, log_scale: np.ndarray | float = 0.0) -> np.ndarray:
         """q f(p / q) / scale elementwise, all three given by their logarithms; -inf stands for 0."""
