@@ -1,0 +1,134 @@
+"""The search for the mixture of least divergence: from several starts on few nodes, then the best ones on many."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
+from fastdens.divergences.fit_objectives import Integrand, Nodes, Objective, SmoothTotalVariation
+from fastdens.divergences.fit_targets import Target
+from fastdens.engines.em_moments import Mixture
+
+# Iterations of a start on few nodes, and how many starts go on.
+_SCREENING, _KEPT = 40, 2
+# Shares of the integrals that cells may miss, and most nodes, on few nodes and on many.
+COARSE, FINE = (1e-3, 1 << 13), (1e-8, 1 << 15)
+# How often the nodes are made anew about the mixture found.
+_ROUNDS = 4
+# A round that moves the objective by less ends the rounds.
+_SETTLED = 1e-10
+# The total variation is approached through smooth divergences.
+_ROUNDINGS = (0.3, 0.1, 0.03, 0.01, 1e-3)
+# The search ends where the objective has no more digits; a gradient below this says that the end is one.
+_LEVEL = 1e-5
+
+NodesAbout = Callable[[list[Mixture], bool], Nodes]
+
+
+class Found(NamedTuple):
+    """A mixture, and the search that led to it."""
+
+    mixture: Mixture
+    value: float
+    trace: list[float]
+    converged: bool
+    mean_log_density: float
+
+
+def nodes_by_cells(target: Target, box: Box, kink: bool, n_threads: int) -> NodesAbout:
+    """Nodes of cells that follow the target and the mixtures."""
+
+    def nodes(mixtures: list[Mixture], fine: bool) -> Nodes:
+        tolerance, most = FINE if fine else COARSE
+        others = [log_density_of(mixture, n_threads) for mixture in mixtures]
+        return cell_nodes(box, target.log_density, others, tolerance, most, kink and fine)
+
+    return nodes
+
+
+def nodes_by_draws(target: Target, draws: np.ndarray, noise: Noise, n_threads: int) -> NodesAbout:
+    """Nodes drawn from the target and the mixtures, always with the same random numbers."""
+
+    def nodes(mixtures: list[Mixture], fine: bool) -> Nodes:
+        count = len(draws) if fine else max(len(draws) // 4, 1)
+        return drawn_nodes(target, draws[:count], mixtures, noise.first(count), n_threads)[0]
+
+    return nodes
+
+
+def _descend(
+    objective: Objective, theta: np.ndarray, max_iter: int, tol: float, trace: list[float]
+) -> tuple[np.ndarray, float, bool]:
+    from scipy.optimize import minimize
+
+    result = minimize(
+        objective,
+        theta,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": 0.0, "gtol": tol, "maxcor": 20},
+        callback=lambda intermediate_result: trace.append(math.expm1(intermediate_result.fun)),
+    )
+    converged = bool(np.abs(result.jac).max() <= max(tol, _LEVEL)) and result.fun < math.log(sys.float_info.max)
+    return result.x, math.expm1(min(result.fun, 709.0)), converged
+
+
+def _minimise(
+    nodes: Nodes, start: Mixture, integrand: Integrand, max_iter: int, tol: float, roundings: tuple[float, ...]
+) -> Found:
+    """The local minimum on these nodes that a start leads to."""
+    trace: list[float] = []
+    if not roundings:
+        objective = Objective(nodes, start, integrand)
+        theta, value, converged = _descend(objective, objective.coordinates.start, max_iter, tol, trace)
+    else:
+        theta, value, converged = None, np.inf, False
+        for epsilon in roundings:
+            smooth = Objective(nodes, start, SmoothTotalVariation(epsilon))
+            if theta is None:
+                theta = smooth.coordinates.start
+            new, _, settled = _descend(smooth, theta, max_iter, tol, [])
+            exact = smooth.divergence(new, integrand)
+            trace.append(exact)
+            if exact < value:
+                theta, value, converged, objective = new, exact, settled, smooth
+    return Found(objective.coordinates.mixture(theta), value, trace, converged, objective.mean_log_density(theta))
+
+
+def search(
+    nodes_about: NodesAbout,
+    starts: list[Mixture],
+    integrand: Integrand,
+    max_iter: int,
+    tol: float,
+    smooth_first: bool,
+) -> Found:
+    """The best mixture found from the starts.
+
+    All starts run for a few iterations on the same coarse nodes. The best go on, on nodes that follow them, until
+    new nodes change nothing.
+    """
+    few = _ROUNDINGS[:2] if smooth_first else ()
+    many = _ROUNDINGS if smooth_first else ()
+    coarse = nodes_about(starts, False)
+    screened = [_minimise(coarse, start, integrand, min(_SCREENING, max_iter), tol, few) for start in starts]
+    screened.sort(key=lambda found: found.value)
+    best: Found | None = None
+    for candidate in screened[:_KEPT]:
+        found, trace = candidate, list(candidate.trace)
+        for _ in range(_ROUNDS):
+            before = found.value
+            nodes = nodes_about([found.mixture], True)
+            found = _minimise(nodes, found.mixture, integrand, max_iter, tol, many)
+            trace += found.trace
+            if abs(found.value - before) <= _SETTLED * max(1.0, abs(before)):
+                break
+        if best is None or found.value < best.value:
+            best = found._replace(trace=trace)
+    assert best is not None
+    return best
