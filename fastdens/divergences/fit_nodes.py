@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.divergences.fit_coordinates import normalised_exponentials
 from fastdens.divergences.fit_objectives import Nodes
-from fastdens.divergences.fit_targets import Target
+from fastdens.divergences.fit_targets import Target, reach_of
 from fastdens.engines import em
 from fastdens.engines.em_moments import Mixture
 
@@ -18,8 +18,11 @@ LogDensity = Callable[[np.ndarray], np.ndarray]
 # Per dimension: points of Gauss and Legendre's rule along an axis of a cell, cells along an axis to begin with.
 _RULE, _CELLS = {1: 10, 2: 5}, {1: 24, 2: 8}
 _DEEPEST = 14
-# A cell in which the share of the target's draws is so many standard errors from its integral hides something.
-_STANDARD_ERRORS = 6.0
+# The box goes on beyond the outermost draws by this share of their range: heavy tails hold little mass, but moments.
+_BEYOND = 1.0
+# A cell in which the share of the target's draws is so many standard errors from its integral hides something; how
+# often cells are looked into.
+_STANDARD_ERRORS, _LOOKED_INTO = 6.0, 6
 
 
 def log_density_of(mixture: Mixture, n_threads: int) -> LogDensity:
@@ -31,20 +34,21 @@ class Box:
     """A box about the target's mass, in coordinates z = L^-1 (x - centre), with draws of the target in it."""
 
     def __init__(self, target: Target, draws: np.ndarray) -> None:
-        if target.bounds is not None:
-            low, high = target.bounds.T
-            self.centre, self.matrix = (low + high) / 2, np.diag((high - low) / 2)
-            self.low, self.high = -np.ones(target.d), np.ones(target.d)
-        else:
-            self.centre = draws.mean(axis=0)
-            scale = draws.std(axis=0)
+        self.centre = draws.mean(axis=0)
+        scale = draws.std(axis=0)
+        if not (scale > 0).all():
+            column = int(np.argmin(scale))
+            raise ValueError(f"target must vary in every feature, got column {column} of its draws constant")
+        if target.bounds is None:
             scaled = (draws - self.centre) / scale
             correlation = scaled.T @ scaled / len(draws)
             # A ridge keeps the box from being flatter than what rounding leaves of the draws.
             self.matrix = scale[:, None] * np.linalg.cholesky(correlation + 1e-9 * np.eye(target.d))
-            z = self.to_box(draws)
-            reach = 5.5 + 0.1 * np.ptp(z, axis=0)
-            self.low, self.high = z.min(axis=0) - reach, z.max(axis=0) + reach
+            self.low, self.high = reach_of(self.to_box(draws), _BEYOND).T
+        else:
+            self.matrix = np.diag(scale)
+            region = np.clip(reach_of(draws, _BEYOND), target.bounds[:, :1], target.bounds[:, 1:])
+            self.low, self.high = self.to_box(region.T)
         self.z = self.to_box(draws)
         self.log_volume = float(np.log(np.abs(np.linalg.det(self.matrix / np.abs(self.matrix).max(axis=1)[:, None]))))
         self.log_volume += float(np.log(np.abs(self.matrix).max(axis=1)).sum())
@@ -115,8 +119,9 @@ def cell_nodes(
             log_mass = scale + box.log_volume + math.log(totals[0])
             change = kinks(finer, len(finer_middle), log_mass).reshape(len(middle), -1).sum(axis=1)
             error = np.maximum(error, np.abs(change - kinks(values, len(middle), log_mass)))
-        hides = _hidden(box, middle, half, fine[:, 0] / totals[0])
-        open_cells = (error > tolerance) | hides
+        open_cells = error > tolerance
+        if depth < _LOOKED_INTO:
+            open_cells |= _hidden(box, middle, half, fine[:, 0] / totals[0])
         # Of the cells that are done the halves are kept: they are there, and better.
         done = np.repeat(~open_cells, len(corners) * len(unit))
         kept.append(tuple(part[done] for part in finer))
@@ -200,8 +205,7 @@ def drawn_nodes(
     log_q = np.stack([log_density_of(m, n_threads)(x) for m in mixtures], axis=1)
     log_q = normalised_exponentials(log_q)[0] - math.log(len(mixtures))
     if target.is_uniform:  # nothing can be drawn from it: the first part is spread over the bounds
-        volume = np.log(np.ptp(target.bounds, axis=1)).sum()
-        first = np.where(target.within(x), -volume, -np.inf)
+        first = np.where(target.within(x), -target.log_volume(), -np.inf)
     else:
         first = log_p - (0.0 if target.is_normalised else _log_constant(log_p, log_q, own))
     own_share = len(draws) / len(x)

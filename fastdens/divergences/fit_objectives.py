@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fastdens.divergences.fit_coordinates import Coordinates, normalised_exponentials
-from fastdens.divergences.generators import GENERATORS, Generator, Kind, alpha_generator
+from fastdens.divergences.generators import GENERATORS, Generator, Kind
 from fastdens.engines.em_moments import Mixture
 
-# exp of more, or of less, is no double.
-_FARTHEST = 700.0
-# The nodes must hold the mass of the model but for this share in its logarithm; beyond, a square of this weight is added.
+# How far the logarithm of the model's mass on the nodes may be from 0; beyond, a square of this weight is added.
 MASS_TOLERANCE = 0.1
 _PENALTY = 10.0
 # ln(1 + J) where J is more than a double holds.
-_HUGE = 710.0
+LARGEST_LOG = 709.0
 
 
 class Nodes(NamedTuple):
@@ -35,40 +32,61 @@ class Integrand(Protocol):
     def terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         """q f(p / q)."""
 
-    def slopes(self, log_ratio: np.ndarray) -> np.ndarray:
-        """Its derivative with respect to q, at u = ln p - ln q."""
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        """Its derivative with respect to ln q."""
 
 
-_EXCHANGED = {
-    "kl": "reverse_kl",
-    "reverse_kl": "kl",
-    "chi2": "neyman_chi2",
-    "neyman_chi2": "chi2",
-    **{name: name for name in ("tv", "jeffreys", "js", "squared_hellinger")},
+# Divergences that are sums of those of the family of `alpha_generator`: factors and orders.
+_ORDERS = {
+    "kl": ((1.0, 1.0),),
+    "reverse_kl": ((1.0, 0.0),),
+    "jeffreys": ((1.0, 1.0), (1.0, 0.0)),
+    "squared_hellinger": ((0.25, 0.5),),
+    "chi2": ((2.0, 2.0),),
+    "neyman_chi2": ((2.0, -1.0),),
 }
 
 
-class Exact:
-    """The integrand of a generator of the registry.
+class OfOrders:
+    """The integrand of a divergence of order a, or of a sum of such; its rate is (q - p^a q^(1 - a)) / a."""
 
-    q f(p / q) = p g(q / p), where g(s) = s f(1 / s) is the generator with P and Q exchanged: its derivative with
-    respect to q is g'(q / p), which loses no digits where f(t) - t f'(t) would.
-    """
+    def __init__(self, generator: Generator, orders: tuple[tuple[float, float], ...]) -> None:
+        self._orders, self.terms = orders, generator.terms_of_logs
 
-    def __init__(self, kind: Kind, alpha: float | None) -> None:
-        self._generator: Generator = kind.generator
-        self._slope: Callable[[np.ndarray], np.ndarray]
-        if alpha is not None:
-            self._slope = alpha_generator(1.0 - alpha).derivative
-        else:
-            self._slope = GENERATORS[_EXCHANGED[kind.generator.name]].derivative
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        q, total = np.exp(log_q), np.zeros_like(log_q)
+        for factor, order in self._orders:
+            if order == 0:
+                total += factor * np.where(q > 0, -q * (log_p - log_q), 0.0)
+                continue
+            exponent = order * (log_p - log_q)
+            with np.errstate(over="ignore", invalid="ignore"):
+                near = -q * np.expm1(np.clip(exponent, -1.0, 1.0))
+                far = q - np.exp(log_q + exponent)
+            total += factor / order * np.where(np.abs(exponent) < 1, near, far)
+        return total
 
-    def terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-        return self._generator.terms_of_logs(log_p, log_q)
 
-    def slopes(self, log_ratio: np.ndarray) -> np.ndarray:
-        with np.errstate(over="ignore", divide="ignore"):
-            return self._slope(np.exp(np.clip(-log_ratio, -_FARTHEST, _FARTHEST)))
+class JensenShannon:
+    """The integrand of the Jensen-Shannon divergence."""
+
+    terms = staticmethod(GENERATORS["js"].terms_of_logs)
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        # ln((p + q) / 2) - ln q, without cancellation where p and q are nearly equal
+        u = log_p - log_q
+        with np.errstate(over="ignore"):
+            ahead = np.where(u < 1, np.log1p(0.5 * np.expm1(np.minimum(u, 1.0))), np.logaddexp(0.0, u) - math.log(2.0))
+        return -0.5 * np.exp(log_q) * ahead
+
+
+class TotalVariation:
+    """The integrand of the total variation; its rate is that of one side where p = q."""
+
+    terms = staticmethod(GENERATORS["tv"].terms_of_logs)
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        return -0.5 * np.exp(log_q) * np.sign(log_p - log_q)
 
 
 class SmoothTotalVariation:
@@ -87,15 +105,21 @@ class SmoothTotalVariation:
         rounded = s * s / (np.hypot(s, self._epsilon) + self._epsilon)
         return 0.5 * (np.exp(log_p) + np.exp(log_q)) * rounded
 
-    def slopes(self, log_ratio: np.ndarray) -> np.ndarray:
-        s, root = np.tanh(0.5 * log_ratio), np.hypot(np.tanh(0.5 * log_ratio), self._epsilon)
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        s = np.tanh(0.5 * (log_p - log_q))
+        root = np.hypot(s, self._epsilon)
         # ds/dq = -(1 + s) / (p + q)
-        return 0.5 * (s * s / (root + self._epsilon) - (1.0 + s) * s / root)
+        return 0.5 * np.exp(log_q) * (s * s / (root + self._epsilon) - (1.0 + s) * s / root)
 
 
 def integrand_of(kind: Kind, alpha: float | None) -> Integrand:
     """The integrand of the f-divergence that `kind` is an increasing function of."""
-    return Exact(kind, alpha)
+    name = kind.generator.name
+    if name == "js":
+        return JensenShannon()
+    if name == "tv":
+        return TotalVariation()
+    return OfOrders(kind.generator, _ORDERS[name] if alpha is None else ((1.0, float(alpha)),))
 
 
 class Objective:
@@ -112,7 +136,7 @@ class Objective:
             weighted = nodes.log_weights + nodes.log_p
         self._log_P = weighted - normalised_exponentials(weighted)[0]
         self._log_weights = nodes.log_weights
-        self._integrand = integrand
+        self.integrand = integrand
         self.coordinates = Coordinates(start, nodes.x)
 
     def _laws(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -121,11 +145,11 @@ class Objective:
         log_mass = float(normalised_exponentials(weighted)[0])
         return weighted - log_mass, shares, log_mass
 
-    def divergence(self, theta: np.ndarray, integrand: Integrand | None = None) -> float:
+    def divergence(self, theta: np.ndarray) -> float:
         """The f-divergence alone."""
         log_Q, _, _ = self._laws(theta)
         with np.errstate(over="ignore"):
-            return float((integrand or self._integrand).terms(self._log_P, log_Q).sum())
+            return float(self.integrand.terms(self._log_P, log_Q).sum())
 
     def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """ln(1 + J) plus the penalty, and the gradient.
@@ -136,13 +160,12 @@ class Objective:
         log_Q, shares, log_mass = self._laws(theta)
         Q = np.exp(log_Q)
         with np.errstate(over="ignore"):
-            divergence = float(self._integrand.terms(self._log_P, log_Q).sum())
+            divergence = float(self.integrand.terms(self._log_P, log_Q).sum())
         with np.errstate(invalid="ignore", over="ignore"):
-            rates = np.where(Q > 0, Q * self._integrand.slopes(self._log_P - log_Q), 0.0)
-            rates /= 1.0 + divergence
+            rates = self.integrand.rates(self._log_P, log_Q) / (1.0 + divergence)
             rates -= Q * rates.sum()  # Q sums to one whatever the coordinates
         if not (math.isfinite(divergence) and np.isfinite(rates).all()):
-            return _HUGE, np.zeros_like(theta)
+            return LARGEST_LOG, np.zeros_like(theta)
         value = math.log1p(divergence)
         excess = math.copysign(max(abs(log_mass) - MASS_TOLERANCE, 0.0), log_mass)
         if excess:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
-from fastdens.divergences.fit_objectives import Integrand, Nodes, Objective, SmoothTotalVariation
+from fastdens.divergences.fit_objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
 from fastdens.divergences.fit_targets import Target
 from fastdens.engines.em_moments import Mixture
 
@@ -23,9 +22,10 @@ _ROUNDS = 4
 # A round that moves the objective by less ends the rounds.
 _SETTLED = 1e-10
 # The total variation is approached through smooth divergences.
-_ROUNDINGS = (0.3, 0.1, 0.03, 0.01, 1e-3)
+_ROUNDINGS = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4)
 # The search ends where the objective has no more digits; a gradient below this says that the end is one.
 _LEVEL = 1e-5
+_INFINITE = 1e300
 
 NodesAbout = Callable[[list[Mixture], bool], Nodes]
 
@@ -72,31 +72,30 @@ def _descend(
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": 0.0, "gtol": tol, "maxcor": 20},
-        callback=lambda intermediate_result: trace.append(math.expm1(intermediate_result.fun)),
+        callback=lambda intermediate_result: trace.append(math.expm1(min(intermediate_result.fun, LARGEST_LOG))),
     )
-    converged = bool(np.abs(result.jac).max() <= max(tol, _LEVEL)) and result.fun < math.log(sys.float_info.max)
-    return result.x, math.expm1(min(result.fun, 709.0)), converged
+    converged = bool(np.abs(result.jac).max() <= max(tol, _LEVEL))
+    return result.x, math.expm1(min(result.fun, LARGEST_LOG)), converged
 
 
 def _minimise(
     nodes: Nodes, start: Mixture, integrand: Integrand, max_iter: int, tol: float, roundings: tuple[float, ...]
 ) -> Found:
     """The local minimum on these nodes that a start leads to."""
+    objective = Objective(nodes, start, integrand)
+    theta = objective.coordinates.start
     trace: list[float] = []
     if not roundings:
-        objective = Objective(nodes, start, integrand)
-        theta, value, converged = _descend(objective, objective.coordinates.start, max_iter, tol, trace)
+        theta, value, converged = _descend(objective, theta, max_iter, tol, trace)
     else:
-        theta, value, converged = None, np.inf, False
+        value, converged = math.inf, False
         for epsilon in roundings:
-            smooth = Objective(nodes, start, SmoothTotalVariation(epsilon))
-            if theta is None:
-                theta = smooth.coordinates.start
-            new, _, settled = _descend(smooth, theta, max_iter, tol, [])
-            exact = smooth.divergence(new, integrand)
-            trace.append(exact)
-            if exact < value:
-                theta, value, converged, objective = new, exact, settled, smooth
+            objective.integrand = SmoothTotalVariation(epsilon)
+            new, _, settled = _descend(objective, theta, max_iter, tol, [])
+            objective.integrand = integrand
+            trace.append(objective.divergence(new))
+            if trace[-1] < value:
+                theta, value, converged = new, trace[-1], settled
     return Found(objective.coordinates.mixture(theta), value, trace, converged, objective.mean_log_density(theta))
 
 
@@ -118,6 +117,11 @@ def search(
     coarse = nodes_about(starts, False)
     screened = [_minimise(coarse, start, integrand, min(_SCREENING, max_iter), tol, few) for start in starts]
     screened.sort(key=lambda found: found.value)
+    if not screened[0].value < _INFINITE:
+        raise ValueError(
+            "kind must be one that is finite for some start, got one that is infinite, or too large for a double, for "
+            f"all {len(starts)}: the target's tails are too light, or too heavy, for it"
+        )
     best: Found | None = None
     for candidate in screened[:_KEPT]:
         found, trace = candidate, list(candidate.trace)

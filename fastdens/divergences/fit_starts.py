@@ -30,6 +30,8 @@ def _by_em(
     first = mixture_parameters.start(
         draws, None, given, init_params, covariance_type, n_components, reg_covar, rng, n_threads
     )
+    if any(part is not None for part in given):
+        return first  # what the user has chosen
     run = iterate(
         draws,
         None,
@@ -76,6 +78,8 @@ def starts(
         mixture = _by_em(draws, (None, None, None), "kmeans", covariance_type, richer, rng, n_threads)
         for k in np.argsort(-mixture.weights, kind="stable")[: n_starts - len(found)]:
             chance = np.delete(mixture.weights, k) + 1e-6
-            others = rng.choice(np.delete(np.arange(richer), k), n_components - 1, replace=False, p=chance / chance.sum())
+            others = rng.choice(
+                np.delete(np.arange(richer), k), n_components - 1, replace=False, p=chance / chance.sum()
+            )
             found.append(_some_components(mixture, np.concatenate([[k], others])))
     return found

@@ -12,8 +12,8 @@ from fastdens.models.gaussian import Gaussian
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
 
-# Points at which a function with bounds is looked at before anything is known of it.
-_PROBES = 1 << 15
+# Points at which a function with bounds is looked at, and how often, closer and closer.
+_PROBES, _NARROWINGS = 1 << 15, 3
 # A kernel density estimate of a sample is evaluated to this relative error.
 _RTOL = 1e-10
 
@@ -29,8 +29,8 @@ class Target:
         Their names.
     sample, sample_weight : ndarrays or None
         The data, where the target is a sample; its law is then a kernel density estimate.
-    bounds : ndarray of shape (d, 2) or None
-        Where all mass is.
+    bounds, region : ndarrays of shape (d, 2) or None
+        Where all mass is, and the part of it where `spread` looks.
     is_normalised : bool
         Whether the density is known to integrate to one.
     """
@@ -39,6 +39,7 @@ class Target:
     sample: Any = None
     sample_weight: Any = None
     bounds: np.ndarray | None = None
+    region: np.ndarray
     is_normalised = True
     model: Any = None
 
@@ -54,16 +55,11 @@ class Target:
         """Which points lie within the bounds."""
         if self.bounds is None:
             return np.ones(len(x), dtype=bool)
-        return ((x >= self.bounds[:, 0]) & (x <= self.bounds[:, 1])).all(axis=1)
+        return np.asarray(((x >= self.bounds[:, 0]) & (x <= self.bounds[:, 1])).all(axis=1))
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """ln p at points, in float64; -inf where there is none."""
-        try:
-            values = np.asarray(self._score(np.ascontiguousarray(x)), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            if self.model is None:
-                raise type(error)(f"target must return one log-density per row of its argument: {error}") from error
-            raise
+        values = np.asarray(self._score(np.ascontiguousarray(x)), dtype=np.float64)
         if values.shape != (len(x),):
             raise ValueError(
                 f"target must return one log-density per row, an array of shape {(len(x),)}, got {values.shape}"
@@ -81,21 +77,29 @@ class Target:
             if x.shape != (n, self.d):
                 raise ValueError(f"sampler must return draws of shape {(n, self.d)}, got {x.shape}")
             return x
-        probes = self.spread(max(_PROBES, n), rng)
-        log_p = self.log_density(probes)
-        if log_p.max() == -np.inf:
-            raise ValueError("target must have a density greater than 0 within bounds, got none")
-        shares = np.exp(log_p - log_p.max())
-        return probes[rng.choice(len(probes), n, p=shares / shares.sum())]
+        assert self.bounds is not None
+        self.region = self.bounds
+        for _ in range(_NARROWINGS):
+            probes = self.spread(max(_PROBES, n), rng)
+            log_p = self.log_density(probes)
+            if log_p.max() == -np.inf:
+                raise ValueError("target must have a density greater than 0 within bounds, got none")
+            shares = np.exp(log_p - log_p.max())
+            x = probes[rng.choice(len(probes), n, p=shares / shares.sum())]
+            self.region = np.clip(reach_of(x, 0.1), self.bounds[:, :1], self.bounds[:, 1:])
+        return x
+
+    def log_volume(self) -> float:
+        """ln of the volume that `spread` fills."""
+        return float(np.log(np.ptp(self.region, axis=1)).sum())
 
     def spread(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Points spread evenly over the bounds."""
+        """Points spread evenly over the bounds, or over the part of them in which draws have been found."""
         from scipy.stats import qmc
 
-        assert self.bounds is not None
         exponent = int(np.ceil(np.log2(n)))
         unit = qmc.Sobol(self.d, rng=rng).random_base2(exponent)[:n]
-        return self.bounds[:, 0] + unit * np.ptp(self.bounds, axis=1)
+        return self.region[:, 0] + unit * np.ptp(self.region, axis=1)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Mean and covariance where they are known in closed form."""
@@ -121,8 +125,19 @@ class Target:
             points, weights = model.points_.astype(np.float64), model.weights_
             mean = weights @ points
             h = np.asarray(model.bandwidth_, np.float64)
-            return mean, _covariance(points, weights, mean) + (h if h.ndim == 2 else np.diag(np.broadcast_to(h, self.d) ** 2))
+            return mean, _covariance(points, weights, mean) + (
+                h if h.ndim == 2 else np.diag(np.broadcast_to(h, self.d) ** 2)
+            )
         return None
+
+
+def reach_of(z: np.ndarray, beyond: float) -> np.ndarray:
+    """Low and high ends, per axis, between which the law of these draws has nearly all its mass.
+
+    Beyond draws that reach far, the law does too: by a share of their range.
+    """
+    reach = 5.5 * z.std(axis=0) + beyond * np.ptp(z, axis=0)
+    return np.stack([z.min(axis=0) - reach, z.max(axis=0) + reach], axis=1)
 
 
 def _covariance(points: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -188,8 +203,16 @@ def _of_function(target: Any, sampler: Any, bounds: Any) -> Target:
         box = np.asarray(bounds, dtype=np.float64)
         if box.shape == (2,):
             box = box[None]
-        if box.ndim != 2 or box.shape[1] != 2 or not len(box) or not np.isfinite(box).all() or not (np.diff(box) > 0).all():
-            raise ValueError(f"bounds must be finite pairs (low, high) with low < high, one per feature, got {bounds!r}")
+        if (
+            box.ndim != 2
+            or box.shape[1] != 2
+            or not len(box)
+            or not np.isfinite(box).all()
+            or not (np.diff(box) > 0).all()
+        ):
+            raise ValueError(
+                f"bounds must be finite pairs (low, high) with low < high, one per feature, got {bounds!r}"
+            )
     if box is not None:
         d = len(box)
     else:
@@ -213,16 +236,28 @@ def _unset(x: np.ndarray) -> np.ndarray:
     raise RuntimeError(f"the density of a sample is estimated first, asked for {len(x)} points")
 
 
-def estimate_density(law: Target) -> None:
-    """Give a sample a law: a kernel density estimate with an automatic bandwidth."""
-    data, weights = validation.drop_zero_weights(validation.check_data(law.sample, "target"), law.sample_weight)
+def rows_of(law: Target) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows of a sample that carry weight, and their weights."""
+    return validation.drop_zero_weights(validation.check_data(law.sample, "target"), law.sample_weight)
+
+
+def estimate_density(law: Target, most_rows: int | None = None) -> np.ndarray:
+    """Give a sample a law, a kernel density estimate with an automatic bandwidth, and return the rows it is made of.
+
+    With `most_rows`, of so many rows drawn from more.
+    """
+    data, weights = rows_of(law)
     spread = np.ptp(data, axis=0)
     if not (spread > 0).all():
         column = int(np.argmin(spread))
         raise ValueError(
             f"target must vary in every feature, so that its density can be estimated, got column {column} constant"
         )
+    if most_rows is not None and len(data) > most_rows:
+        chosen = np.sort(np.random.default_rng(0).choice(len(data), most_rows, replace=False))
+        data, weights = data[chosen], None if weights is None else weights[chosen]
     rule = "sheather-jones" if law.d == 1 else "likelihood"
     model = KernelDensity(bandwidth=rule, rtol=_RTOL).fit(data, sample_weight=weights)
     law.model, law._score = model, model.score_samples
     law._sampler = lambda n, rng: model.sample(n, random_state=rng)
+    return data

@@ -66,6 +66,8 @@ def of_sample(target: Target, log_q: np.ndarray, kind: Kind) -> Divergence:
     assert target.model is not None
     weights = target.model.weights_
     ahead = np.asarray(target.model.loo_score_samples(), dtype=np.float64) - log_q
+    if not np.isfinite(ahead).all():
+        return unknown()
     mean = float(weights @ ahead)
     standard_error = math.sqrt(float(weights**2 @ (ahead - mean) ** 2))
     return estimated(kind, mean, standard_error, "leave-one-out kernel density estimate", len(ahead))
