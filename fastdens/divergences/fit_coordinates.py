@@ -14,6 +14,8 @@ LEAST_WEIGHT = 1e-12  # a component that starts with less could never come back
 
 def normalised_exponentials(log_terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln of the sum over the last axis, and what share of it each term is."""
+    if log_terms.shape[-1] == 1:
+        return log_terms[..., 0], np.ones_like(log_terms)
     largest = log_terms.max(axis=-1, keepdims=True)
     shares = np.exp(log_terms - largest)
     totals = shares.sum(axis=-1, keepdims=True)

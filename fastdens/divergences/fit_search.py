@@ -15,8 +15,8 @@ from fastdens.engines.em_moments import Mixture
 
 # Iterations of a start on few nodes, and how many starts go on.
 _SCREENING, _KEPT = 40, 2
-# Shares of the integrals that cells may miss, and most nodes, on few nodes and on many.
-COARSE, FINE = (1e-3, 1 << 13), (1e-8, 1 << 15)
+# Shares of the integrals that cells may miss and most nodes: for all starts, for those that go on, for the best.
+LEVELS = ((1e-3, 1 << 13), (1e-6, 1 << 14), (1e-8, 1 << 15))
 # How often the nodes are made anew about the mixture found.
 _ROUNDS = 4
 # A round that moves the objective by less ends the rounds.
@@ -27,7 +27,7 @@ _ROUNDINGS = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4)
 _LEVEL = 1e-5
 _INFINITE = 1e300
 
-NodesAbout = Callable[[list[Mixture], bool], Nodes]
+NodesAbout = Callable[[list[Mixture], int], Nodes]
 
 
 class Found(NamedTuple):
@@ -43,10 +43,10 @@ class Found(NamedTuple):
 def nodes_by_cells(target: Target, box: Box, kink: bool, n_threads: int) -> NodesAbout:
     """Nodes of cells that follow the target and the mixtures."""
 
-    def nodes(mixtures: list[Mixture], fine: bool) -> Nodes:
-        tolerance, most = FINE if fine else COARSE
+    def nodes(mixtures: list[Mixture], level: int) -> Nodes:
+        tolerance, most = LEVELS[level]
         others = [log_density_of(mixture, n_threads) for mixture in mixtures]
-        return cell_nodes(box, target.log_density, others, tolerance, most, kink and fine)
+        return cell_nodes(box, target.log_density, others, tolerance, most, kink and level > 0)
 
     return nodes
 
@@ -54,8 +54,8 @@ def nodes_by_cells(target: Target, box: Box, kink: bool, n_threads: int) -> Node
 def nodes_by_draws(target: Target, draws: np.ndarray, noise: Noise, n_threads: int) -> NodesAbout:
     """Nodes drawn from the target and the mixtures, always with the same random numbers."""
 
-    def nodes(mixtures: list[Mixture], fine: bool) -> Nodes:
-        count = len(draws) if fine else max(len(draws) // 4, 1)
+    def nodes(mixtures: list[Mixture], level: int) -> Nodes:
+        count = len(draws) >> (len(LEVELS) - 1 - level)
         return drawn_nodes(target, draws[:count], mixtures, noise.first(count), n_threads)[0]
 
     return nodes
@@ -71,7 +71,7 @@ def _descend(
         theta,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": 0.0, "gtol": tol, "maxcor": 20},
+        options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": 0.0, "gtol": tol},
         callback=lambda intermediate_result: trace.append(math.expm1(min(intermediate_result.fun, LARGEST_LOG))),
     )
     converged = bool(np.abs(result.jac).max() <= max(tol, _LEVEL))
@@ -114,7 +114,7 @@ def search(
     """
     few = _ROUNDINGS[:2] if smooth_first else ()
     many = _ROUNDINGS if smooth_first else ()
-    coarse = nodes_about(starts, False)
+    coarse = nodes_about(starts, 0)
     screened = [_minimise(coarse, start, integrand, min(_SCREENING, max_iter), tol, few) for start in starts]
     screened.sort(key=lambda found: found.value)
     if not screened[0].value < _INFINITE:
@@ -122,17 +122,19 @@ def search(
             "kind must be one that is finite for some start, got one that is infinite, or too large for a double, for "
             f"all {len(starts)}: the target's tails are too light, or too heavy, for it"
         )
-    best: Found | None = None
-    for candidate in screened[:_KEPT]:
-        found, trace = candidate, list(candidate.trace)
-        for _ in range(_ROUNDS):
-            before = found.value
-            nodes = nodes_about([found.mixture], True)
-            found = _minimise(nodes, found.mixture, integrand, max_iter, tol, many)
-            trace += found.trace
-            if abs(found.value - before) <= _SETTLED * max(1.0, abs(before)):
-                break
-        if best is None or found.value < best.value:
-            best = found._replace(trace=trace)
-    assert best is not None
+    runs = []
+    for found in screened[:_KEPT]:
+        nodes = nodes_about([found.mixture], 1)
+        runs.append(_continued(found, _minimise(nodes, found.mixture, integrand, max_iter, tol, many)))
+    best = min(runs, key=lambda found: found.value)
+    for _ in range(_ROUNDS):
+        before = best.value
+        nodes = nodes_about([best.mixture], 2)
+        best = _continued(best, _minimise(nodes, best.mixture, integrand, max_iter, tol, many))
+        if abs(best.value - before) <= _SETTLED * max(1.0, abs(before)):
+            break
     return best
+
+
+def _continued(before: Found, after: Found) -> Found:
+    return after._replace(trace=before.trace + after.trace)

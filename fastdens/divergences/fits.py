@@ -265,7 +265,7 @@ def _search(
     )
     is_tv = kind.generator is GENERATORS["tv"]
     nodes_about = integral.nodes_about(is_tv)
-    _check_finite(kind, nodes_about(first, False))
+    _check_finite(kind, nodes_about(first, 0))
     found = search(nodes_about, first, integrand, max_iter, tol, is_tv)
     if not found.converged:
         warnings.warn(
