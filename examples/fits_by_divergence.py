@@ -67,12 +67,18 @@ def main():
 
         figure = Figure(figsize=(8.6, 9.0), layout="constrained")
         axes = figure.subplots(2, 2).ravel()
-        draw(axes[0], simple, fd.fit_divergence(fd.Gaussian(), simple, "kl"), "kl", "forward KL on data of one mode: maximum likelihood")
+        draw(
+            axes[0],
+            simple,
+            fd.fit_divergence(fd.Gaussian(), simple, "kl"),
+            "kl",
+            "forward KL on data of one mode: maximum likelihood",
+        )
         for ax, kind in zip(axes[1:], TITLES):
             draw(ax, modes, fits[kind], kind, TITLES[kind])
         figure.supxlabel(
-            "grey: the data and their estimated density p;  coloured: the fitted normal law q, with 50 % and 90 % of its "
-            "mass inside",
+            "grey: the data and their estimated density p;  coloured: the fitted normal law q, with 50 % and 90 % of "
+            "its mass inside",
             fontsize=9,
             color="0.3",
         )

@@ -12,6 +12,7 @@ import fastdens as fd
 from fastdens.divergences.fit_coordinates import Coordinates
 from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, log_density_of
 from fastdens.divergences.fit_objectives import Nodes, Objective, SmoothTotalVariation, integrand_of
+from fastdens.divergences.fit_pathwise import PathwiseReverseKL
 from fastdens.divergences.fit_targets import target_of
 from fastdens.divergences.generators import check_kind
 from fastdens.engines.covariances import factor_precisions, precisions_of_factors
@@ -180,6 +181,19 @@ def test_gradients_are_those_of_finite_differences(kind, alpha, covariance_type)
     integrand = integrand_of(check_kind(kind, alpha), alpha)
     check_gradient(*some_objective(integrand, covariance_type))
     check_gradient(*some_objective(integrand, covariance_type, n_components=1, d=3))
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize("known", ["mixture", "kernel", "function"])
+def test_gradients_along_the_paths_of_draws(covariance_type, known):
+    law = mixture([0.4, 0.6], [[0.0, 0.0, 0.0], [1.0, 2.0, 0.0]], [[1.0, 2.0, 0.5], [2.0, 1.0, 1.0]], "diag")
+    if known == "kernel":
+        law = fd.KernelDensity(bandwidth=0.9).fit(law.sample(40, random_state=0)[0])
+    target = law if known != "function" else law.score_samples
+    target = target_of(target, (lambda n, rng: rng.normal(size=(n, 3))) if known == "function" else None, None, None)
+    single, rng = some_objective(None, covariance_type, n_components=1, d=3)
+    start = single.coordinates.mixture(single.coordinates.start)
+    check_gradient(PathwiseReverseKL(target, start, 40, rng), rng)
 
 
 def test_gradient_of_the_smoothed_total_variation():

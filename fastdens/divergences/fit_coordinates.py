@@ -125,3 +125,35 @@ class Coordinates:
         else:
             factors = self._factors * shapes.reshape(self._factors.shape)
         return Mixture(weights / weights.sum(), means, factors, self.covariance_type)
+
+    # --- draws of one component that move with it -----------------------------------------------------------------
+
+    def placed(self, theta: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of a single component: its mean, the rows L z about it, where L L^T is the covariance, and deviations."""
+        _, means, factors, _ = self.mixture(theta)
+        factor = factors if self.covariance_type == "tied" else factors[0]
+        rows = np.linalg.solve(factor.T, z.T).T if self._is_matrix else z / factor
+        return means[0], rows, rows.std(axis=0)
+
+    def log_spread(self, theta: np.ndarray) -> float:
+        """Of a single component: ln |L|."""
+        return -float(self._log_determinants.ravel()[0] + self._unpack(theta)[3][0])
+
+    def placed_gradient(self, theta: np.ndarray, z: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+        """Derivatives of -ln |L| - sum of values at the rows of `placed`, where those values have these slopes.
+
+        In units of the start, a row is m + A^-T z, and moves by -A^-T dA^T A^-T z with A.
+        """
+        _, _, shapes, _ = self._unpack(theta)
+        factor, shape = self._factor(0), shapes[0]
+        if not self._is_matrix:
+            pulls = -slopes / factor
+            by_log = -(pulls * z).sum(axis=0) / shape
+            by_shape = 1.0 + by_log if self.covariance_type == "diag" else np.array([self.d + by_log.sum()])
+            return np.concatenate([np.zeros(self._n_logits), pulls.sum(axis=0), by_shape])
+        pulls = -np.linalg.solve(factor, slopes.T).T
+        rows = np.linalg.solve(shape.T, z.T).T
+        by_matrix = -rows.T @ np.linalg.solve(shape, pulls.T).T
+        by_shape = by_matrix[self._upper]
+        by_shape = np.where(self._diagonal, by_shape * shape[self._upper] + 1.0, by_shape)
+        return np.concatenate([np.zeros(self._n_logits), pulls.sum(axis=0), by_shape])

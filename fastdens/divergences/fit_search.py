@@ -10,6 +10,7 @@ import numpy as np
 
 from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
 from fastdens.divergences.fit_objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
+from fastdens.divergences.fit_pathwise import PathwiseReverseKL
 from fastdens.divergences.fit_targets import Target
 from fastdens.engines.em_moments import Mixture
 
@@ -62,7 +63,12 @@ def nodes_by_draws(target: Target, draws: np.ndarray, noise: Noise, n_threads: i
 
 
 def _descend(
-    objective: Objective, theta: np.ndarray, max_iter: int, tol: float, trace: list[float]
+    objective: Objective | PathwiseReverseKL,
+    theta: np.ndarray,
+    max_iter: int,
+    tol: float,
+    trace: list[float],
+    value_of: Callable[[float], float] = lambda value: math.expm1(min(value, LARGEST_LOG)),
 ) -> tuple[np.ndarray, float, bool]:
     from scipy.optimize import minimize
 
@@ -72,10 +78,10 @@ def _descend(
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 3 * max_iter, "ftol": 0.0, "gtol": tol},
-        callback=lambda intermediate_result: trace.append(math.expm1(min(intermediate_result.fun, LARGEST_LOG))),
+        callback=lambda intermediate_result: trace.append(value_of(float(intermediate_result.fun))),
     )
     converged = bool(np.abs(result.jac).max() <= max(tol, _LEVEL))
-    return result.x, math.expm1(min(result.fun, LARGEST_LOG)), converged
+    return result.x, value_of(float(result.fun)), converged
 
 
 def _minimise(
@@ -138,3 +144,15 @@ def search(
 
 def _continued(before: Found, after: Found) -> Found:
     return after._replace(trace=before.trace + after.trace)
+
+
+def refine_pathwise(
+    objective: PathwiseReverseKL, found: Found, is_normalised: bool, max_iter: int, tol: float
+) -> Found:
+    """Go on from a Gaussian that has been found, with draws that move with it."""
+    start = objective.coordinates.start
+    # A target of unknown constant: the trace goes on where it was.
+    shift = 0.0 if is_normalised else found.value - objective(start)[0]
+    trace = list(found.trace)
+    theta, value, converged = _descend(objective, start, max_iter, tol, trace, lambda value: value + shift)
+    return Found(objective.coordinates.mixture(theta), value, trace, converged, found.mean_log_density)

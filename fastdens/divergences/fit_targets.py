@@ -121,7 +121,7 @@ class Target:
                 variances = weights @ each / weights.sum()
                 within = np.diag(np.broadcast_to(variances, self.d))
             return mean, within + _covariance(means, weights, mean)
-        if isinstance(model, KernelDensity) and _is_plain_gaussian(model):
+        if isinstance(model, KernelDensity) and is_plain_gaussian(model):
             points, weights = model.points_.astype(np.float64), model.weights_
             mean = weights @ points
             h = np.asarray(model.bandwidth_, np.float64)
@@ -145,7 +145,8 @@ def _covariance(points: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np
     return centred.T @ centred
 
 
-def _is_plain_gaussian(model: KernelDensity) -> bool:
+def is_plain_gaussian(model: KernelDensity) -> bool:
+    """Whether the estimate is a sum of normal laws."""
     return model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._boundary is None
 
 
@@ -176,7 +177,8 @@ def _of_model(model: Any) -> Target:
     law.names = getattr(model, "feature_names_in_", None)
     if law.names is not None:
         # The points of the integral have no names, and need none.
-        law._score = _nameless(model).score_samples
+        law.model = _nameless(model)
+        law._score = law.model.score_samples
     if getattr(model, "normalized", True) is False:
         raise ValueError("target must be a density that integrates to one, got a raw one: fit it with normalized=True")
     return law
