@@ -402,6 +402,17 @@ def test_a_narrow_peak_is_not_overlooked():
     assert mass == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["js", "reverse_kl"])
+def test_an_outlier_far_away_changes_little(kind):
+    X = two_groups(400)
+    with_outlier = np.concatenate([X, [[1e4, 1e4]]])
+    kde = fd.KernelDensity(bandwidth=0.5)
+    fits = [fd.fit_divergence(fd.Gaussian(), kde.fit(data), kind, random_state=0) for data in (X, with_outlier)]
+    np.testing.assert_allclose(fits[1].mean_, fits[0].mean_, atol=0.01)
+    np.testing.assert_allclose(fits[1].covariance_, fits[0].covariance_, atol=0.02)
+    assert fits[1].divergence_.value == pytest.approx(fits[0].divergence_.value, abs=0.01)
+
+
 def test_draws_of_components_follow_their_law():
     parameters = Mixture(np.array([0.3, 0.7]), np.array([[0.0], [5.0]]), np.array([1.0, 2.0]), "spherical")
     x = Noise(4000, 1, np.random.default_rng(0)).draws(parameters)[:, 0]

@@ -15,14 +15,20 @@ from fastdens.engines.em_moments import Mixture
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
 
-# Per dimension: points of Gauss and Legendre's rule along an axis of a cell, cells along an axis to begin with.
-_RULE, _CELLS = {1: 10, 2: 5}, {1: 24, 2: 8}
-_DEEPEST = 14
+# Per dimension: points of Gauss and Legendre's rule along an axis of a cell, cells along an axis to begin with, over
+# all but this share of the draws at both ends and half of their range beyond; cells further out are four times as wide
+# each.
+_RULE, _CELLS = {1: 10, 2: 5}, {1: 16, 2: 6}
+_OUTER, _WIDER = 0.005, 0.5
+# Cells that miss less than this share of the tolerance need no halves.
+_NEGLIGIBLE = 0.01
+_DEEPEST = 24
 # The box goes on beyond the outermost draws by this share of their range: heavy tails hold little mass, but moments.
 _BEYOND = 1.0
-# A cell in which the share of the target's draws is so many standard errors from its integral hides something; how
-# often cells are looked into.
-_STANDARD_ERRORS, _LOOKED_INTO = 6.0, 6
+# The share of the draws that sets the shape of the box, and how often it is chosen.
+_TRIMMED, _TRIMMINGS = 0.9, 3
+# A cell in which the share of the target's draws is so many standard errors from its integral hides something.
+_STANDARD_ERRORS = 6.0
 
 
 def log_density_of(mixture: Mixture, n_threads: int) -> LogDensity:
@@ -34,22 +40,18 @@ class Box:
     """A box about the target's mass, in coordinates z = L^-1 (x - centre), with draws of the target in it."""
 
     def __init__(self, target: Target, draws: np.ndarray) -> None:
-        self.centre = draws.mean(axis=0)
-        scale = draws.std(axis=0)
-        if not (scale > 0).all():
-            column = int(np.argmin(scale))
+        if not (draws.std(axis=0) > 0).all():
+            column = int(np.argmin(draws.std(axis=0)))
             raise ValueError(f"target must vary in every feature, got column {column} of its draws constant")
+        self.centre, self.matrix = _bulk(draws)
         if target.bounds is None:
-            scaled = (draws - self.centre) / scale
-            correlation = scaled.T @ scaled / len(draws)
-            # A ridge keeps the box from being flatter than what rounding leaves of the draws.
-            self.matrix = scale[:, None] * np.linalg.cholesky(correlation + 1e-9 * np.eye(target.d))
             self.low, self.high = reach_of(self.to_box(draws), _BEYOND).T
         else:
-            self.matrix = np.diag(scale)
+            self.matrix = np.diag(np.sqrt((self.matrix**2).sum(axis=1)))
             region = np.clip(reach_of(draws, _BEYOND), target.bounds[:, :1], target.bounds[:, 1:])
             self.low, self.high = self.to_box(region.T)
         self.z = self.to_box(draws)
+        self.edges = [_graded(*ends, _CELLS[target.d]) for ends in zip(self.z.T, self.low, self.high)]
         self.log_volume = float(np.log(np.abs(np.linalg.det(self.matrix / np.abs(self.matrix).max(axis=1)[:, None]))))
         self.log_volume += float(np.log(np.abs(self.matrix).max(axis=1)).sum())
 
@@ -58,6 +60,23 @@ class Box:
 
     def from_box(self, z: np.ndarray) -> np.ndarray:
         return self.centre + z @ self.matrix.T
+
+
+def _bulk(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre of most of the draws, and the factor L of their covariance, which few that are far away do not change."""
+    centre = np.median(draws, axis=0)
+    deviation = 1.4826 * np.median(np.abs(draws - centre), axis=0)
+    scale = np.where(deviation > 0, deviation, draws.std(axis=0))
+    matrix = np.diag(scale)
+    for _ in range(_TRIMMINGS):
+        distances = (np.linalg.solve(matrix, (draws - centre).T) ** 2).sum(axis=0)
+        near = draws[distances <= np.quantile(distances, _TRIMMED)]
+        centre, scaled = near.mean(axis=0), (near - near.mean(axis=0)) / scale
+        # A ridge keeps the box from being flatter than what rounding leaves of the draws.
+        covariance = scaled.T @ scaled / len(near)
+        covariance += np.diag(1e-9 * np.diag(covariance) + 1e-12)
+        matrix = scale[:, None] * np.linalg.cholesky(covariance)
+    return centre, matrix
 
 
 def cell_nodes(
@@ -72,9 +91,10 @@ def cell_nodes(
     places, rule = np.polynomial.legendre.leggauss(_RULE[d])
     unit = np.stack(np.meshgrid(*[places] * d, indexing="ij"), axis=-1).reshape(-1, d)
     log_rule = np.log(rule if d == 1 else np.multiply.outer(rule, rule).ravel())
-    edges = [np.linspace(low, high, _CELLS[d] + 1) for low, high in zip(box.low, box.high)]
-    middle = np.stack(np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij"), axis=-1).reshape(-1, d)
-    half = np.broadcast_to((box.high - box.low) / (2 * _CELLS[d]), middle.shape)
+    middle, half = (
+        np.stack(np.meshgrid(*parts, indexing="ij"), axis=-1).reshape(-1, d)
+        for parts in ([(e[1:] + e[:-1]) / 2 for e in box.edges], [np.diff(e) / 2 for e in box.edges])
+    )
     corners = np.stack(np.meshgrid(*[[-0.5, 0.5]] * d, indexing="ij"), axis=-1).reshape(-1, d)
 
     scale = -np.inf  # the largest ln p so far: p may have any constant
@@ -98,21 +118,26 @@ def cell_nodes(
 
     values = evaluate(middle, half)
     kept: list[tuple[np.ndarray, ...]] = []
-    n_kept = 0
+    n_kept, totals = 0, np.full(2, 1e-300)
     for depth in range(_DEEPEST):
         scale = max(scale, float(values[2].max()))
         if not math.isfinite(scale):
             raise ValueError("target must have a density greater than 0 somewhere within bounds, got none")
+        coarse = integrals(values, len(middle))
+        shares = coarse / np.maximum(coarse.sum(axis=0), totals)
+        empty = (shares.max(axis=1) <= _NEGLIGIBLE * tolerance) & ~_hidden(box, middle, 1 << depth, shares[:, 0])
+        kept.append(tuple(part[np.repeat(empty, len(unit))] for part in values))
+        n_kept += len(kept[-1][0])
+        values = tuple(part[np.repeat(~empty, len(unit))] for part in values)
+        middle, half, coarse = middle[~empty], half[~empty], coarse[~empty]
         finer_middle = (middle[:, None] + half[:, None] * corners).reshape(-1, d)
         finer_half = np.repeat(half / 2, len(corners), axis=0)
         if n_kept + len(finer_middle) * len(unit) > most and depth:
             break
         finer = evaluate(finer_middle, finer_half)
         scale_before, scale = scale, max(scale, float(finer[2].max()))
-        coarse = integrals(values, len(middle))
+        coarse[:, 0] *= math.exp(scale_before - scale)
         fine = integrals(finer, len(finer_middle)).reshape(len(middle), -1, 2).sum(axis=1)
-        if depth == 0:
-            totals = np.maximum(fine.sum(axis=0), 1e-300)
         totals = np.maximum(totals * np.array([math.exp(scale_before - scale), 1.0]), fine.sum(axis=0))
         error = (np.abs(fine - coarse) / totals).max(axis=1)
         if kink:
@@ -120,16 +145,16 @@ def cell_nodes(
             change = kinks(finer, len(finer_middle), log_mass).reshape(len(middle), -1).sum(axis=1)
             error = np.maximum(error, np.abs(change - kinks(values, len(middle), log_mass)))
         open_cells = error > tolerance
-        if depth < _LOOKED_INTO:
-            open_cells |= _hidden(box, middle, half, fine[:, 0] / totals[0])
-        # Of the cells that are done the halves are kept: they are there, and better.
-        done = np.repeat(~open_cells, len(corners) * len(unit))
-        kept.append(tuple(part[done] for part in finer))
-        n_kept += int(done.sum())
+        open_cells |= _hidden(box, middle, 1 << depth, fine[:, 0] / totals[0])
+        # Of the cells that are done the halves are kept, which are there, and better, but where nothing is missed.
+        whole = ~open_cells & (error <= _NEGLIGIBLE * tolerance)
+        kept.append(tuple(part[np.repeat(whole, len(unit))] for part in values))
+        halved, going_on = (np.repeat(cells, len(corners) * len(unit)) for cells in (~open_cells & ~whole, open_cells))
+        kept.append(tuple(part[halved] for part in finer))
+        n_kept += len(kept[-2][0]) + len(kept[-1][0])
+        values = tuple(part[going_on] for part in finer)
         if not open_cells.any():
-            values = tuple(part[:0] for part in finer)
             break
-        values = tuple(part[~done] for part in finer)
         again = np.repeat(open_cells, len(corners))
         middle, half = finer_middle[again], finer_half[again]
     kept.append(values)
@@ -137,13 +162,38 @@ def cell_nodes(
     return Nodes(x, log_weights, log_p)
 
 
-def _hidden(box: Box, middle: np.ndarray, half: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Cells whose integral is not what the draws say: a peak may lie between the nodes."""
+def _graded(z: np.ndarray, low: float, high: float, count: int) -> np.ndarray:
+    """Edges of cells along an axis: equal ones where nearly all draws are, wider and wider ones to both ends."""
+    first, last = np.quantile(z, [_OUTER, 1 - _OUTER])
+    beyond = _WIDER * (last - first)
+    first, last = max(first - beyond, low), min(last + beyond, high)
+    if not first < last:
+        first, last = low, high
+    edges = np.linspace(first, last, count + 1)
+    width = edges[1] - edges[0]
+    wider = width * ((4.0 ** np.arange(1, 40) - 1) * 4 / 3)
+    below, above = first - wider, last + wider
+    ends = [np.full(int(first > low), low), np.full(int(last < high), high)]
+    inside = below[below > low + width][::-1], above[above < high - width]
+    return np.concatenate([ends[0], inside[0], edges, inside[1], ends[1]])
+
+
+def _hidden(box: Box, middle: np.ndarray, cells: int, share: np.ndarray) -> np.ndarray:
+    """Cells, so many in one to begin with, whose integral is not what the draws say: a peak may lie between nodes."""
+
+    def numbers(z: np.ndarray) -> np.ndarray:
+        number = np.zeros(len(z), dtype=np.int64)
+        for place, edges in zip(z.T, box.edges):
+            first = np.clip(np.searchsorted(edges, place, side="right") - 1, 0, len(edges) - 2)
+            within = (place - edges[first]) / (edges[first + 1] - edges[first]) * cells
+            number = number * (len(edges) * cells) + first * cells + within.astype(np.int64)
+        return number
+
     n = len(box.z)
-    counts = np.empty(len(middle))
-    for k in range(len(middle)):
-        counts[k] = np.count_nonzero((np.abs(box.z - middle[k]) <= half[k]).all(axis=1))
-    found = counts / n
+    occupied, counts = np.unique(numbers(box.z), return_counts=True)
+    wanted = numbers(middle)
+    at = np.minimum(np.searchsorted(occupied, wanted), len(occupied) - 1)
+    found = np.where(occupied[at] == wanted, counts[at], 0) / n
     return np.abs(found - share) > _STANDARD_ERRORS * np.sqrt(np.maximum(found, share) / n) + 10.0 / n
 
 

@@ -164,12 +164,12 @@ class Objective:
         with np.errstate(invalid="ignore", over="ignore"):
             rates = self.integrand.rates(self._log_P, log_Q) / (1.0 + divergence)
             rates -= Q * rates.sum()  # Q sums to one whatever the coordinates
-        if not (math.isfinite(divergence) and np.isfinite(rates).all()):
-            return LARGEST_LOG, np.zeros_like(theta)
-        value = math.log1p(divergence)
         excess = math.copysign(max(abs(log_mass) - MASS_TOLERANCE, 0.0), log_mass)
+        penalty = _PENALTY * excess * excess
+        if not (math.isfinite(divergence + penalty) and np.isfinite(rates).all()):
+            return LARGEST_LOG, np.zeros_like(theta)
+        value = math.log1p(divergence) + penalty
         if excess:
-            value += _PENALTY * excess**2
             rates += 2.0 * _PENALTY * excess * Q
         return value, self.coordinates.gradient(theta, rates[:, None] * shares)
 
