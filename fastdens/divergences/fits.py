@@ -109,7 +109,7 @@ def fit_divergence(
         A fitted copy, with the constructor arguments of `model` and the attributes of a fitted model, and besides
 
         - ``divergence_``: the divergence with its error, of the fields `value`, `standard_error`, `interval`, `method`
-          and `n_evaluations`. By quadrature, where the interval holds a bound of the numerical error, or on fresh
+          and `n_evaluations`. By quadrature, where the interval holds an estimate of the numerical error, or on fresh
           draws with a standard error. Of a sample with "kl": the mean advantage, over the fit, of a leave-one-out
           density estimate, with a standard error; nan where that estimate does not exist.
         - ``divergence_trace_``: the f-divergence on the nodes after each iteration, of the best start; empty where
