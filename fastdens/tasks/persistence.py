@@ -43,6 +43,7 @@ CLASSES = {
     "GaussianMixture": "fastdens.models.mixture",
     "ScaledDensity": "fastdens.tasks.scaling",
     "KDTree": "fastdens.engines.neighbors",
+    "Divergence": "fastdens.divergences.result",
 }
 # Classes that cannot be changed once made, and the function of the same module that makes one from what their
 # __reduce__ gives.

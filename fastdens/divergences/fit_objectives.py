@@ -1,0 +1,179 @@
+"""What a fit by a divergence makes small: the divergence of two laws on the nodes of an integral, with its gradient."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from fastdens.divergences.fit_coordinates import Coordinates, normalised_exponentials
+from fastdens.divergences.generators import GENERATORS, Generator, Kind
+from fastdens.engines.em_moments import Mixture
+
+# How far the logarithm of the model's mass on the nodes may be from 0; beyond, a square of this weight is added.
+MASS_TOLERANCE = 0.1
+_PENALTY = 10.0
+# ln(1 + J) where J is more than a double holds.
+LARGEST_LOG = 709.0
+
+
+class Nodes(NamedTuple):
+    """Points of an integral over R^d: the sum of exp(log_weights) times values is the integral of a function."""
+
+    x: np.ndarray
+    log_weights: np.ndarray
+    log_p: np.ndarray  # of the target, up to a constant
+
+
+class Integrand(Protocol):
+    """The term q f(p / q) of an f-divergence, and how it changes with q."""
+
+    def terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        """q f(p / q)."""
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        """Its derivative with respect to ln q."""
+
+
+# Divergences that are sums of those of the family of `alpha_generator`: factors and orders.
+_ORDERS = {
+    "kl": ((1.0, 1.0),),
+    "reverse_kl": ((1.0, 0.0),),
+    "jeffreys": ((1.0, 1.0), (1.0, 0.0)),
+    "squared_hellinger": ((0.25, 0.5),),
+    "chi2": ((2.0, 2.0),),
+    "neyman_chi2": ((2.0, -1.0),),
+}
+
+
+class OfOrders:
+    """The integrand of a divergence of order a, or of a sum of such; its rate is (q - p^a q^(1 - a)) / a."""
+
+    def __init__(self, generator: Generator, orders: tuple[tuple[float, float], ...]) -> None:
+        self._orders, self.terms = orders, generator.terms_of_logs
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        q, total = np.exp(log_q), np.zeros_like(log_q)
+        for factor, order in self._orders:
+            if order == 0:
+                total += factor * np.where(q > 0, -q * (log_p - log_q), 0.0)
+                continue
+            exponent = order * (log_p - log_q)
+            with np.errstate(over="ignore", invalid="ignore"):
+                near = -q * np.expm1(np.clip(exponent, -1.0, 1.0))
+                far = q - np.exp(log_q + exponent)
+            total += factor / order * np.where(np.abs(exponent) < 1, near, far)
+        return total
+
+
+class JensenShannon:
+    """The integrand of the Jensen-Shannon divergence."""
+
+    terms = staticmethod(GENERATORS["js"].terms_of_logs)
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        # ln((p + q) / 2) - ln q, without cancellation where p and q are nearly equal
+        u = log_p - log_q
+        with np.errstate(over="ignore"):
+            ahead = np.where(u < 1, np.log1p(0.5 * np.expm1(np.minimum(u, 1.0))), np.logaddexp(0.0, u) - math.log(2.0))
+        return -0.5 * np.exp(log_q) * ahead
+
+
+class TotalVariation:
+    """The integrand of the total variation; its rate is that of one side where p = q."""
+
+    terms = staticmethod(GENERATORS["tv"].terms_of_logs)
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        return -0.5 * np.exp(log_q) * np.sign(log_p - log_q)
+
+
+class SmoothTotalVariation:
+    r"""Total variation with its kink rounded off: :math:`\tfrac12 (p + q) (\sqrt{s^2 + \epsilon^2} - \epsilon)`.
+
+    Here s = (p - q) / (p + q). It is an f-divergence too, smooth, and within epsilon of the total variation.
+    """
+
+    def __init__(self, epsilon: float) -> None:
+        self._epsilon = epsilon
+
+    def terms(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            s = np.tanh(0.5 * np.where(log_p == log_q, 0.0, log_p - log_q))
+        # sqrt(s^2 + e^2) - e without cancellation
+        rounded = s * s / (np.hypot(s, self._epsilon) + self._epsilon)
+        return 0.5 * (np.exp(log_p) + np.exp(log_q)) * rounded
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        s = np.tanh(0.5 * (log_p - log_q))
+        root = np.hypot(s, self._epsilon)
+        # ds/dq = -(1 + s) / (p + q)
+        return 0.5 * np.exp(log_q) * (s * s / (root + self._epsilon) - (1.0 + s) * s / root)
+
+
+def integrand_of(kind: Kind, alpha: float | None) -> Integrand:
+    """The integrand of the f-divergence that `kind` is an increasing function of."""
+    name = kind.generator.name
+    if name == "js":
+        return JensenShannon()
+    if name == "tv":
+        return TotalVariation()
+    return OfOrders(kind.generator, _ORDERS[name] if alpha is None else ((1.0, float(alpha)),))
+
+
+class Objective:
+    r"""The f-divergence of two discrete laws, target and model on the nodes, as a function of the model's coordinates.
+
+    .. math:: J = \sum_i Q_i f(P_i / Q_i), \qquad P_i \propto w_i p(x_i), \quad Q_i \propto w_i q(x_i)
+
+    It is a divergence itself: never negative, and zero where the model is the target, whatever the nodes. Where the
+    nodes hold too little of the model's mass, or the weights make too much of it, a penalty drives it back to them.
+    """
+
+    def __init__(self, nodes: Nodes, start: Mixture, integrand: Integrand) -> None:
+        with np.errstate(invalid="ignore"):
+            weighted = nodes.log_weights + nodes.log_p
+        self._log_P = weighted - normalised_exponentials(weighted)[0]
+        self._log_weights = nodes.log_weights
+        self.integrand = integrand
+        self.coordinates = Coordinates(start, nodes.x)
+
+    def _laws(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        log_q, shares = normalised_exponentials(self.coordinates.log_parts(theta))
+        weighted = self._log_weights + log_q
+        log_mass = float(normalised_exponentials(weighted)[0])
+        return weighted - log_mass, shares, log_mass
+
+    def divergence(self, theta: np.ndarray) -> float:
+        """The f-divergence alone."""
+        log_Q, _, _ = self._laws(theta)
+        with np.errstate(over="ignore"):
+            return float(self.integrand.terms(self._log_P, log_Q).sum())
+
+    def __call__(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """ln(1 + J) plus the penalty, and the gradient.
+
+        The logarithm tames divergences that are huge far from the target. Where J overflows, the value is that of the
+        largest double, and a search has to turn back.
+        """
+        log_Q, shares, log_mass = self._laws(theta)
+        Q = np.exp(log_Q)
+        with np.errstate(over="ignore"):
+            divergence = float(self.integrand.terms(self._log_P, log_Q).sum())
+        with np.errstate(invalid="ignore", over="ignore"):
+            rates = self.integrand.rates(self._log_P, log_Q) / (1.0 + divergence)
+            rates -= Q * rates.sum()  # Q sums to one whatever the coordinates
+        excess = math.copysign(max(abs(log_mass) - MASS_TOLERANCE, 0.0), log_mass)
+        penalty = _PENALTY * excess * excess
+        if not (math.isfinite(divergence + penalty) and np.isfinite(rates).all()):
+            return LARGEST_LOG, np.zeros_like(theta)
+        value = math.log1p(divergence) + penalty
+        if excess:
+            rates += 2.0 * _PENALTY * excess * Q
+        return value, self.coordinates.gradient(theta, rates[:, None] * shares)
+
+    def mean_log_density(self, theta: np.ndarray) -> float:
+        """Mean under the target of ln q."""
+        log_q, _ = normalised_exponentials(self.coordinates.log_parts(theta))
+        return float(np.exp(self._log_P) @ log_q)
