@@ -134,7 +134,7 @@ def fit_divergence(
     where the target has a gradient: a fitted Gaussian, mixture or Gaussian kernel density estimate, or a callable. The
     total variation has a kink where p = q; it is approached through
     :math:`\int \tfrac12 (p + q) (\sqrt{s^2 + \epsilon^2} - \epsilon)`, s = (p - q) / (p + q), with epsilon from 0.3
-    to 0.0001, and the least total variation met is kept: to about 1e-5, its parameters to about 1e-3. Nothing is added
+    to 0.0001, and the least total variation met is kept: to about 1e-5, its parameters to about 1e-2. Nothing is added
     to variances: `reg_covar` is for EM alone.
 
     References
