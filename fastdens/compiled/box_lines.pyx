@@ -1,8 +1,8 @@
 """The box transform on a line where many points share a box: passes over blocks of points that stay in the cache.
 
-Nothing is sorted as a whole. A block of points is put into the order of its boxes in buffers of its thread, and leaves a
-table of moments; tables are added in block order. A block of queries is put into order likewise, evaluated box by box,
-and its values go back to places nearby.
+Nothing is sorted as a whole. A block of points is put into the order of its boxes in buffers of its thread, and leaves
+a table of moments; tables are added in block order. A block of queries is put into order likewise, evaluated box by
+box, and its values go back to places nearby.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -104,7 +104,8 @@ def moments(
                 if total > 0:
                     tiles.moments(
                         buffers.ordered + place, 0, buffers.starts[b + 1] - place, 1, p,
-                        buffers.others + place if weights is not None else NULL, buffers.local, &moments_out[block, b, 0],
+                        buffers.others + place if weights is not None else NULL, buffers.local,
+                        &moments_out[block, b, 0],
                     )
                     if weights is not None:
                         total = 0.0

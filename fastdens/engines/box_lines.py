@@ -55,9 +55,7 @@ def evaluate(
     failures = np.empty(n_blocks, dtype=np.intp)
 
     def work(queue: Any) -> None:
-        compiled.evaluate(
-            q, width, lowest, terms, expansions, bounds, rtol, atol, sums, query_bounds, failures, queue
-        )
+        compiled.evaluate(q, width, lowest, terms, expansions, bounds, rtol, atol, sums, query_bounds, failures, queue)
 
     run_blocks(work, n_blocks, n_threads, EVALUATE_NS * len(q))
     return sums, query_bounds, bool(failures.any())
