@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.engines.direct_sums import DirectSum
+from fastdens.engines.direct_sums import DirectSum, sum_of_few
 from fastdens.engines.metrics import log_bandwidth_volume as log_bandwidth_volume
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
@@ -273,6 +273,15 @@ def kernel_sum(
     >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
     True
     """
+    if (
+        weights is None and values is None and type(bandwidth) is float and algorithm == "auto" and rtol == 0
+        and n_threads is None and atol == 0 and not return_bounds and validation.is_plain(X) and validation.is_plain(Q)
+        and len(Q) == 1 and Q.shape[1] == X.shape[1] and kernel in KERNELS and not KERNELS[kernel].order_of_contact
+    ):  # fmt: skip
+        total = sum_of_few(X, Q, KERNELS[kernel], bandwidth)
+        if total is not None:
+            few = np.array([total])
+            return np.log(few) if log else few
     X, Q, bandwidth, weights, values, flat = checked_problem(
         X, Q, bandwidth, kernel, weights, values, rtol, atol, log, algorithm, n_threads
     )
