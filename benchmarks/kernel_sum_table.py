@@ -8,24 +8,7 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
-from benchmarks.large_problems import ROWS, Growth, Row
-
-
-def line(work: str, row: Row) -> str:
-    ratio = row.peer_seconds / row.seconds
-    error = f"{row.error:.1e}" if np.isfinite(row.error) else "–"
-    return (
-        f"| {work} | {row.route} | {duration(row.seconds)} | {error} | {row.peer} | {duration(row.peer_seconds)} "
-        f"| {ratio:,.3g} |"
-    )
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
+from benchmarks.large_problems import ROWS, Growth, line
 
 
 def growth() -> None:

@@ -7,6 +7,7 @@ against sums in 80-bit arithmetic.
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -213,6 +214,22 @@ ROWS: dict[str, Callable[[], Row]] = {
 }  # fmt: skip
 
 
+def line(work: str, row: Row) -> str:
+    ratio = row.peer_seconds / row.seconds
+    error = f"{row.error:.1e}" if np.isfinite(row.error) else "–"
+    return (
+        f"| {work} | {row.route} | {duration(row.seconds)} | {error} | {row.peer} | {duration(row.peer_seconds)} "
+        f"| {ratio:,.3g} |"
+    )
+
+
+def duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
+
+
 class LargeProblems:
     """Time over the peer's time, and seconds, of the rows above."""
 
@@ -223,6 +240,8 @@ class LargeProblems:
     def setup(self, row):
         with fd.threads(2):
             self.result = ROWS[row]()
+        if not TINY:  # `asv run --show-stderr` gives the table of docs/kernel_sums.md
+            print(line(row, self.result), file=sys.stderr)
 
     def track_share_of_peer(self, row):
         return self.result.seconds / self.result.peer_seconds
