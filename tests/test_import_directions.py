@@ -46,6 +46,7 @@ TOPICS = {
         "kernel_sums",
         "direct_sums",
         "box_sums",
+        "box_interpolants",
         "box_lines",
         "sorted_sums",
         "sorted_moments",
