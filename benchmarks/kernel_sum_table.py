@@ -8,39 +8,20 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
-from benchmarks.large_problems import ROWS, Row, shortest
-
-import fastdens as fd
-
-
-def line(work: str, row: Row) -> str:
-    ratio = row.peer_seconds / row.seconds
-    error = f"{row.error:.1e}" if np.isfinite(row.error) else "–"
-    return (
-        f"| {work} | {row.route} | {duration(row.seconds)} | {error} | {row.peer} | {duration(row.peer_seconds)} "
-        f"| {ratio:,.3g} |"
-    )
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 1e-6:.3g} µs"
+from benchmarks.large_problems import ROWS, Growth, line
 
 
 def growth() -> None:
     """Nanoseconds per point and query at three sizes."""
-    print("\n| n = m | Gaussian, d = 1 | epanechnikov, d = 1 |\n|---|---|---|")
-    random = np.random.default_rng(0)
-    for n in (10**5, 10**6, 10**7):
-        X, Q = random.normal(size=(n, 1)), random.normal(size=(n, 1))
+    kernels, sizes = Growth.params
+    print("\n| n = m | " + " | ".join(kernels) + " |\n|---|" + "---|" * len(kernels))
+    for n in sizes:
         cells = []
-        for kernel in ("gaussian", "epanechnikov"):
-            call = lambda k=kernel, X=X, Q=Q: fd.kernel_sum(X, Q, bandwidth=0.1, kernel=k)  # noqa: E731
-            cells.append(f"{shortest(call) / n * 1e9:.0f} ns")
-        print(f"| {n:,} | " + " | ".join(cells) + " |", flush=True)
+        for kernel in kernels:
+            case = Growth()
+            case.setup(kernel, n)
+            cells.append(f"{case.track_nanoseconds_per_point(kernel, n):.0f} ns")
+        print(f"| {n} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

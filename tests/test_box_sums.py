@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastdens as fd
-from fastdens.engines.box_sums import BoxTransform, axis_transform
+from fastdens.engines.box_interpolants import axis_transform
+from fastdens.engines.box_sums import BoxTransform
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.sum_plan import SumProblem, make_plan
 from fastdens.smoothing_kernels import KERNELS

@@ -345,3 +345,52 @@ def test_matrix_bandwidth_errors():
     ):
         with pytest.raises(ValueError, match=text):
             fd.kernel_sum([[0.0, 0.0]], bandwidth=matrix)
+
+
+class TestOneQueryOfFewPoints:
+    """`kernel_sum` goes a shorter way there, to the same bits."""
+
+    @pytest.mark.parametrize("name", ["gaussian", "exponential", "tophat"])
+    def test_the_bits_of_direct_sums(self, name, instruction_set, random):
+        for n, d in ((1, 1), (63, 1), (100, 1), (440, 1), (500, 1), (100, 3), (40, 7), (3, 60)):
+            X, Q = random.normal(size=(n, d)), random.normal(size=(1, d)) / 2
+            for h in (0.7, 3.0):
+                for log in (False, True):
+                    short = fd.kernel_sum(X, Q, bandwidth=h, kernel=name, log=log)
+                    whole = KernelSum(X, KERNELS[name], h).evaluate(Q, log=log)
+                    assert short.shape == (1,)
+                    assert short.tobytes() == whole.tobytes()
+
+    def test_sums_that_are_too_small_for_it(self, random):
+        X = random.normal(size=(100, 1))
+        for name in ("gaussian", "exponential"):
+            for q in (30.0, 1e3, -1e9):
+                found = fd.kernel_sum(X, [[q]], bandwidth=1.0, kernel=name, log=True)
+                wanted = KernelSum(X, KERNELS[name], 1.0).evaluate(np.array([[q]]), log=True)
+                assert found == wanted
+        assert fd.kernel_sum(X, np.array([[9.0]]), bandwidth=1.0, kernel="tophat") == 0
+        assert np.isneginf(fd.kernel_sum(X, np.array([[9.0]]), bandwidth=1.0, kernel="tophat", log=True))
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_numbers_that_are_not_finite(self, bad, random):
+        X, Q = random.normal(size=(100, 2)), random.normal(size=(1, 2))
+        for array, name in ((X, "X"), (Q, "Q")):
+            kept = array[0, 1]
+            array[0, 1] = bad
+            with pytest.raises(ValueError, match=f"{name} contains NaN or infinity"):
+                fd.kernel_sum(X, Q, bandwidth=0.5)
+            array[0, 1] = kept
+
+    def test_other_errors_as_ever(self, random):
+        X, Q = random.normal(size=(10, 1)), random.normal(size=(1, 1))
+        for arguments, text in (
+            ({"kernel": "wide"}, "kernel"),
+            ({"bandwidth": -1.0}, "bandwidth"),
+            ({"bandwidth": np.nan}, "bandwidth"),
+            ({"rtol": -1}, "rtol"),
+            ({"n_threads": 0}, "n_threads"),
+        ):
+            with pytest.raises(ValueError, match=text):
+                fd.kernel_sum(X, Q, **{"bandwidth": 1.0, **arguments})
+        with pytest.raises(ValueError, match="Q must have 1 features"):
+            fd.kernel_sum(X, np.ones((1, 2)), bandwidth=1.0)

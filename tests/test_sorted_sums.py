@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import fastdens as fd
+from fastdens.engines import sorting
 from fastdens.engines.kernel_sums import KernelSum
-from fastdens.engines.sorting import sort_with_places
+from fastdens.engines.sorting import SortedNearby, sort_in_place, sort_with_places
 from fastdens.engines.sum_plan import SumProblem, make_plan
 from fastdens.reference import kernel_sums as reference
 from fastdens.smoothing_kernels import KERNELS
@@ -251,3 +252,53 @@ def test_sorting(shape, random):
     np.testing.assert_array_equal(x[places], ascending)
     assert (np.bincount(places) == 1).all()
     assert sort_with_places(x, 1)[1].tobytes() == places.tobytes()
+    for numbers in (x, x[:5000]):
+        nearby = SortedNearby(numbers, 2)
+        np.testing.assert_array_equal(nearby.ascending, np.sort(numbers))
+        given = nearby.given_places()
+        np.testing.assert_array_equal(numbers[given], nearby.ascending)
+        results = np.empty(len(numbers))
+        results[nearby.places] = nearby.ascending
+        np.testing.assert_array_equal(nearby.restore(results), numbers)
+        assert SortedNearby(numbers, 1).places.tobytes() == nearby.places.tobytes()
+
+
+@pytest.mark.parametrize("most_by_numpy", [10, 1 << 24])
+def test_sorting_in_place(most_by_numpy, random, monkeypatch):
+    monkeypatch.setattr(sorting, "MOST_BY_NUMPY", most_by_numpy)
+    x = random.normal(size=40_000)
+    wanted = np.sort(x)
+    sort_in_place(x)
+    np.testing.assert_array_equal(x, wanted)
+
+
+@pytest.mark.parametrize("kernel", SORTED)
+def test_many_queries_in_any_order(kernel, random):
+    """Queries that go through buckets: at points and between them, unweighted and leaving one out."""
+    X = np.round(random.normal(size=(30_000, 1)), 3)
+    Q = np.concatenate([X[::-1], 3 * random.normal(size=(2000, 1))])
+    own = np.concatenate([np.arange(len(X))[::-1], np.full(2000, -1)])
+    some = np.append(np.arange(0, len(X), 131), np.arange(len(X), len(Q), 17))
+    sums = KernelSum(X, KERNELS[kernel], 0.05)
+    for of in (None, own):
+        results = [sums.evaluate(Q, own=of, algorithm="sorted", n_threads=t) for t in (1, 2, 7)]
+        assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+        wanted = sums.evaluate(np.ascontiguousarray(Q[some]), own=None if of is None else of[some], algorithm="direct")
+        np.testing.assert_allclose(results[0][some], wanted, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kernel", ["epanechnikov", "biweight", "triweight", "linear", "cosine"])
+def test_sums_of_points_at_the_edge_of_reach_are_formed_again(kernel, random):
+    """Of many points and queries: only few are in doubt, and those keep their digits."""
+    X = np.concatenate([random.normal(size=20_000), [20.0, 30.0]])[:, None]
+    Q = np.concatenate([random.normal(size=30_000), 21 - 2.0 ** -np.arange(10, 50), 29 + 2.0 ** -np.arange(10, 50)])
+    for weights in (None, random.random(len(X))):
+        found = fd.kernel_sum(X, Q[:, None], bandwidth=1.0, kernel=kernel, weights=weights, algorithm="sorted")
+        gap = np.concatenate([1 - np.abs(np.longdouble(Q[30_000:30_040]) - 20), 1 - (30 - np.longdouble(Q[30_040:]))])
+        smooth = gap * (2 - gap)
+        values = {
+            "linear": gap, "cosine": np.sin(np.longdouble("1.57079632679489661923") * gap), "epanechnikov": smooth,
+            "biweight": smooth**2, "triweight": smooth**3,
+        }[kernel]  # fmt: skip
+        factors = 1 if weights is None else np.repeat(weights[-2:], 40)
+        np.testing.assert_allclose(found[30_000:], (values * factors).astype(float), rtol=1e-12)

@@ -7,6 +7,7 @@ against sums in 80-bit arithmetic.
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from functools import partial
 import numpy as np
 
 import fastdens as fd
+from fastdens.compiled import instruction_sets
 from fastdens.reference.kernel_sums import PROFILES
 
 from . import peers
@@ -93,6 +95,37 @@ def scattered(kernel: str, d: int, rtol: float, n: int, m: int, h: float | None 
     return Row(route, seconds, error, peer, scikit_learn_seconds(X, Q, h, theirs, rtol))
 
 
+def beside_mlpack(d: int, rtol: float, n: int) -> Row:
+    """Gaussian sums at n normal queries over n normal points, beside mlpack with a tree over the points alone."""
+    kde = peers.module("mlpack").kde
+    random = np.random.default_rng(0)
+    X, Q = random.normal(size=(n, d)), random.normal(size=(n, d))
+    h = n ** (-1 / (d + 4))
+
+    def call() -> np.ndarray:
+        return fd.kernel_sum(X, Q, bandwidth=h, rtol=rtol, log=True)
+
+    options = {"rel_error": rtol, "algorithm": "single-tree", "kernel": "gaussian", "bandwidth": h}
+    few = Q[: max(20, int(2e8 / n))]
+    model = kde(reference=X, query=few[:10], **options)["output_model"]
+    theirs = shortest(lambda: kde(input_model=model, query=few, rel_error=rtol, algorithm="single-tree"), 1)
+    route = fd.plan(X, Q, bandwidth=h, rtol=rtol).route
+    seconds = shortest(call)
+    return Row(route, seconds, largest_error(call(), X, Q, h, "gaussian"), "mlpack", theirs / len(few) * n)
+
+
+def on_avx2(measure: Callable[[], Row]) -> Row:
+    """A row as a processor without AVX-512 gives it."""
+    before = instruction_sets.in_use()
+    if "avx2" not in instruction_sets.available():
+        raise NotImplementedError("this processor has no AVX2")
+    instruction_sets.use("avx2")
+    try:
+        return measure()
+    finally:
+        instruction_sets.use(before)
+
+
 def on_a_grid() -> Row:
     """A million points onto 4096 nodes over three bandwidths more than their range; errors are of the maximum."""
     peer = peers.module("KDEpy").FFTKDE
@@ -158,6 +191,7 @@ def draws_of_histogram() -> Row:
 
 
 MILLION, MANY = size(1_000_000, 300), size(100_000, 300)
+GROWTH = {"10⁵": size(100_000, 300), "10⁶": MILLION, "10⁷": size(10_000_000, 600)}
 COMPACT = ("epanechnikov", "biweight", "triweight", "linear", "cosine", "exponential")
 ROWS: dict[str, Callable[[], Row]] = {
     "Gaussian, d = 1, 10⁶ × 10⁶, full precision": partial(scattered, "gaussian", 1, 0, MILLION, MILLION, 0.067),
@@ -166,15 +200,34 @@ ROWS: dict[str, Callable[[], Row]] = {
     "Gaussian, d = 3, 10⁶ × 10⁶, rtol 1e-5": partial(scattered, "gaussian", 3, 1e-5, MILLION, MILLION),
     **{f"{name}, d = 1, 10⁶ × 10⁶": partial(scattered, name, 1, 0, MILLION, MILLION, 0.14) for name in COMPACT},
     "Gaussian, d = 5, 10⁵ × 10⁵, rtol 1e-4": partial(scattered, "gaussian", 5, 1e-4, MANY, MANY),
+    "Gaussian, d = 5, 10⁵ × 10⁵, rtol 1e-4, beside mlpack": partial(beside_mlpack, 5, 1e-4, MANY),
     "epanechnikov, d = 3, 10⁵ × 10⁵": partial(scattered, "epanechnikov", 3, 0, MANY, MANY),
     "Gaussian, d = 10, 2·10⁴ × 10⁴": partial(scattered, "gaussian", 10, 0, size(20_000, 300), size(10_000, 100)),
     "Gaussian, d = 50, 2·10⁴ × 10⁴": partial(scattered, "gaussian", 50, 0, size(20_000, 300), size(10_000, 100)),
+    **{f"Gaussian, d = {d}, 2·10⁴ × 10⁴, AVX2":
+       partial(on_avx2, partial(scattered, "gaussian", d, 0, size(20_000, 300), size(10_000, 100))) for d in (10, 50)},
     **{f"bandwidth by {rule}, n = 10⁶": partial(bandwidth, rule) for rule in
        ("isj", "sheather-jones", "lscv", "likelihood")},
     "10⁶ draws of a kernel density, d = 3": draws_of_kernel_density,
     "10⁶ draws of a mixture, K = 20, d = 10": draws_of_mixture,
     "10⁶ draws of a histogram": draws_of_histogram,
 }  # fmt: skip
+
+
+def line(work: str, row: Row) -> str:
+    ratio = row.peer_seconds / row.seconds
+    error = f"{row.error:.1e}" if np.isfinite(row.error) else "–"
+    return (
+        f"| {work} | {row.route} | {duration(row.seconds)} | {error} | {row.peer} | {duration(row.peer_seconds)} "
+        f"| {ratio:,.3g} |"
+    )
+
+
+def duration(seconds: float) -> str:
+    for unit, length in (("h", 3600.0), ("s", 1.0), ("ms", 1e-3)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
 
 
 class LargeProblems:
@@ -187,6 +240,8 @@ class LargeProblems:
     def setup(self, row):
         with fd.threads(2):
             self.result = ROWS[row]()
+        if not TINY:  # `asv run --show-stderr` gives the table of docs/kernel_sums.md
+            print(line(row, self.result), file=sys.stderr)
 
     def track_share_of_peer(self, row):
         return self.result.seconds / self.result.peer_seconds
@@ -195,5 +250,23 @@ class LargeProblems:
         return self.result.seconds
 
 
+class Growth:
+    """Nanoseconds per point and query of sums in one dimension, n = m, two threads: flat where time is linear."""
+
+    params = (["gaussian", "epanechnikov", "exponential"], list(GROWTH))
+    param_names = ("kernel", "n")
+    timeout = 600
+
+    def setup(self, kernel, n):
+        random = np.random.default_rng(0)
+        self.n = GROWTH[n]
+        self.X, self.Q = random.normal(size=(self.n, 1)), random.normal(size=(self.n, 1))
+
+    def track_nanoseconds_per_point(self, kernel, n):
+        call = partial(fd.kernel_sum, self.X, self.Q, bandwidth=0.1, kernel=kernel, log=True, n_threads=2)
+        return shortest(call, 9 if self.n < 2e6 else 3) / self.n * 1e9
+
+
+Growth.track_nanoseconds_per_point.unit = "ns"
 LargeProblems.track_share_of_peer.unit = "time / peer's time"
 LargeProblems.track_seconds.unit = "seconds"

@@ -15,6 +15,7 @@ MODULES = {
     "napf": "napf",
     "faiss-cpu": "faiss",
     "statsmodels": "statsmodels",
+    "mlpack": "mlpack",
 }
 _said: set[str] = set()
 

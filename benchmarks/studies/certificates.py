@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import fastdens as fd
-from fastdens.engines import box_route, tail_sums
+from fastdens.engines import box_route, box_sums, sorting, tail_sums
 from fastdens.engines.sum_plan import ROUTES
 from fastdens.smoothing_kernels import KERNELS
 
@@ -259,13 +259,19 @@ def broken_boundary(seed: int) -> list[str]:
 
 @contextmanager
 def small_problems_as_large_ones() -> Iterator[None]:
-    """What only large problems are worth otherwise: sums far from all points through a tree."""
-    kept = box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR
-    box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR = 0, 0
+    """What only large problems are worth otherwise: far sums through a tree, lines in blocks, queries in buckets."""
+    constants = (
+        (box_route, "FEWEST_PAIRS", 0), (tail_sums, "COST_OF_PAIR", 0), (box_sums, "FEWEST_POINTS_PER_BOX", 1),
+        (sorting, "FEW_NUMBERS", 16), (sorting, "NUMBERS_PER_BUCKET", 8),
+    )  # fmt: skip
+    kept = [getattr(module, name) for module, name, _ in constants]
+    for module, name, value in constants:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        box_route.FEWEST_PAIRS, tail_sums.COST_OF_PAIR = kept
+        for (module, name, _), value in zip(constants, kept, strict=True):
+            setattr(module, name, value)
 
 
 def main() -> int:

@@ -34,6 +34,8 @@ cdef class BlockQueue:
     cdef long long next(self) noexcept nogil:
         """The next block for this thread, or -1 when there is none or the work was stopped."""
         cdef long long block
+        if fd_atomic_load(&self.counter) >= self.n_blocks:
+            return -1
         if PyThread_get_thread_ident() == self.caller:
             self.answer_signals()
         if fd_atomic_load(&self.stopped):

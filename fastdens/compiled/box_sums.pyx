@@ -12,22 +12,6 @@ from fastdens.compiled import instruction_sets
 from fastdens.compiled.blocks cimport BlockQueue
 from fastdens.compiled.kernel_sums cimport fd_bandwidth, tiles as direct_tiles
 
-cdef extern from "box_sums.h" nogil:
-    int FD_BOX_SCRATCH
-    int FD_BOX_MOST_TERMS
-    Py_ssize_t FD_BOX_ROW(Py_ssize_t p)
-    ctypedef struct fd_box_sum_tiles:
-        void (*moments)(
-            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, double *, double *
-        ) noexcept nogil
-        void (*translate)(
-            const double *, const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, double *
-        ) noexcept nogil
-        void (*evaluate)(
-            const double *, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, const double *, double *, double *
-        ) noexcept nogil
-    const fd_box_sum_tiles fd_box_sum_tiles_of[]
-
 cdef enum:
     ROWS_IN_BLOCK = 16384  # points per block of the passes over points
     BOXES_IN_BLOCK = 16  # boxes per block of the passes over boxes
@@ -35,8 +19,6 @@ cdef enum:
 POINTS_PER_BLOCK = ROWS_IN_BLOCK
 BOXES_PER_BLOCK = BOXES_IN_BLOCK
 MOST_TERMS = FD_BOX_MOST_TERMS
-
-cdef const fd_box_sum_tiles *tiles
 
 
 def _use_level(int level):

@@ -256,7 +256,7 @@ def by_moments(
             j = block * QUERIES_IN_BLOCK
             low = first_run(&line, &cells, queries[j], 1.0)
             split = first_run(&line, &cells, queries[j], 0.0)
-            high = low - 1
+            high = first_run(&line, &cells, queries[j], -1.0) - 1
             for j in range(j, last):
                 q = queries[j]
                 while low < n_runs and not (q - points[run_starts[low + 1] - 1]) * inverse < 1.0:
@@ -275,13 +275,16 @@ def by_moments(
 
 
 cdef Py_ssize_t first_run(const Line *line, const Cells *cells, double q, double below) noexcept nogil:
-    """The first run whose last point is less than `below` bandwidths below the query (at or above it, for 0)."""
+    """The first run whose last point is less than `below` bandwidths below the query (at or above it, for 0).
+
+    For -1, the first run that ends more than a bandwidth above the query.
+    """
     cdef Py_ssize_t low = 0, high = cells.n_runs, middle
     cdef double x
     while low < high:
         middle = (low + high) // 2
         x = line.points[cells.run_starts[middle + 1] - 1]
-        if (q - x) * line.inverse < below or x >= q:
+        if (q - x) * line.inverse < below or (x >= q and below >= 0):
             high = middle
         else:
             low = middle + 1

@@ -4,9 +4,11 @@ from fastdens.compiled.blocks import BlockQueue
 
 QUERIES_PER_BLOCK: int
 PADDING: int
+MOST_OF_FEW: int
 
 def pack_points(X: np.ndarray, packed_out: np.ndarray) -> int: ...
 def pack_points_float(X: np.ndarray, packed_out: np.ndarray) -> int: ...
+def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: int, exponent: float, inverse: float, support: float) -> float: ...
 def direct_sums(
     points: np.ndarray,
     queries: np.ndarray,

@@ -20,10 +20,12 @@ cdef enum:
     LOWEST_EXPONENT = -1020  # FD_LOWEST in double
     FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
     QUERIES_IN_BLOCK = 32
+    FEW_NUMBERS = 512  # numbers of points, padded, that are packed where they are summed
     STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 PADDING = FD_STRIP_STEP
+MOST_OF_FEW = FEW_NUMBERS
 
 
 def _use_level(int level):
@@ -117,12 +119,14 @@ cdef void sums_in_blocks(
         last_query = min(first_query + QUERIES_IN_BLOCK, m)
         first_point = (block // query_blocks) * points_per_block
         last_point = min(first_point + points_per_block, n)
-        sums_out[block // query_blocks, first_query:last_query] = 0.0
+        for j in range(first_query, last_query):
+            for g in range(sums_out.shape[2]):
+                sums_out[block // query_blocks, j, g] = 0.0
         start = first_point - step
         while start + step < last_point:
             start += step
             length = min(step, last_point - start)
-            if queue.must_stop():
+            if start > first_point and queue.must_stop():
                 return
             j = first_query
             while j < last_query:
@@ -204,6 +208,31 @@ cdef inline void add_strip(
         sums_out[0] += tiles.on_float.sum[form](strip, length, bandwidth)
 
 
+def sum_of_few(
+    const double[:, ::1] X, const double[:, ::1] Q, int kernel, double exponent, double inverse, double support
+):
+    """The sum at the only row of Q over points that padded are at most MOST_OF_FEW numbers; NaN if any is not finite.
+
+    The same bits as from `direct_sums`.
+    """
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
+    cdef Py_ssize_t padded = (n + FD_STRIP_STEP - 1) // FD_STRIP_STEP * FD_STRIP_STEP
+    cdef fd_bandwidth bandwidth
+    cdef double packed[FEW_NUMBERS]
+    cdef double strip[FEW_NUMBERS]
+    cdef double finite = 0.0
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    for a in range(d):
+        finite += Q[0, a] * 0
+        for i in range(n):
+            packed[a * padded + i] = X[i, a]
+            finite += X[i, a] * 0
+        for i in range(n, padded):
+            packed[a * padded + i] = INFINITY
+    tiles.on_double.distances(packed, padded, d, &Q[0, 0], NULL, strip)
+    return tiles.on_double.sum[kernel](strip, padded, &bandwidth) + finite
+
+
 def direct_sums(
     const double[::1] points,
     const double[:, ::1] queries,
@@ -224,7 +253,6 @@ def direct_sums(
 ):
     """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
 
-    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
     `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
     `exponent`, `inverse` and `support` are the fields of fd_bandwidth; `scales`, `half_squares`, `weights`, `values`
     and `own` may be None. Weights and values exclude each other. Half squares, of points and queries, choose the form

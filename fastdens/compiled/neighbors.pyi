@@ -8,7 +8,6 @@ GROUP: int
 LEAF_MULTIPLE: int
 
 def use_level(level: int) -> None: ...
-def order_by_leaf(leaves: np.ndarray, counts: np.ndarray, order_out: np.ndarray, leaves_out: np.ndarray) -> None: ...
 
 class Points:
     n_samples: int

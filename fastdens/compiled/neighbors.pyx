@@ -1,4 +1,4 @@
-"""Nearest neighbours and fixed-radius neighbours: the walk down the tree, the order of the queries, the blocks.
+"""Nearest neighbours and fixed-radius neighbours: the walk down the tree, the blocks.
 
 Queries are taken in leaf order and in groups that end in the same leaf. A group walks down the tree once: boxes are
 compared with the group's box, and what a leaf holds is compared with each query by the tiles of simd/neighbors.h.
@@ -7,12 +7,15 @@ Without a tree (brute force) the points are a row of leaves that every group vis
 
 from fastdens.compiled.blocks cimport BlockQueue
 
+from fastdens.compiled.neighbor_groups cimport (
+    Search, end_search, finish_row, load_group, load_limits, start_search,
+)
+
 from fastdens.compiled import instruction_sets
 
 from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport INT64_MAX, int64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 cdef const fd_neighbor_tiles *tiles
 
@@ -39,59 +42,6 @@ def use_level(int level):
 
 
 instruction_sets.register(use_level)
-
-
-def order_by_leaf(const Py_ssize_t[::1] leaves, Py_ssize_t[::1] counts, int64_t[::1] order_out,
-                  Py_ssize_t[::1] leaves_out):
-    """Queries in leaf order, and the leaves in that order (a counting sort).
-
-    `counts` holds zeros, one more than there are leaves.
-    """
-    cdef Py_ssize_t i, place
-    with nogil:
-        for i in range(leaves.shape[0]):
-            counts[leaves[i] + 1] += 1
-        for i in range(1, counts.shape[0]):
-            counts[i] += counts[i - 1]
-        for i in range(leaves.shape[0]):
-            place = counts[leaves[i]]
-            counts[leaves[i]] = place + 1
-            order_out[place] = i
-            leaves_out[place] = leaves[i]
-
-
-cdef struct Search:
-    # Room of one thread: the group at work, its box, its results.
-    fd_query_group group
-    fd_neighbor_lists nearest
-    fd_radius_lists within
-    int64_t *counts
-    double *lower
-    double *upper
-    double smallest_limit
-    Py_ssize_t n_scanned
-
-
-cdef void finish_row(
-    int64_t *indices, double *squared, Py_ssize_t n, bint by_distance, double scale
-) noexcept nogil:
-    """Sorts the points found for one query and takes the square roots."""
-    cdef Py_ssize_t i
-    cdef int64_t index
-    if by_distance:
-        fd_sort_pairs(squared, indices, n)
-    else:
-        for i in range(n):  # an index is exact as a double, and the bits of the distance go along
-            index = indices[i]
-            memcpy(&indices[i], &squared[i], 8)
-            squared[i] = <double>index
-        fd_sort_pairs(squared, indices, n)
-        for i in range(n):
-            index = <int64_t>squared[i]
-            memcpy(&squared[i], &indices[i], 8)
-            indices[i] = index
-    for i in range(n):
-        squared[i] = sqrt(squared[i]) * scale
 
 
 cdef class Points:
@@ -241,72 +191,6 @@ cdef class Points:
                     gap = right_gap
                 size += gaps[size] < largest_limit
 
-    cdef bint start_search(self, Search *search, Py_ssize_t group_size, Py_ssize_t k) noexcept nogil:
-        cdef Py_ssize_t d = self.n_features
-        memset(search, 0, sizeof(Search))
-        search.group.n_features = d
-        search.group.rows = <double *>malloc(FD_GROUP * d * sizeof(double))
-        search.group.columns = <double *>malloc(FD_GROUP * d * sizeof(double))
-        search.group.limits = <double *>malloc(FD_GROUP * sizeof(double))
-        search.group.own = <int64_t *>malloc(FD_GROUP * sizeof(int64_t))
-        search.counts = <int64_t *>malloc(FD_GROUP * sizeof(int64_t))
-        search.lower = <double *>malloc(2 * d * sizeof(double))
-        search.upper = search.lower + d
-        search.nearest.k = k
-        search.nearest.squared = <double *>malloc((group_size * k + 1) * sizeof(double))
-        search.nearest.indices = <int64_t *>malloc((group_size * k + 1) * sizeof(int64_t))
-        return (
-            search.group.rows != NULL and search.group.columns != NULL and search.group.limits != NULL
-            and search.group.own != NULL and search.counts != NULL and search.lower != NULL
-            and search.nearest.squared != NULL and search.nearest.indices != NULL
-        )
-
-    cdef void end_search(self, Search *search) noexcept nogil:
-        free(search.group.rows)
-        free(search.group.columns)
-        free(search.group.limits)
-        free(search.group.own)
-        free(search.counts)
-        free(search.lower)
-        free(search.nearest.squared)
-        free(search.nearest.indices)
-
-    cdef void load_group(
-        self, Search *search, const double[:, ::1] Q, const int64_t *order, Py_ssize_t n_queries
-    ) noexcept nogil:
-        cdef Py_ssize_t i, f, d = self.n_features
-        cdef double value
-        search.group.n_queries = n_queries
-        memset(search.group.columns, 0, FD_GROUP * d * sizeof(double))
-        memset(search.group.limits, 0, FD_GROUP * sizeof(double))
-        for i in range(n_queries):
-            for f in range(d):
-                value = Q[order[i], f]
-                search.group.rows[i * d + f] = value
-                search.group.columns[f * FD_GROUP + i] = value
-            search.group.own[i] = -1
-        for f in range(d):
-            search.lower[f] = INFINITY
-            search.upper[f] = -INFINITY
-            for i in range(n_queries):
-                value = search.group.columns[f * FD_GROUP + i]
-                search.lower[f] = value if value < search.lower[f] else search.lower[f]
-                search.upper[f] = value if value > search.upper[f] else search.upper[f]
-
-    cdef double load_limits(
-        self, Search *search, const double[::1] limits, const int64_t *order
-    ) noexcept nogil:
-        """The group's own limits; returns the largest."""
-        cdef Py_ssize_t i
-        cdef double limit, largest = 0
-        search.smallest_limit = INFINITY
-        for i in range(search.group.n_queries):
-            limit = limits[order[i]]
-            search.group.limits[i] = limit
-            largest = limit if limit > largest else largest
-            search.smallest_limit = limit if limit < search.smallest_limit else search.smallest_limit
-        return largest
-
     def locate(self, BlockQueue queue, const double[:, ::1] Q, Py_ssize_t block_size, Py_ssize_t[::1] leaves_out):
         """The leaf (its place in leaf order) in whose part of space each query lies."""
         cdef long long block
@@ -337,8 +221,8 @@ cdef class Points:
         cdef Search search
         cdef double *squared
         cdef int64_t *indices
-        if not self.start_search(&search, group_size, k):
-            self.end_search(&search)
+        if not start_search(&search, self.n_features, group_size, k):
+            end_search(&search)
             raise MemoryError("no memory for the neighbours of one group of queries")
         with nogil:
             while True:
@@ -349,7 +233,7 @@ cdef class Points:
                 stop = min(first + block_size, order.shape[0])
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + group_size))
-                    self.load_group(&search, Q, &order[first], last - first)
+                    load_group(&search, Q, &order[first], last - first)
                     for i in range(last - first):
                         search.group.limits[i] = INFINITY
                         if exclude_self:
@@ -370,7 +254,7 @@ cdef class Points:
                             distances_out[row, j] = sqrt(squared[j]) * scale
                             indices_out[row, j] = indices[j]
                     first = last
-        self.end_search(&search)
+        end_search(&search)
         return search.n_scanned
 
     cdef Py_ssize_t end_of_group(
@@ -390,8 +274,8 @@ cdef class Points:
         cdef Py_ssize_t i, first, last, stop
         cdef double largest
         cdef Search search
-        if not self.start_search(&search, 0, 0):
-            self.end_search(&search)
+        if not start_search(&search, self.n_features, 0, 0):
+            end_search(&search)
             raise MemoryError("no memory for one group of queries")
         with nogil:
             while True:
@@ -402,8 +286,8 @@ cdef class Points:
                 stop = min(first + block_size, order.shape[0])
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
-                    self.load_group(&search, Q, &order[first], last - first)
-                    largest = self.load_limits(&search, limits, &order[first])
+                    load_group(&search, Q, &order[first], last - first)
+                    largest = load_limits(&search, limits, &order[first])
                     memset(search.counts, 0, FD_GROUP * sizeof(int64_t))
                     if self.is_tree:
                         self.descend(queue, &search, largest, COUNT)
@@ -412,7 +296,7 @@ cdef class Points:
                     for i in range(last - first):
                         counts_out[order[first + i]] = search.counts[i]
                     first = last
-        self.end_search(&search)
+        end_search(&search)
 
     def collect(
         self, BlockQueue queue, const double[:, ::1] Q, const int64_t[::1] order, const Py_ssize_t[::1] leaves,
@@ -427,8 +311,8 @@ cdef class Points:
         cdef Py_ssize_t i, first, last, stop, start
         cdef double largest
         cdef Search search
-        if not self.start_search(&search, 0, 0):
-            self.end_search(&search)
+        if not start_search(&search, self.n_features, 0, 0):
+            end_search(&search)
             raise MemoryError("no memory for one group of queries")
         search.within.next = search.counts
         search.within.indices = &indices_out[0]
@@ -442,8 +326,8 @@ cdef class Points:
                 stop = min(first + block_size, order.shape[0])
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
-                    self.load_group(&search, Q, &order[first], last - first)
-                    largest = self.load_limits(&search, limits, &order[first])
+                    load_group(&search, Q, &order[first], last - first)
+                    largest = load_limits(&search, limits, &order[first])
                     for i in range(last - first):
                         search.counts[i] = row_starts[order[first + i]]
                     if self.is_tree:
@@ -455,4 +339,4 @@ cdef class Points:
                         finish_row(search.within.indices + start, search.within.squared + start,
                                    search.counts[i] - start, by_distance, scale)
                     first = last
-        self.end_search(&search)
+        end_search(&search)

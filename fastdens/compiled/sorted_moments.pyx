@@ -45,18 +45,23 @@ def cut(
     Run r holds points run_starts_out[r] ... run_starts_out[r + 1] - 1 of cell run_cells_out[r]; cell c holds runs
     cell_runs_out[c] ... cell_runs_out[c + 1] - 1. The outputs have room for as many runs and cells as points, and 1.
     """
-    cdef Py_ssize_t n = points.shape[0], i, runs = 0, cells = 0, start = 0
+    cdef Py_ssize_t n = points.shape[0], i = 0, last, runs = 0, cells = 0
     cdef double first = 0.0
     with nogil:
-        for i in range(n):
+        while i < n:
             if i == 0 or not points[i] - first < bandwidth:
-                first, start = points[i], i
+                first = points[i]
                 cell_runs_out[cells] = runs
                 cells += 1
-            if (i - start) % RUN == 0:
-                run_starts_out[runs] = i
-                run_cells_out[runs] = cells - 1
-                runs += 1
+            run_starts_out[runs] = i
+            run_cells_out[runs] = cells - 1
+            runs += 1
+            last = min(i + RUN, n)
+            if not points[last - 1] - first < bandwidth:  # the cell ends within the run
+                while points[i] - first < bandwidth:
+                    i += 1
+            else:
+                i = last
         run_starts_out[runs] = n
         cell_runs_out[cells] = runs
     return runs, cells

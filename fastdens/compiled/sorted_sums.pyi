@@ -23,6 +23,8 @@ def evaluate(
     queries: np.ndarray,
     order: np.ndarray,
     own: np.ndarray | None,
+    sure: float,
+    sure_per_point: float,
     sums_out: np.ndarray,
     nearest_out: np.ndarray,
     queue: BlockQueue,

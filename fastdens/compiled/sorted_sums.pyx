@@ -159,7 +159,7 @@ cdef inline bint is_below(const Table *table, double x, double q) noexcept nogil
 
 
 cdef double compact_sum(
-    const Table *table, double q, Py_ssize_t low, Py_ssize_t high, Py_ssize_t split, Py_ssize_t own, BlockQueue queue
+    const Table *table, double q, Py_ssize_t low, Py_ssize_t high, Py_ssize_t split, Py_ssize_t own, BlockQueue queue,
 ) noexcept nogil:
     """Sum over runs low ... high, of which only the first and the last may have points out of reach.
 
@@ -258,6 +258,24 @@ cdef Py_ssize_t first_run_reaching(const Table *table, double q, bint within) no
     return low
 
 
+cdef inline bint is_above(const Table *table, double x, double q) noexcept nogil:
+    # Whether x > q is out of reach.
+    cdef double difference = x - q
+    return difference > 0 and not difference * difference < table.reach
+
+
+cdef Py_ssize_t first_run_beyond(const Table *table, double q, Py_ssize_t low) noexcept nogil:
+    """The first run, from `low` on, whose first point is out of reach above q."""
+    cdef Py_ssize_t high = table.n_runs, middle
+    while low < high:
+        middle = (low + high) // 2
+        if is_above(table, table.points[table.run_starts[middle]], q):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 cdef Py_ssize_t run_of_point(const Table *table, Py_ssize_t low, Py_ssize_t point) noexcept nogil:
     """The run, from `low` on, that holds a point."""
     cdef Py_ssize_t high = table.n_runs, middle
@@ -277,7 +295,7 @@ def evaluate(
     const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
     const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
     const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order,
-    const Py_ssize_t[::1] own,
+    const Py_ssize_t[::1] own, double sure, double sure_per_point,
     double[::1] sums_out, double[::1] nearest_out, BlockQueue queue,
 ):
     """Sums at ascending queries, written to their places `order`.
@@ -285,13 +303,14 @@ def evaluate(
     Points (and weights) are followed by MARGIN zeros, which are read and do not count.
     `own[j]` is the sorted place of the point, equal to query j, that it leaves out, or -1; own may be None. With the
     exponential kernel, the sum is `sums_out` times exp(-`nearest_out`); `left` and `right` are needed then alone.
+    Sums below `sure`, and below `sure_per_point` times the number of points that may be within reach, are negated.
     """
     cdef Table table
     cdef Py_ssize_t m = queries.shape[0], j, low, high, split, taken, place, last
     cdef const double *left_sums = &left[0] if left is not None else NULL
     cdef const double *right_sums = &right[0] if right is not None else NULL
     cdef long long block
-    cdef double q, difference
+    cdef double q, total
     table.points, table.run_starts, table.run_cells = &points[0], &run_starts[0], &run_cells[0]
     table.weights = &weights[0] if weights is not None else NULL
     table.cell_runs, table.centres = &cell_runs[0], &centres[0]
@@ -310,7 +329,7 @@ def evaluate(
             j = block * QUERIES_IN_BLOCK
             low = first_run_reaching(&table, queries[j], True)
             split = first_run_reaching(&table, queries[j], False)
-            high = low - 1  # the last run with a point in reach
+            high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point in reach
             for j in range(j, last):
                 q = queries[j]
                 while split < table.n_runs and points[run_starts[split + 1] - 1] < q:
@@ -327,11 +346,12 @@ def evaluate(
                 while low < table.n_runs and is_below(&table, points[run_starts[low + 1] - 1], q):
                     low += 1
                 high = max(high, low - 1)
-                while high + 1 < table.n_runs:
-                    difference = points[run_starts[high + 1]] - q
-                    if difference > 0 and not difference * difference < table.reach:
-                        break
+                while high + 1 < table.n_runs and not is_above(&table, points[run_starts[high + 1]], q):
                     high += 1
-                sums_out[order[j]] = 0.0
-                if low <= high:
-                    sums_out[order[j]] = compact_sum(&table, q, low, high, taken, place, queue)
+                if low > high:
+                    sums_out[order[j]] = 0.0
+                    continue
+                total = compact_sum(&table, q, low, high, taken, place, queue)
+                if total < sure and total < sure_per_point * (run_starts[high + 1] - run_starts[low]):
+                    total = -total
+                sums_out[order[j]] = total

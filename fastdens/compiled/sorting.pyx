@@ -12,6 +12,7 @@ cdef enum:
     SHORT = 16  # so few numbers are sorted by insertion
     SMALL = 4096  # up to so many are distributed to bins of equal width first
     N_BINS = 1024
+    AT_ONCE = 16  # searches that proceed side by side
 
 NUMBERS_PER_BLOCK = NUMBERS_IN_BLOCK
 
@@ -26,8 +27,8 @@ def classify(
     """
     cdef Py_ssize_t n = x.shape[0], n_splitters = splitters.shape[0], i, k, last, step
     cdef long long block
-    cdef double value[4]
-    cdef Py_ssize_t base[4]
+    cdef double value[AT_ONCE]
+    cdef Py_ssize_t base[AT_ONCE]
     with nogil:
         while True:
             block = queue.next()
@@ -37,25 +38,28 @@ def classify(
                 counts_out[block, i] = 0
             i, last = block * NUMBERS_IN_BLOCK, min((block + 1) * NUMBERS_IN_BLOCK, n)
             while i < last:
-                # Four at a time and without branches: no prediction fails, and no load waits for another's.
-                for k in range(4):
+                # Many at a time and without branches: no prediction fails, and no load waits for another's.
+                for k in range(AT_ONCE):
                     value[k], base[k] = x[min(i + k, last - 1)], 0
                 step = (n_splitters + 1) >> 1
                 while step > 0:
-                    for k in range(4):
+                    for k in range(AT_ONCE):
                         base[k] += -<Py_ssize_t> (value[k] >= splitters[base[k] + step - 1]) & step
                     step >>= 1
-                for k in range(min(4, last - i)):
+                for k in range(min(AT_ONCE, last - i)):
                     buckets_out[i + k] = <int32_t> base[k]
                     counts_out[block, base[k]] += 1
-                i += 4
+                i += AT_ONCE
 
 
 def distribute(
     const double[::1] x, const int32_t[::1] buckets, Py_ssize_t[:, ::1] starts, double[::1] sorted_out,
     Py_ssize_t[::1] order_out, BlockQueue queue,
 ):
-    """Write each number and its place to its bucket; `starts[block, bucket]` is where the block's share begins."""
+    """Write each number, and its place unless that is None, to its bucket.
+
+    `starts[block, bucket]` is where the block's share of a bucket begins.
+    """
     cdef Py_ssize_t n = x.shape[0], i, place
     cdef long long block
     with nogil:
@@ -67,7 +71,26 @@ def distribute(
                 place = starts[block, buckets[i]]
                 starts[block, buckets[i]] = place + 1
                 sorted_out[place] = x[i]
-                order_out[place] = i
+                if order_out is not None:
+                    order_out[place] = i
+
+
+def collect(
+    const double[::1] distributed, const int32_t[::1] buckets, Py_ssize_t[:, ::1] starts, double[::1] out,
+    BlockQueue queue,
+):
+    """The way back: what lies in the buckets, in the order that `distribute` was given; `starts` as there."""
+    cdef Py_ssize_t n = out.shape[0], i, place
+    cdef long long block
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for i in range(block * NUMBERS_IN_BLOCK, min((block + 1) * NUMBERS_IN_BLOCK, n)):
+                place = starts[block, buckets[i]]
+                starts[block, buckets[i]] = place + 1
+                out[i] = distributed[place]
 
 
 cdef inline void exchange(double *x, Py_ssize_t *order, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
@@ -195,9 +218,14 @@ cdef void introsort(double *x, Py_ssize_t *order, Py_ssize_t n, int depth, Block
     by_insertion(x, order, n)
 
 
-def sort_buckets(const Py_ssize_t[::1] starts, double[::1] x, Py_ssize_t[::1] order, BlockQueue queue):
-    """Sort each bucket in place, with the places: bucket b is starts[b] ... starts[b + 1] - 1, one block of work."""
-    cdef Py_ssize_t first, n
+def sort_buckets(
+    const Py_ssize_t[::1] starts, double[::1] x, Py_ssize_t[::1] order, bint from_here, BlockQueue queue
+):
+    """Sort each bucket in place, with the places: bucket b is starts[b] ... starts[b + 1] - 1, one block of work.
+
+    With `from_here` the places are those in x itself, before it is sorted.
+    """
+    cdef Py_ssize_t first, n, i
     cdef long long block
     with nogil:
         while True:
@@ -205,5 +233,8 @@ def sort_buckets(const Py_ssize_t[::1] starts, double[::1] x, Py_ssize_t[::1] or
             if block < 0:
                 break
             first, n = starts[block], starts[block + 1] - starts[block]
+            if from_here:
+                for i in range(first, first + n):
+                    order[i] = i
             if n > 1 and not is_ascending(&x[first], n):
                 introsort(&x[first], &order[first], n, 64, queue)

@@ -6,6 +6,8 @@ as unevaluated sums of two doubles (Dekker 1971), so that 1 - u^2 keeps its digi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fastdens.engines.neighbors import KDTree
@@ -45,6 +47,34 @@ def gaps(queries: np.ndarray, points: np.ndarray, widths: np.ndarray) -> np.ndar
     return high + low
 
 
+# How many points may be within reach of each query, and the points of queries start ... end - 1, one query's after the
+# other's.
+_Near = tuple[np.ndarray, Callable[[int, int], np.ndarray]]
+
+
+def _by_tree(X: np.ndarray, Q: np.ndarray, widths: np.ndarray) -> _Near:
+    scaled, queries = X / widths, Q / widths
+    tree = KDTree(scaled)
+    radius = 1 + 2.0**-30 + 2.0**-50 * max(float(np.abs(scaled).max()), float(np.abs(queries).max()))
+    return tree.count_radius(queries, radius), lambda start, end: np.concatenate(
+        tree.query_radius(queries[start:end], radius)
+    )
+
+
+def _on_sorted_line(X: np.ndarray, Q: np.ndarray, widths: np.ndarray) -> _Near:
+    x, q = X[:, 0], Q[:, 0]
+    reach = float(widths[0]) * (1 + 2.0**-30) + 2.0**-50 * np.abs(q)
+    first = np.searchsorted(x, q - reach, side="left")
+    counts = np.searchsorted(x, q + reach, side="right") - first
+
+    def points(start: int, end: int) -> np.ndarray:
+        of = counts[start:end]
+        ends = np.cumsum(of)
+        return np.arange(ends[-1]) + np.repeat(first[start:end] - (ends - of), of)
+
+    return counts, points
+
+
 def accurate_sums(
     X: np.ndarray,
     Q: np.ndarray,
@@ -52,24 +82,21 @@ def accurate_sums(
     widths: np.ndarray,
     weights: np.ndarray | None,
     own: np.ndarray | None,
+    ascending: bool = False,
 ) -> np.ndarray:
     """Sums at the rows of Q, each over the points within reach; meant for few queries.
 
     `widths` has one bandwidth per feature; `own[j]` is the index of the point that query j leaves out, or -1.
+    `ascending` says that X is a sorted line.
     """
     assert kernel.of_gap is not None
-    scaled = X / widths
-    tree = KDTree(scaled)
-    scaled_queries = Q / widths
-    radius = 1 + 2.0**-30 + 2.0**-50 * max(float(np.abs(scaled).max()), float(np.abs(scaled_queries).max()))
-    counts = tree.count_radius(scaled_queries, radius)
+    counts, near_points = (_on_sorted_line if ascending else _by_tree)(X, Q, widths)
     sums = np.zeros(len(Q))
     start = 0
     while start < len(Q):
         end = start + max(1, int(np.searchsorted(np.cumsum(counts[start:]), PAIRS_AT_ONCE, side="right")))
-        near = tree.query_radius(scaled_queries[start:end], radius)
-        query = np.repeat(np.arange(start, end), [len(indices) for indices in near])
-        point = np.concatenate(near) if len(near) else np.empty(0, dtype=np.intp)
+        point = near_points(start, end)
+        query = np.repeat(np.arange(start, end), counts[start:end])
         if own is not None:
             kept = own[query] != point
             query, point = query[kept], point[kept]

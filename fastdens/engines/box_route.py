@@ -46,9 +46,10 @@ def sums_by_boxes(
         errors += 4 * UNIT_ROUNDOFF * sums
         sums -= own_terms
         errors[errors > rtol * (sums - errors) + atol] = -1.0
-    errors[sums <= errors] = -1.0  # an absolute tolerance leaves such sums without a sign or logarithm
+    if own is not None or atol > 0:
+        errors[sums <= errors] = -1.0  # such sums have no sign and no logarithm
     with np.errstate(divide="ignore", invalid="ignore"):
-        result = np.log(sums) if log else sums
+        result = np.log(sums, out=sums) if log else sums
     left = np.flatnonzero(errors < 0)
     errors[left] = 0.0
     if left.size * len(X) > FEWEST_PAIRS:

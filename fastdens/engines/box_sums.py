@@ -10,14 +10,15 @@ is known for every distance between boxes, so the weights of the boxes around gi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from fastdens.compiled import box_sums as compiled
+from fastdens.engines import box_lines
+from fastdens.engines.box_interpolants import AxisTransform, axis_transform
+from fastdens.engines.sum_bounds import UNIT_ROUNDOFF
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import run_blocks
 
@@ -25,69 +26,9 @@ from fastdens.threads import run_blocks
 MOST_BOXES_ALONG = 2.0**45
 # Up to this many cells (and up to so many a point) the boxes are looked up in a table, beyond by binary search.
 MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT = 1 << 25, 8
-UNIT_ROUNDOFF = 2.0**-53
-
-
-@dataclass(frozen=True)
-class AxisTransform:
-    """The Gaussian of one axis between boxes of width beta (in bandwidths), with `terms` Chebyshev terms.
-
-    `matrices[k]` carries moments of the box `offsets[k]` away; `errors[k]` bounds the error of the interpolant there,
-    rounding included, `heights[k]` the interpolant itself; `tail` is the largest value beyond all offsets.
-    """
-
-    offsets: np.ndarray
-    matrices: np.ndarray
-    errors: np.ndarray
-    heights: np.ndarray
-    tail: float
-
-
-def _gaussian(u: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * u**2)
-
-
-@lru_cache(maxsize=64)
-def _chebyshev(terms: int) -> tuple[np.ndarray, ...]:
-    """Nodes of the interpolant, values there to coefficients, places where its error is looked for, and T_k there."""
-    angles = (np.arange(terms) + 0.5) * np.pi / terms
-    to_coefficients = np.cos(np.arange(terms)[:, None] * angles) * (2 / terms)
-    to_coefficients[0] /= 2
-    # Between the nodes, and at the ends, the error of an interpolant of degree p - 1 has p + 1 extremes; so many
-    # places see each of them, and the factor 2 below is far more than what they can miss.
-    places = np.cos(np.linspace(0, np.pi, 6 * terms + 1))
-    return np.cos(angles), to_coefficients, places, np.cos(np.arange(terms)[:, None] * np.arccos(places))
-
-
-def interpolant(
-    function: Callable[[np.ndarray], np.ndarray], beta: float, offset: int, terms: int
-) -> tuple[np.ndarray, float]:
-    """Chebyshev coefficients of a function of (q - x) / h for q in a box (rows), x in the box `offset` away (columns).
-
-    Also a bound of the interpolant's error, rounding included.
-    """
-    nodes, to_coefficients, places, chebyshev = _chebyshev(terms)
-
-    def between(s: np.ndarray) -> np.ndarray:
-        return function(beta * ((s[:, None] - s) / 2 - offset))
-
-    coefficients = to_coefficients @ between(nodes) @ to_coefficients.T
-    missed = float(np.abs(chebyshev.T @ coefficients @ chebyshev - between(places)).max())
-    rounding = 4 * (terms + 4) * UNIT_ROUNDOFF * float(np.abs(coefficients).sum())
-    return coefficients, 2 * missed + rounding
-
-
-@lru_cache(maxsize=64)
-def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
-    """Interpolants for the boxes up to `reach` away on either side."""
-    offsets = np.arange(-reach, reach + 1)
-    matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
-    errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
-    for k, offset in enumerate(range(-reach, reach + 1)):
-        coefficients, errors[k] = interpolant(_gaussian, beta, offset, terms)
-        matrices[k, :, :terms] = coefficients.T
-        heights[k] = math.exp(-0.5 * (beta * max(abs(offset) - 1, 0)) ** 2) + errors[k]
-    return AxisTransform(offsets, matrices, errors, heights, math.exp(-0.5 * (beta * reach) ** 2))
+# On a line, with no more boxes than this and at least so many points a box, points are taken in blocks, unsorted:
+# tables of moments of the blocks stay smaller than the blocks.
+MOST_BOXES_OF_BLOCKS, FEWEST_POINTS_PER_BOX = 1024, 32
 
 
 class Boxes:
@@ -156,6 +97,8 @@ def _in_point_blocks(function: Any, n: int, n_threads: int | None, *arguments: A
 
 def cell_range(X: np.ndarray, widths: np.ndarray, n_threads: int | None) -> np.ndarray:
     """Smallest and largest box number per axis, (2, n_features)."""
+    if X.shape[1] == 1:  # numpy is faster here
+        return np.floor(np.array([[X.min()], [X.max()]]) / widths)
     ranges = np.empty((-(-len(X) // compiled.POINTS_PER_BLOCK), X.shape[1], 2))
     _in_point_blocks(compiled.cell_ranges, len(X), n_threads, X, widths, ranges)
     return np.array([ranges[:, :, 0].min(axis=0), ranges[:, :, 1].max(axis=0)])
@@ -222,7 +165,7 @@ class BoxTransform:
         return bool(np.abs([low, high]).max() < MOST_BOXES_ALONG and cells < 2.0**62)
 
     def _joint_range(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        of_queries = cell_range(Q, self.widths, self.n_threads)
+        of_queries = self.range if Q is self.X else cell_range(Q, self.widths, self.n_threads)
         return np.minimum(self.range[0], of_queries[0]), np.maximum(self.range[1], of_queries[1])
 
     def evaluate(self, Q: np.ndarray, rtol: float, atol: float) -> tuple[np.ndarray, np.ndarray]:
@@ -232,10 +175,16 @@ class BoxTransform:
         n_cells = math.prod(shape)
         table = n_cells <= min(MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT * (len(self.X) + len(Q)))
         boxes = Boxes(low, shape, table)
+        if len(shape) == 1 and n_cells <= min(MOST_BOXES_OF_BLOCKS, (len(self.X) + len(Q)) // FEWEST_POINTS_PER_BOX):
+            return self._evaluate_in_blocks(Q, boxes, rtol, atol)
         sources = sort_into_boxes(self.X, self.widths, boxes, self.n_threads)
         targets = sources if Q is self.X else sort_into_boxes(Q, self.widths, boxes, self.n_threads)
         sorted_weights = None if self.weights is None else self.weights[sources.order]
-        expansions, bounds, far = self._translate(boxes, sources, targets.keys, sorted_weights)
+        box_weights = np.diff(sources.starts).astype(np.float64)
+        if sorted_weights is not None:
+            box_weights = np.add.reduceat(sorted_weights, sources.starts[:-1])
+        moments = self._moments(sources, sorted_weights)
+        expansions, bounds, far = self._translate(boxes, sources.keys, moments, box_weights, targets.keys)
         sums, query_bounds = np.empty(len(Q)), np.empty(len(Q))
         failed = np.empty(len(targets.keys), dtype=np.uint8)
 
@@ -248,11 +197,44 @@ class BoxTransform:
         self._in_box_blocks(work, len(targets.keys), 3.0 * len(Q) * self.terms ** (len(self.axes) - 1))
         failing = np.flatnonzero(failed)
         if failing.size:
-            self._sum_near(Q, boxes, sources, targets, failing, far, rtol, atol, sums, query_bounds)
+            self._sum_near(
+                self.X, self.weights, Q, boxes, sources, targets, failing, far, rtol, atol, sums, query_bounds
+            )
+        return sums, query_bounds
+
+    def _evaluate_in_blocks(
+        self, Q: np.ndarray, boxes: Boxes, rtol: float, atol: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """On a line, where boxes are few beside the points: nothing is sorted but what fails."""
+        x, q, width, lowest = self.X[:, 0], Q[:, 0], float(self.widths[0]), float(boxes.lowest[0])
+        keys = np.arange(boxes.shape[0])
+        moments, box_weights = box_lines.moments(x, self.weights, width, lowest, len(keys), self.terms, self.n_threads)
+        expansions, bounds, far = self._translate(boxes, keys, moments, box_weights, keys)
+        sums, query_bounds, any_failed = box_lines.evaluate(
+            q, width, lowest, self.terms, expansions, bounds, rtol, atol, self.n_threads
+        )
+        if any_failed:
+            again = np.flatnonzero(query_bounds < 0)
+            Q_again = Q[again]
+            targets = sort_into_boxes(Q_again, self.widths, boxes, self.n_threads)
+            # Only points within reach of such a query are put into order.
+            wanted = np.zeros(len(keys), dtype=np.uint8)
+            wanted[boxes.dilated(targets.keys, 0, self.axes[0].offsets)] = 1
+            near = box_lines.select(x, width, lowest, wanted, self.n_threads)
+            X_near, weights_near = self.X[near], None if self.weights is None else self.weights[near]
+            sources = sort_into_boxes(X_near, self.widths, boxes, self.n_threads)
+            sums_again, bounds_again = sums[again], query_bounds[again]
+            self._sum_near(
+                X_near, weights_near, Q_again, boxes, sources, targets, np.arange(len(targets.keys)),
+                far[targets.keys], rtol, atol, sums_again, bounds_again,
+            )  # fmt: skip
+            sums[again], query_bounds[again] = sums_again, bounds_again
         return sums, query_bounds
 
     def _sum_near(
         self,
+        X: np.ndarray,
+        weights: np.ndarray | None,
         Q: np.ndarray,
         boxes: Boxes,
         sources: SortedPoints,
@@ -272,7 +254,7 @@ class BoxTransform:
 
         def work(queue: Any) -> None:
             compiled.near_sums(
-                self.X, Q, 1.0 / self.bandwidths, self.weights, kernel.code, exponent, 1.0, 1.0,
+                X, Q, 1.0 / self.bandwidths, weights, kernel.code, exponent, 1.0, 1.0,
                 sources.order, ranges, targets.order, targets.starts, failing, sums, query_bounds, queue,
             )  # fmt: skip
 
@@ -302,29 +284,32 @@ class BoxTransform:
     def _in_box_blocks(self, work: Any, n_boxes: int, estimated_ns: float) -> None:
         run_blocks(work, -(-n_boxes // compiled.BOXES_PER_BLOCK), self.n_threads, estimated_ns)
 
+    def _moments(self, sources: SortedPoints, weights: np.ndarray | None) -> np.ndarray:
+        others = self.terms ** (len(self.axes) - 1)
+        moments = np.empty((len(sources.keys), compiled.row_length(self.terms) * others))
+
+        def work(queue: Any) -> None:
+            compiled.moments(sources.local, weights, sources.starts, self.terms, moments, queue)
+
+        self._in_box_blocks(work, len(sources.keys), 2.0 * len(self.X) * others)
+        return moments
+
     def _translate(
-        self, boxes: Boxes, sources: SortedPoints, target_keys: np.ndarray, weights: np.ndarray | None
+        self, boxes: Boxes, keys: np.ndarray, expansions: np.ndarray, box_weights: np.ndarray, target_keys: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Expansions about the target boxes, the bound of the error in each, and the weight beyond its reach."""
-        d, p, row = len(self.axes), self.terms, compiled.row_length(self.terms)
+        """Expansions about the target boxes, the bound of the error in each, and the weight beyond its reach.
+
+        `expansions` are the moments of the boxes `keys`.
+        """
+        d = len(self.axes)
         # Where partial results are needed: before the last axis, wherever the last axis takes them from, and so on.
         needed = [target_keys]
         for axis in range(d - 1, 0, -1):
             needed.append(boxes.dilated(needed[-1], axis, self.axes[axis].offsets))
         needed.reverse()
-        expansions = np.empty((len(sources.keys), row * p ** (d - 1)))
-
-        def first(queue: Any) -> None:
-            compiled.moments(sources.local, weights, sources.starts, p, expansions, queue)
-
-        self._in_box_blocks(first, len(sources.keys), 2.0 * len(self.X) * p ** (d - 1))
-        box_weights = np.diff(sources.starts).astype(np.float64)
-        if weights is not None:
-            box_weights = np.add.reduceat(weights, sources.starts[:-1])
         total = float(box_weights.sum())
         # Columns: the near weight, then per axis the weights times that axis' errors and the other axes' heights.
         measures = np.repeat(box_weights[:, None], 1 + d, axis=1)
-        keys = sources.keys
         for axis, (transform, wanted) in enumerate(zip(self.axes, needed, strict=True)):
             neighbours = boxes.neighbours(keys, wanted, axis, transform.offsets)
             if axis < d - 1:

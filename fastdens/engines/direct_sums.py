@@ -36,6 +36,21 @@ _NONE: tuple[None, ...] = (None, None)
 _NONE_OF_FLOATS: tuple[None, ...] = ()
 
 
+def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) -> float | None:
+    """The sum at the only row of Q over few points, X and Q plain, without what only larger problems need.
+
+    None where something else is to be done: more points, an extreme bandwidth, a sum of zero or too small for its
+    digits, numbers that are not finite.
+    """
+    n, d = X.shape
+    if (n + compiled.PADDING) * d > compiled.MOST_OF_FEW or not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
+        return None
+    per_unit, support = kernel.log2_exponent or 0.0, h * h
+    exponent = per_unit / h if kernel.exponent_of_distance else per_unit / support
+    total = compiled.sum_of_few(X, Q, kernel.code, exponent, 1.0 / support, support)
+    return total if total > (n * SMALL_SUM if per_unit else 0.0) else None
+
+
 class DirectSum:
     """Points, bandwidth and weights prepared for direct sums of K over them: every query against every point.
 

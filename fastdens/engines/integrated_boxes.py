@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import box_sums as compiled
+from fastdens.engines.box_interpolants import interpolant
 from fastdens.engines.box_sums import (
     MOST_BOXES_ALONG,
     MOST_TABLE_CELLS,
     TABLE_CELLS_PER_POINT,
     Boxes,
     cell_range,
-    interpolant,
     sort_into_boxes,
 )
 from fastdens.threads import run_blocks

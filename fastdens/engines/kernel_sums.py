@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.engines.direct_sums import DirectSum
+from fastdens.engines.direct_sums import DirectSum, sum_of_few
 from fastdens.engines.metrics import log_bandwidth_volume as log_bandwidth_volume
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
@@ -133,7 +133,7 @@ class KernelSum:
         n_threads: int | None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Sums as from `evaluate`, and the absolute error of each that the route admits; None: rounding alone."""
-        errors = None
+        errors, in_doubt = None, None
         if algorithm == "direct" or (algorithm == "auto" and self.n_points * len(Q) <= SMALL_PROBLEM):
             result = self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
         else:
@@ -141,7 +141,7 @@ class KernelSum:
             if plan.route == "direct":
                 result = self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
             elif plan.route == "sorted":
-                result = self._by_sorting(Q, log, own, n_threads)
+                result, in_doubt = self._by_sorting(Q, log, own, max(rtol, self.finest), n_threads)
             elif plan.route == "tree":
                 result, errors = self._by_tree(Q, log, own, max(rtol, self.finest), atol, n_threads)
             else:
@@ -149,7 +149,7 @@ class KernelSum:
 
                 result, errors = sums_by_boxes(self, plan, Q, log, own, max(rtol, self.finest), atol, n_threads)
         if self._mends:
-            mend_sums(self, result, Q, log, own, max(rtol, self.finest), atol, n_threads)
+            mend_sums(self, result, Q, log, own, max(rtol, self.finest), atol, n_threads, in_doubt)
         return result, errors
 
     def plan(self, Q: np.ndarray, rtol: float = 0.0, algorithm: str = "auto", leaves_out: bool = False) -> SumPlan:
@@ -164,7 +164,9 @@ class KernelSum:
             algorithm = "direct"
         return make_plan(problem, algorithm)
 
-    def _by_sorting(self, Q: np.ndarray, log: bool, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
+    def _by_sorting(
+        self, Q: np.ndarray, log: bool, own: np.ndarray | None, rtol: float, n_threads: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         from fastdens.engines.sorted_sums import SortedSum
 
         prepared = self.sorted_points
@@ -172,7 +174,7 @@ class KernelSum:
             widths = np.asarray(self.bandwidth)
             h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
             prepared = self.sorted_points = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
-        return prepared.evaluate(Q, log=log, own=own, n_threads=n_threads)
+        return prepared.evaluate(Q, log=log, own=own, rtol=rtol if self._mends else None, n_threads=n_threads)
 
     def _by_tree(
         self, Q: np.ndarray, log: bool, own: np.ndarray | None, rtol: float, atol: float, n_threads: int | None
@@ -271,6 +273,15 @@ def kernel_sum(
     >>> bool(np.allclose(s, np.exp(-0.125) + 1 + np.exp(-0.5)))
     True
     """
+    if (
+        weights is None and values is None and type(bandwidth) is float and algorithm == "auto" and rtol == 0
+        and n_threads is None and atol == 0 and not return_bounds and validation.is_plain(X) and validation.is_plain(Q)
+        and len(Q) == 1 and Q.shape[1] == X.shape[1] and kernel in KERNELS and not KERNELS[kernel].order_of_contact
+    ):  # fmt: skip
+        total = sum_of_few(X, Q, KERNELS[kernel], bandwidth)
+        if total is not None:
+            few = np.array([total])
+            return np.log(few) if log else few
     X, Q, bandwidth, weights, values, flat = checked_problem(
         X, Q, bandwidth, kernel, weights, values, rtol, atol, log, algorithm, n_threads
     )

@@ -13,7 +13,8 @@ from functools import partial
 import numpy as np
 
 from fastdens.compiled import kd_tree
-from fastdens.compiled.neighbors import GROUP, LEAF_MULTIPLE, Points, order_by_leaf
+from fastdens.compiled.neighbor_groups import order_by_leaf
+from fastdens.compiled.neighbors import GROUP, LEAF_MULTIPLE, Points
 from fastdens.threads import run_blocks
 
 QUERIES_PER_BLOCK = 256

@@ -8,6 +8,7 @@ exponential kernel is summed by two scans over the cells, all of whose terms are
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ import numpy as np
 from fastdens import validation
 from fastdens.compiled import sorted_moments as of_points
 from fastdens.compiled import sorted_sums as compiled
-from fastdens.engines.sorting import sort_with_places
+from fastdens.engines import sum_bounds
+from fastdens.engines.sorting import SortedNearby, sort_in_place, sort_with_places
 from fastdens.engines.sum_costs import SORTED_POINT_NS, SORTED_QUERY_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
 
 
 def _with_margin(numbers: np.ndarray) -> np.ndarray:
-    padded = np.zeros(len(numbers) + compiled.MARGIN)
-    padded[: len(numbers)] = numbers
+    padded = np.empty(len(numbers) + compiled.MARGIN)
+    padded[: len(numbers)], padded[len(numbers) :] = numbers, 0.0
     return padded
 
 
@@ -56,12 +58,17 @@ class SortedSum:
         if weights is not None and not (weights > 0).all():
             kept = np.flatnonzero(weights)
             x, weights = x[kept], weights[kept]
-        points, self.order = sort_with_places(x, n_threads)
-        self._padded_points = _with_margin(points)
-        self._padded_weights = None if weights is None else _with_margin(weights[self.order])
-        if kept is not None:
-            self.order = kept[self.order]
-        n = len(points)
+        n = len(x)
+        self._order: np.ndarray | None = None
+        self._padded_weights = None
+        if weights is None:
+            self._padded_points = _with_margin(x)
+            sort_in_place(self._padded_points[:n], n_threads)
+        else:
+            points, self._order = sort_with_places(x, n_threads)
+            self._padded_points, self._padded_weights = _with_margin(points), _with_margin(weights[self._order])
+            if kept is not None:
+                self._order = kept[self._order]
         self.points = points = self._padded_points[:n]
         self.weights = None if self._padded_weights is None else self._padded_weights[:n]
         run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
@@ -93,6 +100,13 @@ class SortedSum:
         if not kernel.is_compact:
             self._scan(first, last)
 
+    @property
+    def order(self) -> np.ndarray:
+        """Where each sorted point stands in the data; needed with weights and where points are left out alone."""
+        if self._order is None:
+            self._order = sort_with_places(self.X[:, 0])[1]
+        return self._order
+
     def _scan(self, first: np.ndarray, last: np.ndarray) -> None:
         """Sums of the exponential kernel over all cells up to each one, and from each one on."""
         h, whole = self.bandwidth, self.onward[self.cell_runs[:-1]]
@@ -105,25 +119,35 @@ class SortedSum:
         of_points.scan_cells(up_to_last, down_to_first, left_decay, right_decay, self.left, self.right)
 
     def evaluate(
-        self, Q: np.ndarray, *, log: bool = False, own: np.ndarray | None = None, n_threads: int | None = None
-    ) -> np.ndarray:
-        """Sums at the rows of Q; natural logarithms with `log`.
+        self,
+        Q: np.ndarray,
+        *,
+        log: bool = False,
+        own: np.ndarray | None = None,
+        rtol: float | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Sums at the rows of Q; natural logarithms with `log`. Which of them may miss `rtol`, if that is given.
 
         `own[j]` is the index of the point that query j leaves out, or -1; the point must lie at the query.
         """
-        m = len(Q)
+        m, none = len(Q), np.empty(0, dtype=np.intp)
         if len(self.points) == 0 or m == 0:
-            return np.full(m, -np.inf if log else 0.0)
-        if (Q is self.given or Q is self.X) and len(self.order) == m:
+            return np.full(m, -np.inf if log else 0.0), none
+        nearby: SortedNearby | None = None
+        if (own is not None or self._order is not None) and (Q is self.given or Q is self.X) and len(self.points) == m:
             queries, order = self.points, self.order
         else:
-            queries, order = sort_with_places(Q[:, 0].astype(np.float64, copy=False), n_threads)
+            nearby = SortedNearby(Q[:, 0].astype(np.float64, copy=False), n_threads)
+            queries, order = nearby.ascending, nearby.places
         places = None
         if own is not None:
             ranks = np.full(len(self.X), -1, dtype=np.intp)
             ranks[self.order] = np.arange(len(self.order))
-            places = np.where(own >= 0, ranks[own], -1)[order]
-        sums, nearest = np.empty(m), np.empty(m)
+            places = np.where(own >= 0, ranks[own], -1)
+            places = places[order] if nearby is None else places[nearby.given_places()]
+        sums, nearest = np.empty(m), np.empty(0 if self.kernel.is_compact else m)
+        sure, sure_per_point = self._sure_sums(rtol)
 
         def work(queue: Any) -> None:
             compiled.evaluate(
@@ -131,12 +155,39 @@ class SortedSum:
                 (self.kernel.log2_exponent or 0.0) / self.bandwidth,
                 self.run_starts, self.run_cells, self.cell_runs, self.centres, self.halves,
                 self.before, self.onward,
-                self.left, self.right, queries, order, places, sums, nearest, queue,
+                self.left, self.right, queries, order, places, sure, sure_per_point, sums, nearest, queue,
             )  # fmt: skip
 
         run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, SORTED_QUERY_NS * m)
+        if not self.kernel.is_compact:
+            self._join(sums, nearest, log)
+        if nearby is not None:
+            sums = nearby.restore(sums)
+        in_doubt = none
         if self.kernel.is_compact:
-            with np.errstate(divide="ignore"):
-                return np.log(sums) if log else sums
+            if sure > 0:
+                in_doubt = np.flatnonzero(np.signbit(sums))
+                sums[in_doubt] *= -1
+            if log:
+                with np.errstate(divide="ignore"):
+                    np.log(sums, out=sums)
+        return sums, in_doubt
+
+    def _sure_sums(self, rtol: float | None) -> tuple[float, float]:
+        """The sums from which on rounding is sure to be within `rtol`: in all, and per point within reach."""
+        if rtol is None or not self.kernel.order_of_contact:
+            return 0.0, 0.0
+        share = sum_bounds.smallest_sure_share(self.kernel, 1, rtol)
+        if self.weights is None:
+            return share * len(self.points), share
+        return share * float(self.weights.sum()), math.inf
+
+    @staticmethod
+    def _join(sums: np.ndarray, nearest: np.ndarray, log: bool) -> None:
+        """Sums from their two parts, in place: sums exp(-nearest)."""
         with np.errstate(divide="ignore", under="ignore"):
-            return np.log(sums) - nearest if log else sums * np.exp(-nearest)
+            if log:
+                np.log(sums, out=sums)
+                sums -= nearest
+            elif nearest.any():
+                sums *= np.exp(-nearest)

@@ -27,8 +27,11 @@ def mend_sums(
     rtol: float,
     atol: float,
     n_threads: int | None,
+    in_doubt: np.ndarray | None = None,
 ) -> None:
     """Replace in `result` the sums whose error, by the weights within reach, may be above the tolerance.
+
+    `in_doubt` are those for which it may be, where the route knows; else their size tells.
 
     Rare: all points within reach of such a query lie near the edge. A matrix bandwidth is left alone, as whitening has
     rounded the distances already.
@@ -37,11 +40,12 @@ def mend_sums(
     widths = np.asarray(prepared.bandwidth, dtype=np.float64)
     if widths.ndim == 2 or not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1]):
         return
-    total = float(prepared.n_points if prepared.weights is None else prepared.weights.sum())
-    sure = total * sum_bounds.smallest_sure_share(kernel, n_features, rtol)
-    if atol > 0:
-        sure = min(sure, total)
-    in_doubt = np.flatnonzero(result < (math.log(sure) if log and sure > 0 else sure))
+    if in_doubt is None:
+        total = float(prepared.n_points if prepared.weights is None else prepared.weights.sum())
+        sure = total * sum_bounds.smallest_sure_share(kernel, n_features, rtol)
+        if atol > 0:
+            sure = min(sure, total)
+        in_doubt = np.flatnonzero(result < (math.log(sure) if log and sure > 0 else sure))
     if not in_doubt.size:
         return
     queries, own_of = np.ascontiguousarray(Q[in_doubt]), None if own is None else own[in_doubt]
@@ -54,9 +58,13 @@ def mend_sums(
         return
     from fastdens.engines.accurate_sums import accurate_sums
 
+    X, weights, ascending = prepared.X, prepared.weights, False
+    if n_features == 1 and own is None:
+        x, weights = _sorted_line(prepared)
+        X, ascending = x[:, None], True
     mended = accurate_sums(
-        prepared.X, queries[bad], kernel, np.broadcast_to(widths, n_features), prepared.weights,
-        None if own_of is None else own_of[bad],
+        X, queries[bad], kernel, np.broadcast_to(widths, n_features), weights,
+        None if own_of is None else own_of[bad], ascending,
     )  # fmt: skip
     with np.errstate(divide="ignore"):
         result[in_doubt[bad]] = np.log(mended) if log else mended

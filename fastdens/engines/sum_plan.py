@@ -217,7 +217,7 @@ def _is_extreme(bandwidth: float | np.ndarray) -> bool:
 
 def _boxes(problem: SumProblem) -> list[SumPlan]:
     """The box transform with every pair of width and terms that is accurate enough."""
-    from fastdens.engines.box_sums import axis_transform
+    from fastdens.engines.box_interpolants import axis_transform
 
     X, Q, rtol = problem.X, problem.Q, problem.rtol
     (n, d), m = X.shape, len(Q)

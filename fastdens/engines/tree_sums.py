@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import tree_sums as compiled
+from fastdens.compiled import tree_walk
 from fastdens.engines.direct_sums import SMALL_SUM
 from fastdens.engines.neighbor_search import build_tree
 from fastdens.engines.sum_costs import TREE_QUERY_NS
@@ -140,7 +141,9 @@ class TreeSum:
         queries = self._transform(Q)
         if not np.abs(queries).max() < LARGEST_COORDINATE:
             return None
-        return queries, build_tree(queries, compiled.QUERIES_PER_BLOCK, check_n_threads(n_threads))["indices"][: len(Q)]
+        return queries, build_tree(queries, tree_walk.QUERIES_PER_BLOCK, check_n_threads(n_threads))["indices"][
+            : len(Q)
+        ]
 
     def _evaluate(
         self,
@@ -152,13 +155,13 @@ class TreeSum:
         n_threads: int | None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         tree, m = self.tree, len(queries)
-        groups = np.arange(-(-m // compiled.QUERIES_PER_BLOCK))
+        groups = np.arange(-(-m // tree_walk.QUERIES_PER_BLOCK))
         sums, bounds, pairs = np.zeros(m), np.zeros(m), np.zeros(len(groups), dtype=np.int64)
         places = None if own is None else np.where(own >= 0, self.places[own], -1)
         smallest = len(self.points) * self.largest_weight * SMALL_SUM
 
         def work(queue: Any) -> None:
-            compiled.evaluate(
+            tree_walk.evaluate(
                 tree["points"], self.weights, tree["starts"], tree["counts"], tree["kinds"], tree["boxes"],
                 LEAF_SIZE, self.node_weights, self.centres, self.reaches, self.moments,
                 self.kernel.code, self.power, self.of_distance, self.kernel.is_compact,

@@ -273,6 +273,28 @@ static void check_em(const struct fd_em_tiles *tiles) {
         expect(fabs(sums[i] - base_sums[i]) <= 1e-12, "scatter, diagonal", sums[i], base_sums[i]);
 }
 
+static void check_box_places(const fd_box_sum_tiles *tiles) {
+    enum { N = 3 * FD_BOX_BATCH - 5 };
+    static const double width = 0.703125, shifts[] = {0, 3e9, -3e9}; /* 45 / 64: edges are exact */
+    static double x[N], local[N];
+    static int32_t boxes[N];
+    for (int s = 0; s < 3; s++) {
+        const double lowest = floor((shifts[s] - 3) / width);
+        for (int i = 0; i < N; i++) {
+            x[i] = shifts[s] + 6 * uniform() - 3;
+            if (i % 7 == 0) x[i] = floor(x[i] / width) * width; /* on an edge, or next to it */
+            if (i % 14 == 0) x[i] = nextafter(x[i], i % 28 ? INFINITY : -INFINITY);
+            if (x[i] < lowest * width) x[i] = lowest * width;
+        }
+        tiles->places(x, N, width, lowest, boxes, local);
+        for (int i = 0; i < N; i++) {
+            const double edge = (lowest + boxes[i]) * width;
+            expect(edge <= x[i] && x[i] < edge + width, "box", boxes[i], x[i]);
+            expect(fabs(local[i] - (2 * (x[i] - edge) / width - 1)) <= 1e-15, "place in the box", local[i], x[i]);
+        }
+    }
+}
+
 static void check_box_sums(const fd_box_sum_tiles *tiles, ptrdiff_t d, ptrdiff_t p) {
     enum { N = 2 * FD_BOX_BATCH, MOST = 24 * 24 * 24 };
     static double local[3 * N], weights[N], scratch[FD_BOX_SCRATCH], matrix[24 * 24];
@@ -331,6 +353,7 @@ int main(void) {
             check_neighbors(&fd_neighbors_tiles[level], 20);
             check_em(&fd_em_tiles[level]);
         }
+        check_box_places(&fd_box_sum_tiles_of[level]);
         for (int d = 1; d <= 3; d++) {
             check_box_sums(&fd_box_sum_tiles_of[level], d, 5);
             check_box_sums(&fd_box_sum_tiles_of[level], d, 16);

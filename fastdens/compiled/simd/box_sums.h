@@ -7,6 +7,7 @@
 #define FD_BOX_SUMS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "instruction_sets.h"
 
@@ -14,6 +15,9 @@ enum { FD_BOX_MOST_TERMS = 24, FD_BOX_BATCH = 64 };
 #define FD_BOX_ROW(p) (((p) + 7) / 8 * 8)
 
 typedef struct {
+    /* On a line: the box of each number, box c being [c width, (c + 1) width), less `lowest` (results from 0 to 2^31 - 1),
+     * and the place in the box, in [-1, 1]. */
+    void (*places)(const double *x, ptrdiff_t n, double width, double lowest, int32_t *boxes_out, double *local_out);
     /* Adds sum_i w_i T_k1(s_i1) ... T_kd(s_id) to moments; local[a * stride + i], weights may be NULL. */
     void (*moments)(const double *local, ptrdiff_t stride, ptrdiff_t n, ptrdiff_t d, ptrdiff_t p, const double *weights,
                     double *scratch, double *moments);
