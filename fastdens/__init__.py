@@ -35,7 +35,6 @@ _HOMES = {
         "renyi_divergence",
     ],
     "fastdens.divergences.families": ["set_discrepancy", "sample_discrepancy", "kolmogorov_distance"],
-    "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.divergences.fits": ["fit_divergence"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
