@@ -16,6 +16,8 @@ _HOMES = {
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],
+    "fastdens.divergences.between": ["divergence"],
+    "fastdens.divergences.discrete_law": ["DiscreteLaw"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
     "fastdens.models.gaussian": ["Gaussian"],
