@@ -26,71 +26,84 @@ class GaussianPair(NamedTuple):
     ----------
     means : ndarray of shape (n_features,)
         Means of P.
-    excess : ndarray of shape (n_features,)
-        Variances of P, less 1: exact where the two covariances are nearly equal.
+    variances, excess : ndarray of shape (n_features,)
+        Variances of P, and the same less 1: exact where they are small, and where the two covariances are nearly equal.
     rounding : float
         Relative rounding error that whitening causes.
     """
 
     means: np.ndarray
+    variances: np.ndarray
     excess: np.ndarray
     rounding: float
+
+    @property
+    def log_variances(self) -> np.ndarray:
+        """Logarithms of the variances, with the digits of whichever of the two has them."""
+        small = self.excess < -0.5
+        return np.where(small, np.log(self.variances), np.log1p(np.where(small, 0.0, self.excess)))
 
     def components(self) -> tuple[Components, Components]:
         """Both laws as mixtures of one component."""
         d = len(self.means)
-        p = Components(np.ones(1), self.means[None, :], np.diag(1.0 + self.excess)[None, :, :])
+        p = Components(np.ones(1), self.means[None, :], np.diag(self.variances)[None, :, :])
         return p, Components(np.ones(1), np.zeros((1, d)), np.eye(d)[None, :, :])
 
 
 def gaussian_pair(p: Components, q: Components) -> GaussianPair:
     """P and Q, of one component each, in the coordinates that every f-divergence is the same in."""
-    from scipy.linalg import solve_triangular
-
     factor = np.linalg.cholesky(q.covariances[0])
-    shift = solve_triangular(factor, p.means[0] - q.means[0], lower=True)
-    half = solve_triangular(factor, p.covariances[0] - q.covariances[0], lower=True)
-    excess, axes = np.linalg.eigh(solve_triangular(factor, half.T, lower=True))
+    shift = np.linalg.solve(factor, p.means[0] - q.means[0])
+
+    def whitened(matrix: np.ndarray) -> np.ndarray:
+        found = np.linalg.solve(factor, np.linalg.solve(factor, matrix).T)
+        return (found + found.T) / 2
+
+    excess, axes = np.linalg.eigh(whitened(p.covariances[0] - q.covariances[0]))
+    direct = np.einsum("ia,ij,ja->a", axes, whitened(p.covariances[0]), axes)
+    variances = np.where(excess < -0.5, direct, 1.0 + excess)
     condition = float(np.linalg.cond(factor)) if len(factor) > 1 else 1.0
-    return GaussianPair(axes.T @ shift, np.maximum(excess, -1.0 + 1e-300), ROUNDING * max(1.0, condition))
+    return GaussianPair(axes.T @ shift, np.maximum(variances, 1e-300), excess, ROUNDING * max(1.0, condition))
 
 
 def reduced(pair: GaussianPair) -> GaussianPair:
     """The same divergences in as few dimensions as can be: axes of equal variance are merged, equal ones left out."""
     alike = np.abs(pair.excess) <= 1e-14
     shift = math.sqrt(float((pair.means[alike] ** 2).sum()))
-    means, excess = pair.means[~alike], pair.excess[~alike]
+    means, variances, excess = pair.means[~alike], pair.variances[~alike], pair.excess[~alike]
     if shift > 0 or len(means) == 0:
-        means, excess = np.append(means, shift), np.append(excess, 0.0)
-    return GaussianPair(means, excess, pair.rounding)
+        means, variances, excess = np.append(means, shift), np.append(variances, 1.0), np.append(excess, 0.0)
+    return GaussianPair(means, variances, excess, pair.rounding)
 
 
 def log_affinity(pair: GaussianPair, order: float) -> float:
     """ln of the integral of p^order q^(1 - order): Rényi (1961), Gil, Alajaji and Linder (2013); inf where it is."""
-    mixed = 1.0 + (1.0 - order) * pair.excess
+    mixed = order + (1.0 - order) * pair.variances
     if (mixed <= 0).any():
         return math.inf
-    logs = np.log1p((1.0 - order) * pair.excess) - (1.0 - order) * np.log1p(pair.excess)
+    near = np.abs(pair.excess) < 0.5
+    log_mixed = np.where(near, np.log1p(np.where(near, (1.0 - order) * pair.excess, 0.0)), np.log(mixed))
+    logs = log_mixed - (1.0 - order) * pair.log_variances
     return float(-0.5 * logs.sum() - 0.5 * order * (1.0 - order) * (pair.means**2 / mixed).sum())
 
 
 def _kl(pair: GaussianPair) -> float:
-    return 0.5 * float((_less_log(pair.excess) + pair.means**2).sum())
+    return 0.5 * float((_less_log(pair.excess, pair.log_variances) + pair.means**2).sum())
 
 
 def _reverse_kl(pair: GaussianPair) -> float:
-    other = -pair.excess / (1.0 + pair.excess)  # variances of Q in the units of P, less 1
-    return 0.5 * float((_less_log(other) + pair.means**2 / (1.0 + pair.excess)).sum())
+    other = -pair.excess / pair.variances  # variances of Q in the units of P, less 1
+    return 0.5 * float((_less_log(other, -pair.log_variances) + pair.means**2 / pair.variances).sum())
 
 
-def _less_log(x: np.ndarray) -> np.ndarray:
-    """x - ln(1 + x), without cancellation about 0."""
+def _less_log(x: np.ndarray, log: np.ndarray) -> np.ndarray:
+    """x - ln(1 + x), the logarithm being given, without cancellation about 0."""
     small = np.abs(x) < 0.1
     y = np.where(small, x, 0.0)
     series = np.zeros_like(y)
     for k in range(18, 1, -1):
         series = series * y + (-1.0) ** k / k
-    return np.where(small, y * y * series, x - np.log1p(np.where(small, 0.0, x)))
+    return np.where(small, y * y * series, x - log)
 
 
 def _total_variation(pair: GaussianPair) -> float | None:
@@ -103,11 +116,11 @@ def _total_variation(pair: GaussianPair) -> float | None:
     mean, excess = float(pair.means[0]), float(pair.excess[0])
     if excess == 0:
         return float(erf(abs(mean) / math.sqrt(8.0)))
-    # p = q where excess x^2 + 2 mean x - mean^2 - (1 + excess) ln(1 + excess) = 0
-    variance, deviation = 1.0 + excess, math.sqrt(1.0 + excess)
-    constant = -(mean * mean) - variance * math.log1p(excess)
-    # Half of the discriminant's quarter: mean^2 (1 + excess) + excess (1 + excess) ln(1 + excess), no term negative
-    root = math.sqrt(variance * (mean * mean + excess * math.log1p(excess)))
+    # p = q where excess x^2 + 2 mean x - mean^2 - variance ln(variance) = 0
+    variance, log_variance = float(pair.variances[0]), float(pair.log_variances[0])
+    deviation = math.sqrt(variance)
+    constant = -(mean * mean) - variance * log_variance
+    root = math.sqrt(variance * (mean * mean + excess * log_variance))  # of terms that are not negative
     first = -(mean + math.copysign(root, mean))
     x = np.sort([first / excess, constant / first]) if first else np.zeros(2)
     # From the tail that is nearer, so that masses lose no digits.

@@ -64,7 +64,10 @@ def between_densities(p: Side, q: Side, request: Request, method: str) -> Diverg
             where = "on the sphere" if p.on_sphere else f"in {p.n_features} dimensions"
             raise ValueError(f"method='quadrature' is for one or two dimensions, got laws {where}; use {_others(p, q)}")
         return _drawn(p, q, request)
-    return _integrated(p, q, request, may_draw=method == "auto" and p.draw is not None and q.draw is not None)
+    may_draw = method == "auto" and p.draw is not None and q.draw is not None
+    if may_draw and (p.prefers_draws or q.prefers_draws):
+        return _drawn(p, q, request)
+    return _integrated(p, q, request, may_draw)
 
 
 def _others(p: Side, q: Side) -> str:

@@ -50,7 +50,7 @@ def monte_carlo(
     terms are bounded; where the divergence itself is infinite, or has no finite variance, no number of draws shows it.
     """
     strata = [_Moments(), _Moments()]
-    n_evaluations, size = 0, FIRST_BATCH
+    n_evaluations, size = 0, max(2, min(FIRST_BATCH, (most_evaluations + 1) // 2))
     while True:
         for moments, side in zip(strata, (p, q)):
             assert side.draw is not None
