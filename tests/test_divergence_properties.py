@@ -10,7 +10,18 @@ from scipy import integrate
 import fastdens as fd
 from fastdens.divergences.generators import check_kind
 
-KINDS = ("tv", "kl", "reverse_kl", "jeffreys", "js", "js_distance", "squared_hellinger", "hellinger", "chi2", "neyman_chi2")
+KINDS = (
+    "tv",
+    "kl",
+    "reverse_kl",
+    "jeffreys",
+    "js",
+    "js_distance",
+    "squared_hellinger",
+    "hellinger",
+    "chi2",
+    "neyman_chi2",
+)
 SYMMETRIC = ("tv", "jeffreys", "js", "js_distance", "squared_hellinger", "hellinger")
 MIRRORED = {"kl": "reverse_kl", "chi2": "neyman_chi2"}
 METRICS = ("tv", "js_distance", "hellinger")
@@ -121,9 +132,7 @@ def test_independent_coordinates_add_up(kind):
 def test_independent_coordinates_multiply_affinities():
     p, q = fd.Gaussian("diag").fit(np.random.default_rng(0).normal(size=(20, 6))), fd.Gaussian("diag").fit(
         np.random.default_rng(1).normal(0.3, 1.4, (20, 6)))  # fmt: skip
-    parts = math.prod(
-        1 - fd.divergence(p.marginal(j), q.marginal(j), "squared_hellinger").value for j in range(6)
-    )
+    parts = math.prod(1 - fd.divergence(p.marginal(j), q.marginal(j), "squared_hellinger").value for j in range(6))
     assert 1 - fd.divergence(p, q, "squared_hellinger").value == pytest.approx(parts, rel=1e-12)
 
 

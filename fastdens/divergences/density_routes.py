@@ -54,7 +54,7 @@ def between_densities(p: Side, q: Side, request: Request, method: str) -> Diverg
                 f"{_others(p, q)}"
             )
     gaussians = _two_gaussians(p, q)
-    if method in ("auto", "quadrature") and gaussians is not None:
+    if method in ("auto", "quadrature") and gaussians is not None and p.n_features > 1:
         pair = closed_forms.reduced(closed_forms.gaussian_pair(*gaussians))
         p, q = (side_of(mixture_of(law), side.name, None, None) for law, side in zip(pair.components(), (p, q)))
     if method == "monte_carlo":

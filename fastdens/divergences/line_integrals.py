@@ -126,8 +126,10 @@ def bound_of(difference: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
 
 def worst(errors: np.ndarray, allowed: np.ndarray, may_be_cut: np.ndarray) -> np.ndarray:
-    """The fewest panels without which the errors of the others are half of what is allowed."""
+    """The fewest panels without which the errors of the others that may be cut are half of what is allowed."""
     share = np.where(may_be_cut, (errors / allowed[:, None]).max(axis=0), 0.0)
+    if share.sum() <= 0.5:  # what is left is in panels that cannot be cut
+        return np.zeros(0, dtype=np.intp)
     order = np.argsort(-share, kind="stable")
     left = share.sum() - np.cumsum(share[order])
     n_cut = int(np.searchsorted(-left, -0.5)) + 1
