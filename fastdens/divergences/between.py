@@ -157,7 +157,7 @@ def divergence(
     >>> kde = fd.KernelDensity(bandwidth="scott").fit(X)
     >>> result = fd.divergence(kde, fd.Gaussian().fit(X), "js")
     >>> result.method, round(result.value, 4)
-    ('quadrature', 0.002)
+    ('quadrature', 0.001)
     """
     chosen = check_kind(kind, alpha, f)
     order = None if alpha is None else float(alpha)
