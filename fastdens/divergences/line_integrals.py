@@ -32,6 +32,8 @@ GAUSS[1::2] = np.polynomial.legendre.leggauss(10)[1]
 BATCH = 2**17
 # Bisections after which a root is known to the last digit.
 BISECTIONS = 60
+# How far from its ends, in halves of a panel, and in how many steps to the bottom of a valley, roots are looked for.
+NEXT_TO_ENDS, GOLDEN_STEPS = 1e-9, 36
 # A panel is not cut where its ends are so close, relative to their size, that nodes would coincide.
 NARROWEST = 64 * np.finfo(float).eps
 # Errors of rounding per unit of the integral of |f|: logarithms of densities of some hundreds are right to 1e-14 or so.
@@ -183,22 +185,51 @@ def integrate(
 
 
 def sign_changes(function: Callable[[np.ndarray], np.ndarray], edges: np.ndarray) -> np.ndarray:
-    """Places where a function changes its sign between the nodes of the panels, each by bisection."""
+    """Places within the panels where a function changes its sign, each by bisection.
+
+    Looked at are the nodes, places next to the ends of every panel, beyond which a lobe is too small to count, and the
+    valleys between nodes that may reach across zero.
+    """
     low, high = edges[:-1], edges[1:]
     half = (high - low) / 2
-    u = np.unique(((low + half)[:, None] + half[:, None] * PLACES).reshape(-1))
-    sign = np.concatenate([_sign(function, u[k : k + BATCH]) for k in range(0, len(u), BATCH)])
+    places = np.concatenate([[-1 + NEXT_TO_ENDS], PLACES, [1 - NEXT_TO_ENDS]])
+    u = np.unique(((low + half)[:, None] + half[:, None] * places).reshape(-1))
+    values = np.concatenate([function(u[k : k + BATCH]) for k in range(0, len(u), BATCH)])
+    deep, bottom = _valleys(function, u, values)
+    u = np.concatenate([u, deep])
+    order = np.argsort(u, kind="stable")
+    u, sign = u[order], np.sign(np.nan_to_num(np.concatenate([values, bottom]), nan=0.0))[order]
     at = np.flatnonzero(sign[:-1] * sign[1:] < 0)
     a, b, left = u[at], u[at + 1], sign[at]
     for _ in range(BISECTIONS if len(at) else 0):
         middle = (a + b) / 2
-        same = _sign(function, middle) == left
+        same = np.sign(function(middle)) == left
         a, b = np.where(same, middle, a), np.where(same, b, middle)
     return (a + b) / 2
 
 
-def _sign(function: Callable[[np.ndarray], np.ndarray], u: np.ndarray) -> np.ndarray:
-    return np.sign(np.nan_to_num(function(u), nan=0.0))
+def _valleys(
+    function: Callable[[np.ndarray], np.ndarray], u: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The bottoms of valleys of |function| between its values, where a parabola through three falls to half of them."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        size, sign = np.abs(values), np.sign(values)
+        left, middle, right = u[:-2], u[1:-1], u[2:]
+        rise = (size[2:] - size[1:-1]) / (right - middle)
+        fall = (size[1:-1] - size[:-2]) / (middle - left)
+        bend = (rise - fall) / (right - left)
+        slope = (rise * (middle - left) + fall * (right - middle)) / (right - left)
+        depth = size[1:-1] - slope**2 / (4 * bend)
+        valley = (sign[:-2] == sign[1:-1]) & (sign[1:-1] == sign[2:]) & (fall <= 0) & (rise >= 0)
+        at = np.flatnonzero(valley & (depth < 0.5 * size[1:-1]))
+    a, b, s = left[at], right[at], sign[1:-1][at]
+    golden = (math.sqrt(5.0) - 1.0) / 2.0
+    for _ in range(GOLDEN_STEPS if len(at) else 0):
+        c, d = b - golden * (b - a), a + golden * (b - a)
+        lower = s * function(c) < s * function(d)
+        a, b = np.where(lower, a, c), np.where(lower, d, b)
+    bottom = (a + b) / 2
+    return bottom, function(bottom) if len(at) else bottom
 
 
 # --- divergences ------------------------------------------------------------------------------------------------------
@@ -265,7 +296,11 @@ def line_divergence(
         x, log_slope = axis.places(u)
         return p.log_density(x[:, None]), q.log_density(x[:, None]), log_slope
 
+    n_searched = 0
+
     def difference(u: np.ndarray) -> np.ndarray:
+        nonlocal n_searched
+        n_searched += len(u)
         log_p, log_q, _ = both(u)
         with np.errstate(invalid="ignore"):
             return log_p - log_q
@@ -275,9 +310,7 @@ def line_divergence(
         rays = [(np.array([mark]), np.array([scale])) for mark, scale in axis.tails]
         if any(runs_away(p, q, generator, *ray) for ray in rays):
             return Integral(np.array([math.inf, 1.0, 1.0]), np.zeros(3), len(_FAR) * len(rays))
-    n_searched = 0
     if generator.name == "tv":
-        n_searched = (len(edges) - 1 + BISECTIONS) * len(PLACES)
         edges = np.unique(np.concatenate([edges, sign_changes(difference, edges)]))
     found = integrate(
         lambda u: terms_beside_masses(generator, *both(u)), edges, divergence_goal(tolerance), most_evaluations
