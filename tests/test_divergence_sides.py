@@ -1,6 +1,8 @@
 """What the sides of `divergence` can be, and what is refused."""
 
 import math
+import sys
+import types
 
 import mpmath
 import numpy as np
@@ -132,6 +134,42 @@ def test_discrete_laws_match_outcomes():
     assert repr(fd.DiscreteLaw([[1, 2]], [1.0])) == "DiscreteLaw(1 points in 2 dimensions)"
 
 
+def test_samples_go_to_their_estimators(monkeypatch):
+    asked = []
+
+    def estimate(X, Y, kind, **options):
+        asked.append((X, Y, kind, options))
+        return "estimate"
+
+    module = types.SimpleNamespace(estimate_from_samples=estimate)
+    monkeypatch.setitem(sys.modules, "fastdens.divergences.samples", module)
+    X, w = PLANE[:, :1], np.ones(80)
+    assert fd.divergence(X, A, "kl", method="plug_in", n_folds=3, weights=(w, None), n_threads=1) == "estimate"
+    rows, law, kind, options = asked.pop()
+    assert (rows == X).all()
+    assert law.score_samples(X) == pytest.approx(A.score_samples(X))
+    assert law.sample(5, random_state=0).shape == (5, 1)
+    assert kind.name == "kl"
+    assert options["method"] == "plug_in"
+    assert options["n_folds"] == 3
+    assert options["weights"] == (w, None)
+    assert options["n_neighbors"] is options["model"] is None
+    fd.divergence(lambda Z: norm.logpdf(Z[:, 0]), X.tolist(), samplers=(lambda n, rng: rng.normal(size=(n, 1)), None))
+    law, rows, kind, options = asked.pop()
+    assert law.score_samples(X) == pytest.approx(norm.logpdf(X[:, 0]))
+    assert law.sample(4, random_state=0).shape == (4, 1)
+    assert (rows == X).all()
+    assert options["weights"] == (None, None)
+    with pytest.raises(ValueError, match="same dimension, got 1 of the sample and 2 of Q"):
+        fd.divergence(X, gaussian(2, 1))
+    with pytest.raises(ValueError, match="support must be None where neither side is a log-density"):
+        fd.divergence(X, A, support=(0, 1))
+    with pytest.raises(ValueError, match="samplers must be None for P, which is a sample"):
+        fd.divergence(X, A, samplers=(abs, None))
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        fd.divergence(X, np.array([[np.nan]]))
+
+
 def test_identical_laws_are_at_zero():
     for law in (A, norm(), fd.KernelDensity().fit(PLANE), draws.random_mixture(4, 1), fd.Histogram(3).fit(PLANE)):
         for kind in ("tv", "kl", "js_distance"):
@@ -182,6 +220,8 @@ def test_a_function_of_ones_own():
     ((fd.DiscreteLaw([0.0], [1.0]), PLANE[:, :1]), {}, "Q must be a law where the other side is a DiscreteLaw"),
     ((fd.DiscreteLaw([0.0], [1.0]), A), {"method": "quadrature"}, "where a side is a DiscreteLaw, got 'quadrature'"),
     ((fd.DiscreteLaw([0.0], [1.0]), A), {"tolerance": 1.0}, "tolerance must be None where a side is a DiscreteLaw"),
+    ((fd.DiscreteLaw([0.0], [1.0]), A), {"support": (0, 1)}, "support must be None where neither side"),
+    ((fd.DiscreteLaw([0.0], [1.0]), A), {"samplers": (None, abs)}, "samplers must be None where a side is a Discrete"),
     ((fd.Gaussian(), A), {}, "not fitted"),
 ])  # fmt: skip
 def test_errors_name_argument_rule_and_value(arguments, options, message):

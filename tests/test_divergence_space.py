@@ -94,6 +94,13 @@ def test_monte_carlo_stops_at_the_error_asked_for_and_repeats_itself():
         fd.divergence(p, q, "js", method="monte_carlo", standard_error=1e-7, max_evaluations=5000, random_state=0)
 
 
+def test_a_draw_where_the_other_law_has_no_mass_makes_it_infinite():
+    box = fd.Histogram(bins=2).fit(np.random.default_rng(0).uniform(-1, 1, (50, 3)))
+    assert fd.divergence(gaussian(3, 1), box, "kl", random_state=0).value == math.inf
+    assert math.isfinite(fd.divergence(box, gaussian(3, 1), "kl", random_state=0).value)
+    assert fd.divergence(gaussian(3, 1), box, "js", random_state=0).value < math.log(2)
+
+
 def test_the_control_variate_takes_away_variance():
     # Laws nearly equal: the term of KL is nearly linear in (p - q) / m, up to its square.
     found = fd.divergence(norm(), norm(0.01), "jeffreys", method="monte_carlo", random_state=0, max_evaluations=2**15)

@@ -255,9 +255,10 @@ def _from_samples(
 def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, Any]) -> Divergence:
     if method not in ("auto", "closed_form"):
         raise ValueError(f"method must be 'auto' or 'closed_form' where a side is a DiscreteLaw, got {method!r}")
-    _refuse({name: value for name, value in options.items() if name not in ("support", "samplers")},
-            "where a side is a DiscreteLaw")  # fmt: skip
+    support = options.pop("support")
+    _refuse(options, "where a side is a DiscreteLaw")
     if isinstance(P, DiscreteLaw) and isinstance(Q, DiscreteLaw):
+        _refuse({"support": support}, "where neither side is a log-density")
         return closed_forms.discrete_divergence(P, Q, kind)
     law, other, name = (P, Q, "Q") if isinstance(P, DiscreteLaw) else (Q, P, "P")
     if is_sample(other):
@@ -265,7 +266,9 @@ def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, A
             f"{name} must be a law where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw of its "
             "distinct rows and their frequencies"
         )
-    side = side_of(other, name, options["support"], None)
+    side = side_of(other, name, support, None)
+    if not side.is_function:
+        _refuse({"support": support}, "where neither side is a log-density")
     if side.n_features not in (0, law.points.shape[1]):
         raise ValueError(f"P and Q must have the same dimension, got {law.points.shape[1]} of the DiscreteLaw and "
                          f"{side.n_features} of {name}")  # fmt: skip

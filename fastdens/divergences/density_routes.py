@@ -24,7 +24,7 @@ LINE_TOLERANCE, PLANE_TOLERANCE, KINKED_PLANE_TOLERANCE = 1e-12, 1e-9, 1e-6
 MOST_EVALUATIONS = 2**22
 # An integral in the plane that misses its tolerance is kept where it is right to so much of itself.
 GOOD_ENOUGH = 1e-4
-# Evaluations in the plane after which draws take over where they can.
+# Evaluations in the plane after which draws take over where they can, but for mixtures, whose densities are cheap.
 MOST_BEFORE_DRAWS = 2**20
 
 
@@ -129,7 +129,9 @@ def _integrated(p: Side, q: Side, request: Request, may_draw: bool) -> Divergenc
         kinked = generator.name in ("tv", "f")
         tolerance = LINE_TOLERANCE if on_line else KINKED_PLANE_TOLERANCE if kinked else PLANE_TOLERANCE
     integral = line_divergence if on_line else plane_divergence
-    budget = request.most_evaluations if on_line or not may_draw else min(request.most_evaluations, MOST_BEFORE_DRAWS)
+    budget = request.most_evaluations
+    if may_draw and not on_line and (p.components is None or q.components is None):
+        budget = min(budget, MOST_BEFORE_DRAWS)
     found = integral(p, q, generator, tolerance, budget)
     value, error = float(found.values[0]), float(found.errors[0])
     if math.isinf(value):

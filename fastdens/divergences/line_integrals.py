@@ -36,8 +36,8 @@ BISECTIONS = 60
 NEXT_TO_ENDS, GOLDEN_STEPS = 1e-9, 36
 # A panel is not cut where its ends are so close, relative to their size, that nodes would coincide.
 NARROWEST = 64 * np.finfo(float).eps
-# Errors of rounding per unit of the integral of |f|: logarithms of densities of some hundreds are right to 1e-14 or so.
-ROUNDING = 64 * np.finfo(float).eps
+# Errors of rounding per unit of the integral of |f|: logarithms of densities of some hundreds are right to 1e-13 or so.
+ROUNDING = 256 * np.finfo(float).eps
 # Distances from the marks, in units of their spread, at which the integrand is looked at to see whether it falls off.
 _FAR = 2.0 ** np.arange(4, 47)
 # Ratios, as logarithms, from which on ln g is a straight line where g is a power: the rest is e^-30.
