@@ -41,7 +41,12 @@ class Request:
 
 
 def between_densities(p: Side, q: Side, request: Request, method: str) -> Divergence:
-    """The divergence by the method asked for, or by the first of formula, quadrature and Monte Carlo that applies."""
+    """The divergence by the method asked for, or by the first of formula, quadrature and Monte Carlo that applies.
+
+    Of one and the same object it is 0 by any method.
+    """
+    if p.model is q.model:
+        return computed(request.kind, 0.0, 0.0, "closed_form")
     if method == "bounds":
         return _bounds(p, q, request)
     if method in ("auto", "closed_form"):

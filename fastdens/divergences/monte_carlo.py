@@ -20,14 +20,17 @@ DEFAULT_RELATIVE_ERROR = 1e-3
 
 @dataclass
 class _Moments:
-    """Count, mean and centred second moments of rows (term, control), merged batch by batch (Chan et al. 1979)."""
+    """Count, mean, centred second moments and extremes of rows (term, control), batch by batch (Chan et al. 1979)."""
 
     count: int = 0
     mean: np.ndarray = field(default_factory=lambda: np.zeros(2))
     squares: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
+    least: np.ndarray = field(default_factory=lambda: np.full(2, np.inf))
+    most: np.ndarray = field(default_factory=lambda: np.full(2, -np.inf))
 
     def add(self, rows: np.ndarray) -> None:
         n = rows.shape[1]
+        self.least, self.most = np.minimum(self.least, rows.min(axis=1)), np.maximum(self.most, rows.max(axis=1))
         mean = rows.mean(axis=1)
         centred = rows - mean[:, None]
         shift, total = mean - self.mean, self.count + n
@@ -59,7 +62,7 @@ def monte_carlo(
                 return estimated(kind, math.inf, 0.0, "monte_carlo", n_evaluations + len(rows)), True
             moments.add(rows)
         n_evaluations += 2 * size
-        value, error = _combined(strata)
+        value, error = _combined(strata, kind.generator)
         result = estimated(kind, value, error, "monte_carlo", n_evaluations)
         goal = DEFAULT_RELATIVE_ERROR * result.value if standard_error is None else standard_error
         if result.standard_error <= goal:
@@ -82,14 +85,26 @@ def _terms(p: Side, q: Side, generator: Generator, X: np.ndarray) -> np.ndarray:
         return np.stack([generator.terms_of_logs(log_p, log_q, log_m), np.exp(log_p - log_m) - np.exp(log_q - log_m)])
 
 
-def _combined(strata: list[_Moments]) -> tuple[float, float]:
-    """The mean over the mixture, less what the control variate explains, and its standard error."""
+def _combined(strata: list[_Moments], generator: Generator) -> tuple[float, float]:
+    """The mean over the mixture, less what the control variate explains, and its standard error.
+
+    Where two laws hardly overlap, a draw that is rare may not have been made, and the others know nothing of its
+    variance. One such draw moves a mean by a range over the number of draws. So much of the control variate's variance
+    is taken for granted, lest it be trusted where it has hardly varied, and so much is added to the error: it is
+    nothing beside the rest otherwise.
+    """
+    n_draws = sum(s.count for s in strata)
+    seen = np.maximum(strata[0].most, strata[1].most) - np.minimum(strata[0].least, strata[1].least)
+    # The largest term is that of a place where only one of the laws has mass: the mixture has half of it.
+    largest = 2.0 * max(generator.at_zero, generator.slope_at_infinity)
     spread: Any = sum(s.squares / (s.count - 1) for s in strata)
     mean: Any = sum(s.mean for s in strata) / 2
-    slope = float(spread[0, 1] / spread[1, 1]) if spread[1, 1] > 0 else 0.0
+    control = spread[1, 1] + 2.0 * seen[1] ** 2 / n_draws
+    slope = float(spread[0, 1] / control) if control > 0 else 0.0
     value = float(mean[0] - slope * mean[1])
     variance = sum(
         (s.squares[0, 0] - 2 * slope * s.squares[0, 1] + slope**2 * s.squares[1, 1]) / (s.count - 1) / s.count
         for s in strata
     )
-    return value, 0.5 * math.sqrt(max(float(variance), 0.0))
+    unseen = ((largest if math.isfinite(largest) else seen[0]) + abs(slope) * seen[1]) / n_draws
+    return value, math.hypot(0.5 * math.sqrt(max(float(variance), 0.0)), unseen)

@@ -41,7 +41,8 @@ def computed(kind: Kind, value: float, error: float, method: str, n_evaluations:
     """The result of a computation that misses the f-divergence of `kind` by at most `error`."""
     low, high = max(value - error, 0.0), min(value + error, kind.generator.largest)
     interval = float(kind.of(low)), float(kind.of(high))
-    return Divergence(float(kind.of(max(value, 0.0))), 0.0, interval, method, n_evaluations)
+    of = float(kind.of(min(max(value, 0.0), kind.generator.largest)))
+    return Divergence(of, 0.0, interval, method, n_evaluations)
 
 
 def estimated(kind: Kind, value: float, standard_error: float, method: str, n_evaluations: int = 0) -> Divergence:
