@@ -94,6 +94,18 @@ def test_monte_carlo_stops_at_the_error_asked_for_and_repeats_itself():
         fd.divergence(p, q, "js", method="monte_carlo", standard_error=1e-7, max_evaluations=5000, random_state=0)
 
 
+def test_roots_of_a_divergence_near_zero_have_errors_of_their_size():
+    p, q = law_in_four_dimensions(), law_in_four_dimensions()
+    found = fd.divergence(p, q, "js_distance", random_state=0, max_evaluations=20_000)
+    assert found.value == 0.0
+    assert found.standard_error < 0.02
+    assert found.interval[0] == 0.0 < found.interval[1] < 0.02
+
+
+def law_in_four_dimensions():
+    return draws.random_mixture(4, 1)
+
+
 def test_a_draw_where_the_other_law_has_no_mass_makes_it_infinite():
     box = fd.Histogram(bins=2).fit(np.random.default_rng(0).uniform(-1, 1, (50, 3)))
     assert fd.divergence(gaussian(3, 1), box, "kl", random_state=0).value == math.inf

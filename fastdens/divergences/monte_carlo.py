@@ -59,7 +59,7 @@ def monte_carlo(
             assert side.draw is not None
             rows = _terms(p, q, kind.generator, side.draw(size, random))
             if not np.isfinite(rows).all():
-                return estimated(kind, math.inf, 0.0, "monte_carlo", n_evaluations + len(rows)), True
+                return estimated(kind, math.inf, 0.0, "monte_carlo", n_evaluations + size), True
             moments.add(rows)
         n_evaluations += 2 * size
         value, error = _combined(strata, kind.generator)
