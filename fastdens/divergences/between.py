@@ -1,0 +1,275 @@
+"""The divergence between any two of: fitted models, samples, histograms, log-densities, discrete laws."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.divergences import closed_forms
+from fastdens.divergences.density_routes import MOST_EVALUATIONS, Request, between_densities
+from fastdens.divergences.discrete_law import DiscreteLaw
+from fastdens.divergences.generators import Kind, check_kind
+from fastdens.divergences.result import Divergence
+from fastdens.divergences.sides import Side, is_sample, same_dimension, side_of
+from fastdens.threads import check_n_threads, threads
+
+DENSITY_METHODS = ("closed_form", "quadrature", "monte_carlo", "bounds")
+SAMPLE_METHODS = ("nearest_neighbors", "plug_in", "classifier", "variational")
+# What each method is told besides P, Q and the kind; "auto" hands on what the method it takes asks for.
+OPTIONS_OF = {
+    "auto": ("tolerance", "standard_error", "max_evaluations"),
+    "closed_form": (),
+    "quadrature": ("tolerance", "max_evaluations"),
+    "monte_carlo": ("standard_error", "max_evaluations"),
+    "bounds": (),
+}
+
+
+def divergence(
+    P: Any,
+    Q: Any,
+    kind: str = "tv",
+    *,
+    alpha: float | None = None,
+    f: Any = None,
+    method: str = "auto",
+    support: Any = None,
+    samplers: Any = None,
+    tolerance: float | None = None,
+    standard_error: float | None = None,
+    max_evaluations: int | None = None,
+    weights: Any = None,
+    n_neighbors: Any = None,
+    model: Any = None,
+    n_folds: int | None = None,
+    random_state: Any = None,
+    n_threads: int | None = None,
+) -> Divergence:
+    r"""Divergence between two laws: models, samples, histograms, log-densities or discrete laws in any combination.
+
+    .. math:: D_f(P, Q) = \int q f(p / q), \qquad \mathrm{TV} = \tfrac12 \int |p - q| = \sup_A |P(A) - Q(A)|
+
+    Parameters
+    ----------
+    P, Q : fitted model, array-like, DiscreteLaw, law of scipy.stats, or callable
+        A fitted model of the package, or any object with ``score_samples`` and ``sample``; a sample, an array of shape
+        (n_samples, n_features); a `DiscreteLaw`; a continuous law of scipy.stats with its parameters; or a
+        log-density, a function from rows of shape (n, n_features) to natural logarithms of shape (n,), -inf for 0,
+        that integrates to 1.
+    kind : str, default="tv"
+        "tv" (total variation), "kl", "reverse_kl" (of Q from P), "jeffreys" (their sum), "js" (Jensen and Shannon's
+        divergence), "js_distance" (its root, a metric), "squared_hellinger", "hellinger" (its root, a metric),
+        "chi2" (Pearson's), "neyman_chi2", "alpha", "renyi", or "f" for a function of your own.
+    alpha : float, optional
+        The order with kind "alpha" or "renyi".
+    f : callable, optional
+        With kind "f": a convex function of an array of ratios p / q > 0, zero at 1.
+    method : str, default="auto"
+        Between densities "closed_form", "quadrature" (one and two dimensions), "monte_carlo" or "bounds" (mixtures of
+        Gaussians); see the notes. Where a side is a sample "nearest_neighbors", "plug_in", "classifier" or
+        "variational". "auto" takes a formula where there is one, then quadrature, then Monte Carlo.
+    support : pair or list of pairs, optional
+        For log-densities: (low, high), per feature, outside which they are 0 and not called. None: everywhere.
+    samplers : pair of callables, optional
+        For log-densities: functions (n, random) -> rows for P and for Q, with a NumPy generator; None for a side that
+        has none. Monte Carlo needs them.
+    tolerance : float, optional
+        Error that quadrature aims for, relative to the divergence (down to values of 1e-3). By default 1e-12 on the
+        line and 1e-9 in the plane, where it is 1e-6 for the total variation.
+    standard_error : float, optional
+        Standard error at which Monte Carlo stops; by default a thousandth of the distance. A warning says where
+        `max_evaluations` came first.
+    max_evaluations : int, optional
+        Most points at which the densities are evaluated, about; by default 4 194 304.
+    weights : pair of array-like, optional
+        For samples: weights of the rows of P and of Q, or None for either.
+    n_neighbors, model, n_folds : optional
+        For samples: the number of neighbours, the model to plug in, and the number of parts of cross-fitting (5).
+    random_state : int, Generator, RandomState or None, default=None
+        Source of random numbers where draws are made; None for fresh ones.
+    n_threads : int, optional
+        Number of threads; see `fastdens.threads`.
+
+    Returns
+    -------
+    Divergence
+        ``value``, in nats where it is an entropy; ``standard_error``, 0 where the value is not random; ``interval``,
+        with 95 % probability where it is random, else certain but for the rules of quadrature; ``method`` and
+        ``n_evaluations``.
+
+    Raises
+    ------
+    TypeError
+        If a side is none of the above.
+    ValueError
+        If the dimensions of the sides differ; if a model is not fitted; if the method does not apply to them; if a
+        log-density is not one, or does not integrate to 1; for an unknown kind or method.
+
+    Warns
+    -----
+    UserWarning
+        If `standard_error` is given and not reached.
+
+    See Also
+    --------
+    total_variation : Between probabilities of the same outcomes.
+
+    Notes
+    -----
+    *Closed form*: two Gaussians, but for "js" and "f", and "tv" of unequal covariances in several dimensions; two
+    histograms with any edges; discrete laws. Where there is no formula Gaussians are integrated in as few dimensions as
+    their covariances differ in, which is one where these are equal.
+
+    *Quadrature*: adaptive Gauss-Kronrod rules (Piessens et al. 1983) between the kinks and jumps of the densities, and,
+    for the total variation on the line, the roots of p - q; infinite ends are folded in. The interval is the value and
+    the rules' estimate of the error. A divergence is infinite where one law has mass and the other has none and a unit
+    of it costs that, or where the tails of the integrand do not fall off.
+
+    *Monte Carlo*: half of the draws are of P and half of Q, weighted for the mixture (p + q) / 2 (Hesterberg 1995), so
+    that "tv", "js" and "hellinger" have bounded terms, and E[(p - q) / m] = 0 as control variate. "kl", "chi2" and
+    orders of "alpha" beyond 0 and 1 have unbounded terms: where these have no variance, or the divergence is infinite
+    without a draw that shows it, value and interval are too small.
+
+    *Bounds*: the interval is certain; the value is the variational approximation of Hershey and Olsen (2007) for "kl",
+    else the middle. From couplings of the components, projections on lines, and the bounds of Durrieu, Thiran and
+    Kelly (2012).
+
+    A discrete law has no mass where a law with a density has: their divergence is the largest of the kind, 1 for "tv",
+    ln 2 for "js", infinite for "kl". A sample is not taken for a discrete law, but for draws of one with a density.
+
+    References
+    ----------
+    Csiszár (1967), Information-type measures of difference of probability distributions and indirect observations.
+    Hesterberg (1995), Weighted average importance sampling and defensive mixture distributions.
+    Hershey and Olsen (2007), Approximating the Kullback Leibler divergence between Gaussian mixture models.
+    Durrieu, Thiran and Kelly (2012), Lower and upper bounds for approximation of the Kullback-Leibler divergence
+    between Gaussian mixture models.
+
+    Examples
+    --------
+    >>> import numpy as np, scipy.stats, fastdens as fd
+    >>> round(fd.divergence(scipy.stats.norm(0, 1), scipy.stats.norm(1, 1)).value, 12)
+    0.382924922548
+    >>> X = np.random.default_rng(0).normal(size=(1000, 1))
+    >>> kde = fd.KernelDensity(bandwidth="scott").fit(X)
+    >>> result = fd.divergence(kde, fd.Gaussian().fit(X), "js")
+    >>> result.method, round(result.value, 4)
+    ('quadrature', 0.001)
+    """
+    chosen = check_kind(kind, alpha, f)
+    order = None if alpha is None else float(alpha)
+    validation.check_option(method, "method", ("auto", *DENSITY_METHODS, *SAMPLE_METHODS))
+    options = {"tolerance": tolerance, "standard_error": standard_error, "max_evaluations": max_evaluations}
+    for name in ("tolerance", "standard_error"):
+        if options[name] is not None:
+            validation.check_number(options[name], name, above=0.0)
+    if max_evaluations is not None:
+        validation.check_integer(max_evaluations, "max_evaluations", 1)
+    sampling = {"weights": weights, "n_neighbors": n_neighbors, "model": model, "n_folds": n_folds}
+    random = validation.check_random_state(random_state)
+
+    if isinstance(P, DiscreteLaw) or isinstance(Q, DiscreteLaw):
+        return _with_discrete(P, Q, chosen, method, {**options, **sampling, "support": support, "samplers": samplers})
+    if is_sample(P) or is_sample(Q):
+        if method in DENSITY_METHODS:
+            raise ValueError(
+                f"method must be 'auto' or one of {', '.join(map(repr, SAMPLE_METHODS))} where a side is a sample, "
+                f"got {method!r}"
+            )
+        _refuse(options, "where a side is a sample")
+        return _from_samples(P, Q, chosen, method, support, samplers, sampling, random, n_threads)
+    _refuse(sampling, "where no side is a sample")
+    if method in SAMPLE_METHODS:
+        raise ValueError(
+            f"method must be 'auto' or one of {', '.join(map(repr, DENSITY_METHODS))} where no side is a sample, "
+            f"got {method!r}"
+        )
+    _refuse({name: value for name, value in options.items() if name not in OPTIONS_OF[method]}, f"with {method=}")
+    p, q = _both(P, Q, support, samplers)
+    request = Request(chosen, order, random, tolerance, standard_error, max_evaluations or MOST_EVALUATIONS)
+    with nullcontext() if n_threads is None else threads(check_n_threads(n_threads)):
+        return between_densities(p, q, request, method)
+
+
+def _refuse(options: dict[str, Any], where: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"{name} must be None {where}, got {value!r}")
+
+
+# --- samples and discrete laws ----------------------------------------------------------------------------------------
+
+
+def _both(P: Any, Q: Any, support: Any, samplers: Any) -> tuple[Side, Side]:
+    pair = (None, None) if samplers is None else samplers
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"samplers must be a pair, one for P and one for Q, got {samplers!r}")
+    p, q = side_of(P, "P", support, pair[0]), side_of(Q, "Q", support, pair[1])
+    if support is not None and not (p.is_function or q.is_function):
+        raise ValueError(f"support must be None where neither side is a log-density, got {support!r}")
+    for side, sampler in zip((p, q), pair):
+        if sampler is not None and not side.is_function:
+            raise ValueError(f"samplers must be None for {side.name}, which is no log-density, got {sampler!r}")
+    return same_dimension(p, q)
+
+
+def _from_samples(
+    P: Any, Q: Any, kind: Kind, method: str, support: Any, samplers: Any, sampling: dict[str, Any],
+    random: np.random.Generator, n_threads: int | None,
+) -> Divergence:  # fmt: skip
+    from fastdens.divergences.samples import estimate_from_samples
+
+    sides: list[Any] = [validation.check_data(side, name) if is_sample(side) else side
+                        for side, name in ((P, "P"), (Q, "Q"))]  # fmt: skip
+    n_features = next(side.shape[1] for side in sides if isinstance(side, np.ndarray))
+    pair = (None, None) if samplers is None else samplers
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise TypeError(f"samplers must be a pair, one for P and one for Q, got {samplers!r}")
+    laws = 0
+    for at, name in enumerate("PQ"):
+        if isinstance(sides[at], np.ndarray):
+            if pair[at] is not None:
+                raise ValueError(f"samplers must be None for {name}, which is a sample, got {pair[at]!r}")
+            continue
+        law = side_of(sides[at], name, support, pair[at])
+        laws += law.is_function
+        if law.n_features not in (0, n_features):
+            raise ValueError(f"P and Q must have the same dimension, got {n_features} of the sample and "
+                             f"{law.n_features} of {name}")  # fmt: skip
+        if law.n_features == 0:
+            law.n_features, law.low, law.high = n_features, np.full(n_features, -np.inf), np.full(n_features, np.inf)
+        sides[at] = law
+    if support is not None and not laws:
+        raise ValueError(f"support must be None where neither side is a log-density, got {support!r}")
+    return estimate_from_samples(
+        sides[0], sides[1], kind, method=method,
+        weights=(None, None) if sampling["weights"] is None else sampling["weights"],
+        n_neighbors=sampling["n_neighbors"], model=sampling["model"],
+        n_folds=sampling["n_folds"], random_state=random, n_threads=n_threads,
+    )  # fmt: skip
+
+
+def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, Any]) -> Divergence:
+    if method not in ("auto", "closed_form"):
+        raise ValueError(f"method must be 'auto' or 'closed_form' where a side is a DiscreteLaw, got {method!r}")
+    support = options.pop("support")
+    _refuse(options, "where a side is a DiscreteLaw")
+    if isinstance(P, DiscreteLaw) and isinstance(Q, DiscreteLaw):
+        _refuse({"support": support}, "where neither side is a log-density")
+        return closed_forms.discrete_divergence(P, Q, kind)
+    law, other, name = (P, Q, "Q") if isinstance(P, DiscreteLaw) else (Q, P, "P")
+    if is_sample(other):
+        raise ValueError(
+            f"{name} must be a law where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw of its "
+            "distinct rows and their frequencies"
+        )
+    side = side_of(other, name, support, None)
+    if not side.is_function:
+        _refuse({"support": support}, "where neither side is a log-density")
+    if side.n_features not in (0, law.points.shape[1]):
+        raise ValueError(f"P and Q must have the same dimension, got {law.points.shape[1]} of the DiscreteLaw and "
+                         f"{side.n_features} of {name}")  # fmt: skip
+    return closed_forms.singular_divergence(kind)
