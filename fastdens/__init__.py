@@ -16,6 +16,7 @@ _HOMES = {
     "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
     "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete": ["total_variation"],
+    "fastdens.divergences.permutation": ["two_sample_power", "two_sample_test"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
     "fastdens.models.gaussian": ["Gaussian"],

@@ -49,5 +49,7 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
     low = max(value - QUANTILE * standard_error, 0.0)
     high = min(max(value + QUANTILE * standard_error, 0.0), kind.generator.largest)
     of = kind.of(min(max(value, 0.0), kind.generator.largest))
-    error = float(kind.slope(max(value, 0.0))) * standard_error
-    return Divergence(float(of), error, (float(kind.of(low)), float(kind.of(high))), method, n_evaluations)
+    interval = float(kind.of(low)), float(kind.of(high))
+    # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
+    error = min(float(kind.slope(max(value, 0.0))) * standard_error, (interval[1] - interval[0]) / QUANTILE)
+    return Divergence(float(of), error, interval, method, n_evaluations)
