@@ -15,7 +15,7 @@ import numpy as np
 
 from fastdens.divergences.cross_fitting import fitted, folds, log_ratios
 from fastdens.divergences.generators import GENERATORS
-from fastdens.divergences.neighbor_ratios import Neighborhoods, default_count
+from fastdens.divergences.neighbor_ratios import Neighborhoods, default_count, log_ratios_of_counts
 from fastdens.divergences.neighbor_space import whitening
 
 CONFIDENCE = 0.95
@@ -52,10 +52,7 @@ def set_difference(
         into = whitening(*learn)
         samples = into(learn[0]), into(learn[1])
         count = min(default_count(GENERATORS["tv"], min(map(len, learn))), *map(len, learn)) if k is None else k
-        inside = [
-            Neighborhoods(samples, None, count, n_threads, into(points)).terms(GENERATORS["tv"], count)[0][0] > 0
-            for points in judge
-        ]
+        inside = [_majority(samples, into(points), count, n_threads) for points in judge]
     else:
         p, q = (fitted(model, rows, None) for rows in learn)
         inside = [log_ratios(p.score_samples(points), q.score_samples(points), 2) > 0 for points in judge]
@@ -66,3 +63,16 @@ def set_difference(
     # Each of the two bounds fails with half the probability that both together may.
     low = binomial_bounds(hits[0], sizes[0], CONFIDENCE)[0] - binomial_bounds(hits[1], sizes[1], CONFIDENCE)[1]
     return shares[0] - shares[1], error, low
+
+
+def _majority(samples: tuple[np.ndarray, np.ndarray], points: np.ndarray, k: int, n_threads: int | None) -> np.ndarray:
+    """Where the first sample is denser, by the distances to the k-th neighbours, and at atoms by counts."""
+    about = Neighborhoods(samples, None, k, n_threads, points=points)
+    inside = np.empty(len(points), bool)
+    atoms = about.at_atoms(k)
+    rows = np.flatnonzero(~atoms)
+    # At a point that coincides with fewer rows than k makes an atom, all k-th distances are positive.
+    inside[rows] = about.log_ratios(k, k, rows) > 0
+    if atoms.any():
+        inside[atoms] = log_ratios_of_counts(points[atoms], samples, n_threads) > 0
+    return inside

@@ -8,13 +8,12 @@ has learnt of its own rows does not count.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.first_order import sum_of_means, terms
+from fastdens.divergences.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.generators import Generator
 from fastdens.divergences.neighbor_ratios import Estimate
 
@@ -43,10 +42,9 @@ def fitted(model: Any, rows: np.ndarray, weights: np.ndarray | None) -> Any:
 
 
 def log_ratios(log_p: np.ndarray, log_q: np.ndarray, n: int) -> np.ndarray:
-    """ln p - ln q; where one model has no mass the ratio is n to one, as n rows could not show more."""
+    """ln p - ln q, bounded by what n rows can show."""
     with np.errstate(invalid="ignore"):
-        u = log_p - log_q
-    return np.nan_to_num(u, nan=0.0, posinf=math.log(n), neginf=-math.log(n))
+        return bounded_log_ratios(log_p - log_q, n)
 
 
 def cross_fitted_estimate(

@@ -63,6 +63,11 @@ def terms(generator: Generator, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return slopes, generator.terms_of_logs(u, np.zeros_like(u)) - ratio * slopes
 
 
+def bounded_log_ratios(u: np.ndarray, n: int) -> np.ndarray:
+    """Log-ratios with n to one where one law has no mass, as n rows could not show more, and none where neither has."""
+    return np.nan_to_num(u, nan=0.0, posinf=math.log(n), neginf=-math.log(n))
+
+
 def is_concave(generator: Generator) -> bool:
     """Whether A and B are concave functions of the log-ratio, so that a fit of it has one maximum."""
     powers = powers_of(generator)

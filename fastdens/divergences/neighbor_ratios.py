@@ -4,20 +4,21 @@ At every point of both samples the ratio of densities follows from the distances
 sample, the point itself left out by its index; `neighbor_terms` frees the terms of the noise of so few neighbours,
 and the first-order form of `first_order` of the error that densities change within the balls, up to its square.
 
-Ties are counted, never broken by noise. Where the k-th distance is zero in a sample, or shared with further points,
-both samples are counted within the larger of the two k-th distances, and where that is zero the ratio is that of the
-two counts.
+Ties are counted, never broken by noise. A place where at least k rows of a sample coincide, so that no ball about it is
+small enough, is an atom: the ratio there is that of the two counts, and the rows at atoms are left out among the
+neighbours of the others. Elsewhere k rows reach to a positive distance, and if further rows are as far away they belong
+to the ball. An atom of one law alone makes the ratio as large as the sizes of the samples can show: it counts in full
+in bounded divergences, while KL, which is infinite, grows with the samples.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.first_order import sum_of_means
+from fastdens.divergences.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.neighbor_space import whitening
 from fastdens.divergences.neighbor_terms import corrected_terms, smallest_count
@@ -37,7 +38,7 @@ SHARED_PART = 0.1
 
 @dataclass(frozen=True)
 class Estimate:
-    """An f-divergence estimated from samples: the value, its standard deviation, and what share of the points is tied."""
+    """An f-divergence estimated from samples: the value, its standard deviation, and the share of points with ties."""
 
     value: float
     standard_error: float
@@ -55,7 +56,10 @@ def default_count(generator: Generator, n: int) -> int:
 
 
 class Neighborhoods:
-    """Distances from points to their nearest rows in both samples; sample `own` is the points themselves."""
+    """Distances from points to their nearest rows in both samples; sample `own` is the points themselves.
+
+    `sizes` are those of the samples that the rows are from, where rows have been left out.
+    """
 
     def __init__(
         self,
@@ -63,66 +67,63 @@ class Neighborhoods:
         own: int | None,
         k: int,
         n_threads: int | None,
+        *,
         points: np.ndarray | None = None,
+        sizes: tuple[int, int] | None = None,
     ):
         self.points = points = samples[own or 0] if points is None else points
         self.samples, self.own, self.n_threads = samples, own, n_threads
         self.n_features = points.shape[1]
+        self.sizes = [n - (i == own) for i, n in enumerate(sizes or map(len, samples))]
         # One neighbour more tells ties, and what would be left if one were deleted.
         self.distances, self.indices = [], []
         for i, sample in enumerate(samples):
-            n_available = len(sample) - (i == own)
+            count = min(k + 1, len(sample) - (i == own))
             queries = None if i == own else points
-            found = kneighbors(sample, queries, min(k + 1, n_available), exclude_self=i == own, n_threads=n_threads)
+            found = kneighbors(sample, queries, count, exclude_self=i == own, n_threads=n_threads)
             self.distances.append(found[0])
             self.indices.append(found[1])
-        self.sizes = [len(sample) - (i == own) for i, sample in enumerate(samples)]
+
+    def at_atoms(self, k: int) -> np.ndarray:
+        """Which points are where at least k rows (two, if k is one) of one of the samples coincide."""
+        k = max(k, 2)
+        found = np.zeros(len(self.points), bool)
+        for i, distances in enumerate(self.distances):
+            others = k - (i == self.own)  # the point itself is one of them
+            if distances.shape[1] >= others:
+                found |= distances[:, others - 1] == 0
+        return found
 
     def tied(self, k: int) -> np.ndarray:
-        """Rows whose k-th distance is zero or not theirs alone, in either sample."""
+        """Points that have more than k rows within the k-th distance of one of the samples."""
         tied = np.zeros(len(self.points), bool)
         for distances in self.distances:
-            tied |= distances[:, k - 1] == 0
             if distances.shape[1] > k:
                 tied |= distances[:, k - 1] == distances[:, k]
         return tied
 
-    def log_ratios(self, first: int, second: int, rows: np.ndarray | slice = np.s_[:]) -> np.ndarray:
-        """ln(m V_q) - ln(n V_p) by the distances to those neighbours in the two samples; rows without ties only."""
+    def log_ratios(self, first: int, second: int, rows: np.ndarray) -> np.ndarray:
+        """ln(m V_q) - ln(n V_p) by the distances to those neighbours in the two samples, which are positive."""
         radii_p, radii_q = self.distances[0][rows, first - 1], self.distances[1][rows, second - 1]
         return self.n_features * (np.log(radii_q) - np.log(radii_p)) + math.log(self.sizes[1] / self.sizes[0])
 
-    def terms(self, generator: Generator, k: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-        """A and B at every point, and which points are tied."""
+    def terms(self, generator: Generator, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """A and B at every point; none is at an atom."""
         tied = self.tied(k)
-        n = len(tied)
-        both = np.empty(n), np.empty(n)
-        alone = np.flatnonzero(~tied)
-        for values, part in zip(both, corrected_terms(generator, self.log_ratios(k, k, alone), k, k)):
-            values[alone] = part
-        if len(alone) < n:
-            self._fill_tied(generator, np.flatnonzero(tied), k, both)
-        return both, tied
-
-    def _fill_tied(self, generator: Generator, rows: np.ndarray, k: int, both: tuple[np.ndarray, np.ndarray]) -> None:
-        points = self.points[rows]
-        radii = np.maximum(self.distances[0][rows, k - 1], self.distances[1][rows, k - 1])
-        counts = [
-            KDTree(sample, n_threads=self.n_threads).count_radius(points, radii, n_threads=self.n_threads)
-            - (i == self.own)
-            for i, sample in enumerate(self.samples)
-        ]
-        same_ball = math.log(self.sizes[1] / self.sizes[0])
-        # Counts at one place are no Gamma variables: their ratio is that of the two probabilities.
-        for here, at_one_place in ((radii == 0, True), (radii > 0, False)):
-            if here.any():
-                numbers = [count[here] for count in counts]
-                u = np.full(int(here.sum()), same_ball)
-                if at_one_place:
-                    u += np.log(numbers[0] / numbers[1])
-                found = corrected_terms(generator, u, *([None, None] if at_one_place else numbers))
-                for values, part in zip(both, found):
-                    values[rows[here]] = part
+        both = np.empty(len(tied)), np.empty(len(tied))
+        rows = np.flatnonzero(~tied)
+        _fill(both, rows, corrected_terms(generator, self.log_ratios(k, k, rows), k, k))
+        rows = np.flatnonzero(tied)
+        if rows.size:
+            counts = [
+                KDTree(sample, n_threads=self.n_threads).count_radius(
+                    self.points[rows], distances[rows, k - 1], n_threads=self.n_threads
+                )
+                - (i == self.own)
+                for i, (sample, distances) in enumerate(zip(self.samples, self.distances))
+            ]
+            _fill(both, rows, corrected_terms(generator, self.log_ratios(k, k, rows), *counts))
+        return both
 
     def changes(self, generator: Generator, k: int, deleted: int, which: int) -> tuple[np.ndarray, np.ndarray]:
         """By how much A (which = 0) or B (1) changes at each point without one of its k neighbours in sample `deleted`.
@@ -130,13 +131,65 @@ class Neighborhoods:
         The second array is the indices of those neighbours. Points with ties are taken not to change.
         """
         change = np.zeros(len(self.points))
-        alone = np.flatnonzero(~self.tied(k))
+        rows = np.flatnonzero(~self.tied(k))
         counts = (k + 1, k) if deleted == 0 else (k, k + 1)
         if self.distances[deleted].shape[1] > k:
-            after = corrected_terms(generator, self.log_ratios(*counts, alone), k, k)[which]
-            before = corrected_terms(generator, self.log_ratios(k, k, alone), k, k)[which]
-            change[alone] = after - before
+            after = corrected_terms(generator, self.log_ratios(*counts, rows), k, k)[which]
+            before = corrected_terms(generator, self.log_ratios(k, k, rows), k, k)[which]
+            change[rows] = after - before
         return change, self.indices[deleted][:, :k]
+
+
+def _fill(both: tuple[np.ndarray, np.ndarray], rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray]) -> None:
+    for values, part in zip(both, parts):
+        values[rows] = part
+
+
+def log_ratios_of_counts(
+    points: np.ndarray, samples: tuple[np.ndarray, np.ndarray], n_threads: int | None
+) -> np.ndarray:
+    """ln(p / q) at points that coincide with rows of at least one sample, by how many there are."""
+    counts = [
+        KDTree(sample, n_threads=n_threads).count_radius(points, 0.0, n_threads=n_threads).astype(np.float64)
+        for sample in samples
+    ]
+    n, m = map(len, samples)
+    with np.errstate(divide="ignore"):
+        # Whole numbers, whose products are exact: equal shares give exactly zero.
+        return bounded_log_ratios(np.log(counts[0] * m / (counts[1] * n)), n + m)
+
+
+def two_sample_terms(
+    samples: tuple[np.ndarray, np.ndarray], generator: Generator, k: int, n_threads: int | None, most: int | None = None
+) -> tuple[tuple[np.ndarray, np.ndarray], float, tuple[Neighborhoods, Neighborhoods] | None]:
+    """A at the rows of X, B at those of Y, the share of rows with ties, and the neighbourhoods if no row is at an atom.
+
+    A row is at an atom if `most` rows coincide there, by default k.
+    """
+    most = most or k
+    sizes = len(samples[0]), len(samples[1])
+    around = [Neighborhoods(samples, own, most, n_threads) for own in (0, 1)]
+    at_atoms = [about.at_atoms(most) for about in around]
+    if not (at_atoms[0].any() or at_atoms[1].any()):
+        found = around[0].terms(generator, k)[0], around[1].terms(generator, k)[1]
+        n_tied = sum(int(about.tied(k).sum()) for about in around)
+        return found, n_tied / sum(sizes), (around[0], around[1])
+    found = np.empty(sizes[0]), np.empty(sizes[1])
+    rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
+    n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
+    for own, (values, sample, atoms) in enumerate(zip(found, samples, at_atoms)):
+        if atoms.any():
+            values[atoms] = terms(generator, log_ratios_of_counts(sample[atoms], samples, n_threads))[own]
+        if not len(rest[own]):
+            continue
+        if min(map(len, rest)) > k:
+            about = Neighborhoods(rest, own, k, n_threads, sizes=sizes)
+            values[~atoms] = about.terms(generator, k)[own]
+            n_tied += int(about.tied(k).sum())
+        else:  # what one law has besides atoms, the other has not, or both have next to nothing
+            log_ratio = np.sign(len(rest[0]) - len(rest[1])) * math.log(sum(sizes))
+            values[~atoms] = terms(generator, np.full(len(rest[own]), log_ratio))[own]
+    return found, n_tied / sum(sizes), None
 
 
 def two_sample_estimate(
@@ -160,15 +213,13 @@ def _by_neighbors(
 ) -> Estimate:
     if generator.name == "f":
         return _without_noise(samples, generator, k, n_threads)
-    about_x, about_y = (Neighborhoods(samples, own, k, n_threads) for own in (0, 1))
-    (A, _), tied_x = about_x.terms(generator, k)
-    (_, B), tied_y = about_y.terms(generator, k)
+    (A, B), tied_share, around = two_sample_terms(samples, generator, k, n_threads)
     value, independent = sum_of_means(A, B)
-    tied_share = float((tied_x.sum() + tied_y.sum()) / sum(map(len, samples)))
     if generator is GENERATORS["tv"]:
         return Estimate(value, math.nan, tied_share)
-    jackknifed = _jackknife_variance(about_x, about_y, generator, k, A, B)
-    variance = independent**2 + SHARED_PART * max(jackknifed - independent**2, 0.0)
+    variance = independent**2
+    if around is not None:
+        variance += SHARED_PART * max(_jackknife_variance(*around, generator, k, A, B) - variance, 0.0)
     return Estimate(value, math.sqrt(variance), tied_share)
 
 
@@ -181,14 +232,11 @@ def _without_noise(
     """
     double = min(2 * k, min(map(len, samples)) - 1)
     weights = [(k, 1.0)] if double == k else [(k, -k / (double - k)), (double, double / (double - k))]
-    value, n_tied = 0.0, 0
-    for own in (0, 1):
-        about = Neighborhoods(samples, own, double, n_threads)
-        for count, weight in weights:
-            both, tied = about.terms(generator, count)
-            value += weight * float(both[own].mean())
-            n_tied += int(tied.sum()) if count == k else 0
-    return Estimate(value, math.nan, n_tied / sum(map(len, samples)))
+    value, tied_share = 0.0, 0.0
+    for count, weight in weights:
+        (A, B), tied_share, _ = two_sample_terms(samples, generator, count, n_threads, double)
+        value += weight * float(A.mean() + B.mean())
+    return Estimate(value, math.nan, tied_share)
 
 
 def _jackknife_variance(
@@ -205,60 +253,3 @@ def _jackknife_variance(
             without += np.bincount(neighbors.ravel(), np.repeat(change, neighbors.shape[1]), n) / n_terms
         variance += float(without.var()) * (n - 1)
     return variance
-
-
-def one_sided_estimate(
-    X: np.ndarray,
-    log_known_at_X: np.ndarray,
-    draws: np.ndarray | None,
-    log_known_at_draws: np.ndarray | None,
-    generator: Generator,
-    k: int,
-    *,
-    sample_is_first: bool,
-    n_threads: int | None = None,
-) -> Estimate:
-    """D_f between the law of a sample and a density that is known, of which there may be draws.
-
-    The noise is that of the sample's neighbours alone. Without draws the terms of the density's side must be zero on
-    average, which the caller knows.
-    """
-    into = whitening(X)
-    if into.log_determinant == -math.inf:  # the sample is on a set that the density gives no mass
-        return Estimate(generator.largest, math.nan)
-    rows = into(X)
-    log_densities: list[tuple[np.ndarray, Any]] = [(-_log_volumes(rows, None, k, n_threads), log_known_at_X)]
-    if draws is not None:
-        log_densities.append((-_log_volumes(rows, into(draws), k, n_threads), log_known_at_draws))
-    sides = []
-    for side, (log_sample, log_known) in enumerate(log_densities):
-        u = log_sample + into.log_determinant - log_known
-        A, B = corrected_terms(generator, u, k, None) if sample_is_first else corrected_terms(generator, -u, None, k)
-        of_first = (side == 0) == sample_is_first
-        sides.append(A if of_first else B)
-    value, standard_error = sum_of_means(sides[0], sides[1] if draws is not None else np.zeros(2))
-    exact = generator is not GENERATORS["tv"] and generator.name != "f"
-    return Estimate(value, standard_error if exact else math.nan)
-
-
-def _log_volumes(rows: np.ndarray, queries: Any, k: int, n_threads: int | None) -> np.ndarray:
-    """ln(n V) of the balls to the k-th neighbour, or where that is at distance zero to the first that is not."""
-    d, n = rows.shape[1], len(rows) - (queries is None)
-    distances, _ = kneighbors(rows, queries, k, exclude_self=queries is None, n_threads=n_threads)
-    radii = distances[:, -1].copy()
-    count, empty = k, np.flatnonzero(radii == 0)
-    counts = np.full(len(radii), float(k))
-    while empty.size and count < n:
-        count = min(2 * count, n)
-        points = (rows if queries is None else queries)[empty]
-        # The point itself comes first among its own neighbours, at distance zero like its copies.
-        found, _ = kneighbors(rows, points, count + (queries is None), n_threads=n_threads)
-        first = (found == 0).sum(axis=1)
-        filled = first < found.shape[1]
-        radii[empty[filled]] = found[filled, first[filled]]
-        counts[empty[filled]] = first[filled] + 1 - (queries is None)
-        empty = empty[~filled]
-    log_unit_ball = d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1)
-    with np.errstate(divide="ignore"):
-        # More than k neighbours count as k of a ball that is smaller in proportion.
-        return math.log(n) + log_unit_ball + d * np.log(radii) + np.log(k / counts)

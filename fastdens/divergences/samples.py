@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import classifier_sets, cross_fitting, neighbor_ratios, variational
+from fastdens.divergences import classifier_sets, cross_fitting, neighbor_densities, neighbor_ratios, variational
 from fastdens.divergences.first_order import powers_of
 from fastdens.divergences.generators import GENERATORS, Generator, Kind
 from fastdens.divergences.neighbor_ratios import Estimate
@@ -111,7 +111,7 @@ def estimate_from_samples(
     checked = [validation.check_sample_weight(w, len(side), f"weights[{i}]")
                for i, (w, side) in enumerate(zip(weights, rows))]  # fmt: skip
     if method == "nearest_neighbors":
-        k = _check_neighbors(n_neighbors, kind.generator, min(map(len, rows)) - 1)
+        k = _check_neighbors(n_neighbors, kind.generator, min(map(len, rows)) - 1, smallest_count(kind.generator))
         found = neighbor_ratios.two_sample_estimate(rows[0], rows[1], kind.generator, k, n_threads)
         n_features = rows[0].shape[1]
         return _result(kind, found, "nearest neighbours", len(rows[0]) + len(rows[1]), n_features)
@@ -162,9 +162,8 @@ def _check_arguments(
         raise ValueError("n_neighbors must be None where a model is given")
 
 
-def _check_neighbors(n_neighbors: Any, generator: Generator, n_available: int) -> int | None:
+def _check_neighbors(n_neighbors: Any, generator: Generator, n_available: int, fewest: int) -> int | None:
     """The number of neighbours that is asked for, or None; in either case there are enough."""
-    fewest = smallest_count(generator)
     if n_neighbors is None:
         if n_available < fewest:
             raise ValueError(f"the samples must have more than {fewest} rows each for {generator.name!r}, "
@@ -195,12 +194,13 @@ def _one_sided(
     n_threads: int | None,
 ) -> Divergence:
     generator = kind.generator
-    k = _check_neighbors(n_neighbors, generator, len(sample) - 1)
-    k = min(neighbor_ratios.default_count(generator, len(sample)), len(sample) - 1) if k is None else k
     # What the density's side adds to KL is 1 - E_Q[r] = 0 for any estimate of r that integrates to one.
     needs_draws = generator is not GENERATORS["kl" if sample_is_first else "reverse_kl"]
     draws = _draws(density, sample, random) if needs_draws or hasattr(density, "sample") else None
-    found = neighbor_ratios.one_sided_estimate(
+    n_available = len(sample) - 1
+    k = _check_neighbors(n_neighbors, generator, n_available, smallest_count(generator) if draws is not None else 1)
+    k = min(neighbor_ratios.default_count(generator, n_available), n_available) if k is None else k
+    found = neighbor_densities.one_sided_estimate(
         sample, _log_density(density, sample), draws, None if draws is None else _log_density(density, draws),
         generator, k, sample_is_first=sample_is_first, n_threads=n_threads,
     )  # fmt: skip
