@@ -8,6 +8,7 @@ has learnt of its own rows does not count.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,8 +58,12 @@ def cross_fitted_estimate(
     *,
     known: tuple[Any, Any] = (None, None),
     weights: Weights = (None, None),
-) -> Estimate:
-    """D_f(P, Q) by copies of `model`; where a density is known it is used, and its rows are draws from it."""
+) -> tuple[Estimate, float]:
+    """D_f(P, Q) by copies of `model`, and how many parameters the largest of them has.
+
+    Where a density is known it is used, and its rows are draws from it.
+    """
+    n_parameters = 0.0
     A, B = np.empty(len(X)), np.empty(len(Y))
     samples = X, Y
     for learn, judge in splits((len(X), len(Y)), n_folds, random):
@@ -66,8 +71,11 @@ def cross_fitted_estimate(
             fitted(model, sample[rows], None if w is None else w[rows]) if density is None else density
             for sample, rows, density, w in zip(samples, learn, known, weights)
         ]
+        n_parameters = max(n_parameters, *(
+            getattr(density, "n_parameters_", math.inf) for density, given in zip(densities, known) if given is None
+        ))  # fmt: skip
         for which, (values, sample) in enumerate(zip((A, B), samples)):
             points = sample[judge[which]]
             log_p, log_q = (np.asarray(density.score_samples(points), dtype=np.float64) for density in densities)
             values[judge[which]] = terms(generator, log_ratios(log_p, log_q, len(X) + len(Y)))[which]
-    return Estimate(*sum_of_means(A, B, weights))
+    return Estimate(*sum_of_means(A, B, weights)), n_parameters

@@ -24,8 +24,9 @@ from fastdens.divergences.neighbor_space import whitening
 from fastdens.divergences.neighbor_terms import corrected_terms, smallest_count
 from fastdens.engines.neighbors import KDTree, kneighbors
 
-# Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py).
-N_NEIGHBORS = 4
+# Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
+# more rows the balls shrink even if they hold more, and noise can be saved.
+N_NEIGHBORS, N_ROWS, GROWTH, MOST_NEIGHBORS = 4, 500, 0.25, 10
 # Where noise is corrected for by two numbers of neighbours, or not at all, balls must hold more.
 N_NEIGHBORS_OF_USERS = 8
 LARGEST_FOR_SETS = 50
@@ -52,7 +53,8 @@ def default_count(generator: Generator, n: int) -> int:
         return min(max(10, round(math.sqrt(n))), LARGEST_FOR_SETS)
     if generator.name == "f":
         return N_NEIGHBORS_OF_USERS
-    return max(N_NEIGHBORS, 2 * smallest_count(generator))
+    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** GROWTH), MOST_NEIGHBORS)
+    return max(N_NEIGHBORS, smooth, 2 * smallest_count(generator))
 
 
 class Neighborhoods:

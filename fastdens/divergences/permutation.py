@@ -84,7 +84,7 @@ def two_sample_test(
     .. math:: \frac1N \sum_{i=1}^N q_i f(p_i / q_i), \qquad
               p_i = \frac{a_i + 1/2}{k + 1} \frac Nn, \quad q_i = \frac{k - a_i + 1/2}{k + 1} \frac Nm,
 
-    where a is how many of the k nearest neighbours of a row among all N = n + m rows are of X: p and q are the densities
+    where a is how many of the k nearest neighbours of a row among all N = n + m rows are of X: p and q are densities
     relative to that of the pooled sample.
 
     Parameters

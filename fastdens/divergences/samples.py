@@ -7,15 +7,16 @@ classifier          total variation; a lower bound that holds with 95 % for any 
 variational         any kind; a lower bound by a learnt function, judged on other rows (`variational`)
 =================== =======================================================================================
 
-Where an interval is offered it covered the truth in 93 to 97 % of 2000 repetitions (docs/divergence_estimates.md):
-nearest neighbours for kinds whose noise is corrected exactly, in at most three dimensions and without ties to speak
-of; plug-in for what the models can represent. Elsewhere the interval, and where its size is unknown the standard error
-too, is nan.
+Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
+neighbours for kinds whose noise is corrected exactly, in at most three dimensions and without ties to speak of; by
+plug-in for models with few parameters, if they can represent the laws. Elsewhere the interval, and where its size is
+unknown the standard error too, is nan.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 3
+PARAMETERS_PER_ROOT = 0.5  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
 def estimate_from_samples(
@@ -64,8 +66,8 @@ def estimate_from_samples(
     weights : tuple of two array-likes or None, default=(None, None)
         Weights of the rows; with "plug_in" and "variational" only.
     n_neighbors : int, optional
-        With nearest neighbours and "classifier"; by default 4, more for kinds with higher powers of the ratio, the
-        root of the sample size (10 to 50) for total variation.
+        With nearest neighbours and "classifier". By default 4 to 10 as the samples grow, more for kinds with higher
+        powers of the ratio and where rows repeat; for total variation the root of the sample size, from 10 to 50.
     model : density model, optional
         Copied and fitted; with "plug_in", where it is `KernelDensity(bandwidth="scott")` by default, and "classifier",
         where neighbours vote by default.
@@ -130,10 +132,13 @@ def estimate_from_samples(
         from fastdens.models.kernel_density import KernelDensity
 
         model = KernelDensity(bandwidth="scott")
-    found = cross_fitting.cross_fitted_estimate(
+    found, n_parameters = cross_fitting.cross_fitted_estimate(
         rows[0], rows[1], kind.generator, model, n_folds, random, known=densities, weights=(checked[0], checked[1])
     )
-    return estimated(kind, found.value, found.standard_error, "cross-fitted plug-in", n_evaluations)
+    result = estimated(kind, found.value, found.standard_error, "cross-fitted plug-in", n_evaluations)
+    if n_parameters <= PARAMETERS_PER_ROOT * math.sqrt(min(map(len, rows))):
+        return result
+    return replace(result, interval=(math.nan, math.nan))
 
 
 def _is_density(side: Any) -> bool:
@@ -239,10 +244,8 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
-    offered = (
-        exact and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED and math.isfinite(error)
-    )
+    offered = exact and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
-    interval = result.interval if offered else (math.nan, math.nan)
-    return Divergence(result.value, math.nan if math.isnan(error) else result.standard_error, interval, method,
-                      n_evaluations)  # fmt: skip
+    if math.isnan(error):
+        return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))
+    return result if offered else replace(result, interval=(math.nan, math.nan))

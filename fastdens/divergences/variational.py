@@ -17,14 +17,16 @@ from collections.abc import Callable
 import numpy as np
 
 from fastdens.divergences.cross_fitting import Weights, splits
-from fastdens.divergences.first_order import is_concave, slopes, sum_of_means, terms
+from fastdens.divergences.first_order import is_concave, powers_of, slopes, sum_of_means, terms
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.neighbor_ratios import Estimate
 from fastdens.divergences.neighbor_space import whitening
 
 N_BUMPS = 50
 MOST_PRODUCTS = 10  # features of which products are taken; of more only squares
-RIDGE = 1e-3  # of the squares of all coefficients but the constant's
+# Of the squares of all coefficients but the constant's, over the number of rows; more where a large ratio costs without
+# limit, as one row of Y in a place where g has risen for want of any undoes the bound.
+RIDGE, RIDGE_OF_UNBOUNDED = 5.0, 30.0
 ONE_SIDED_QUANTILE = 1.6448536269514722  # 95 % of the normal law
 
 
@@ -38,12 +40,13 @@ def variational_estimate(
 ) -> Estimate:
     """The mean of the bounds of all folds, and its standard error."""
     A, B = np.empty(len(X)), np.empty(len(Y))
+    ends = bounds_of_log_ratio(generator, len(X) + len(Y))
     objective = generator if is_concave(generator) else GENERATORS["js"]
     for learn, judge in splits((len(X), len(Y)), n_folds, random):
         learn_weights = tuple(None if w is None else w[rows] for w, rows in zip(weights, learn))
         g = fit_log_ratio(X[learn[0]], Y[learn[1]], objective, random, (learn_weights[0], learn_weights[1]))
-        A[judge[0]] = terms(generator, g(X[judge[0]]))[0]
-        B[judge[1]] = terms(generator, g(Y[judge[1]]))[1]
+        A[judge[0]] = terms(generator, np.clip(g(X[judge[0]]), *ends))[0]
+        B[judge[1]] = terms(generator, np.clip(g(Y[judge[1]]), *ends))[1]
     return Estimate(*sum_of_means(A, B, weights))
 
 
@@ -57,7 +60,8 @@ def fit_log_ratio(
     F, G = functions(X), functions(Y)
     shares = [np.full(len(w_rows), 1.0 / len(w_rows)) if w is None else w / w.sum()
               for w_rows, w in zip((F, G), weights)]  # fmt: skip
-    ridge = np.full(F.shape[1], RIDGE)
+    strength = RIDGE if math.isfinite(generator.slope_at_infinity) else RIDGE_OF_UNBOUNDED
+    ridge = np.full(F.shape[1], strength / (len(F) + len(G)))
     ridge[0] = 0.0
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
@@ -66,11 +70,23 @@ def fit_log_ratio(
         slope = F.T @ (shares[0] * slopes(generator, u)[0]) + G.T @ (shares[1] * slopes(generator, v)[1])
         return float(ridge @ w**2 - value), 2.0 * ridge * w - slope
 
-    found = minimize(loss, np.zeros(F.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    w = found.x
+    w = minimize(loss, np.zeros(F.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
     seen = np.concatenate([F @ w, G @ w])
     low, high = float(seen.min()), float(seen.max())
     return lambda points: np.clip(functions(points) @ w, low, high)
+
+
+def bounds_of_log_ratio(generator: Generator, n: int) -> tuple[float, float]:
+    """Where to end g, so that a single row that it is wrong about does not undo the bound.
+
+    No bound that holds with confidence exceeds ln n by much (McAllester and Stratos 2020). Where mass that only one law
+    has costs without limit, a term grows like a power of the ratio, and that power is to stay below the root of n.
+    """
+    powers = [alpha for _, alpha in powers_of(generator)] or [1.0]
+    most = math.log(n)
+    low = most if math.isfinite(generator.at_zero) else most / (2.0 * max(1.0, *(1.0 - alpha for alpha in powers)))
+    high = most if math.isfinite(generator.slope_at_infinity) else most / (2.0 * max(1.0, *powers))
+    return -low, high
 
 
 def _basis(X: np.ndarray, Y: np.ndarray, random: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
