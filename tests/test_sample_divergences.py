@@ -305,6 +305,7 @@ def test_plug_in(model):
         kind = check_kind(name)
         found = estimate_from_samples(X, Y, kind, model=model, random_state=0)
         assert abs(found.value - truth_of_shift(kind, 1.0)) < 4 * found.standard_error
+        assert math.isnan(found.interval[0]) == isinstance(model, fd.KernelDensity)
     assert model.get_params() == state
     assert not hasattr(model, "n_features_in_")
 
@@ -376,7 +377,7 @@ def test_variational_bound(kind):
     expected = truth_of_shift(kind, 1.0)
     assert found.interval[0] < expected
     assert found.interval[1] == kind.largest
-    assert 0.6 * expected < found.value < expected + 3 * found.standard_error
+    assert 0.9 * expected - 3 * found.standard_error < found.value < expected + 3 * found.standard_error
 
 
 def test_variational_bound_with_weights_and_many_features():
