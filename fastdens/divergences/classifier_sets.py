@@ -51,7 +51,9 @@ def set_difference(
     if model is None:
         into = whitening(*learn)
         samples = into(learn[0]), into(learn[1])
-        count = min(default_count(GENERATORS["tv"], min(map(len, learn))), *map(len, learn)) if k is None else k
+        count = (
+            min(default_count(GENERATORS["tv"], min(map(len, learn)), X.shape[1]), *map(len, learn)) if k is None else k
+        )
         inside = [_majority(samples, into(points), count, n_threads) for points in judge]
     else:
         p, q = (fitted(model, rows, None) for rows in learn)

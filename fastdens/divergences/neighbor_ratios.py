@@ -25,7 +25,7 @@ from fastdens.divergences.neighbor_terms import corrected_terms, smallest_count
 from fastdens.engines.neighbors import KDTree, kneighbors
 
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
-# more rows the balls shrink even if they hold more, and noise can be saved.
+# more rows the balls shrink even if they hold more, and noise can be saved: the less the more features there are.
 N_NEIGHBORS, N_ROWS, GROWTH, MOST_NEIGHBORS = 4, 500, 0.25, 10
 # Where noise is corrected for by two numbers of neighbours, or not at all, balls must hold more.
 N_NEIGHBORS_OF_USERS = 8
@@ -46,14 +46,14 @@ class Estimate:
     tied_share: float = 0.0
 
 
-def default_count(generator: Generator, n: int) -> int:
+def default_count(generator: Generator, n: int, n_features: int) -> int:
     """Neighbours for samples of which the smaller has n points."""
     if generator is GENERATORS["tv"]:
         # The sign of ln r is all that counts, and noise that turns it is not corrected for.
         return min(max(10, round(math.sqrt(n))), LARGEST_FOR_SETS)
     if generator.name == "f":
         return N_NEIGHBORS_OF_USERS
-    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** GROWTH), MOST_NEIGHBORS)
+    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** (GROWTH / n_features)), MOST_NEIGHBORS)
     return max(N_NEIGHBORS, smooth, 2 * smallest_count(generator))
 
 
@@ -203,7 +203,7 @@ def two_sample_estimate(
     if k is not None:
         return _by_neighbors(samples, generator, k, n_threads)
     most = min(map(len, samples)) - 1
-    k = min(default_count(generator, most), most)
+    k = min(default_count(generator, most, X.shape[1]), most)
     found = _by_neighbors(samples, generator, k, n_threads)
     if found.tied_share <= MOST_TIED or k == most:
         return found

@@ -204,7 +204,7 @@ def _one_sided(
     draws = _draws(density, sample, random) if needs_draws or hasattr(density, "sample") else None
     n_available = len(sample) - 1
     k = _check_neighbors(n_neighbors, generator, n_available, smallest_count(generator) if draws is not None else 1)
-    k = min(neighbor_ratios.default_count(generator, n_available), n_available) if k is None else k
+    k = min(neighbor_ratios.default_count(generator, n_available, sample.shape[1]), n_available) if k is None else k
     found = neighbor_densities.one_sided_estimate(
         sample, _log_density(density, sample), draws, None if draws is None else _log_density(density, draws),
         generator, k, sample_is_first=sample_is_first, n_threads=n_threads,
