@@ -282,6 +282,9 @@ def test_no_interval_where_none_is_supported():
         assert math.isnan(found.standard_error)
         assert all(map(math.isnan, found.interval))
         assert found.value > 0
+    far = [estimate_from_samples(*normal_pair(300, 1, 3.0), check_kind(name)) for name in ("kl", "jeffreys", "js")]
+    assert [math.isnan(found.interval[0]) for found in far] == [True, True, False]
+    assert all(found.standard_error > 0 for found in far)
     wide = estimate_from_samples(*normal_pair(300, 5), check_kind("kl"))
     assert wide.standard_error > 0
     assert all(map(math.isnan, wide.interval))

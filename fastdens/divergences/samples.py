@@ -8,9 +8,9 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for kinds whose noise is corrected exactly, in at most three dimensions and without ties to speak of; by
-plug-in for models with few parameters, if they can represent the laws. Elsewhere the interval, and where its size is
-unknown the standard error too, is nan.
+neighbours for kinds whose noise is corrected exactly, in at most three dimensions, without ties to speak of, and of
+unbounded kinds up to one nat; by plug-in for models with few parameters, if they can represent the laws. Elsewhere the
+interval, and where its size is unknown the standard error too, is nan.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 3
+MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
 PARAMETERS_PER_ROOT = 0.5  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
@@ -244,7 +245,8 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
-    offered = exact and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
+    far = math.isinf(generator.largest) and found.value > MOST_NATS * len(powers_of(generator))
+    offered = not far and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))
