@@ -38,7 +38,7 @@ FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 3
 MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
-PARAMETERS_PER_ROOT = 0.5  # of a model, per root of the rows, so that squares of their errors are negligible
+PARAMETERS_PER_ROOT = 0.2  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
 def estimate_from_samples(
