@@ -39,6 +39,7 @@ _HOMES = {
     "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.divergences.between": ["divergence"],
     "fastdens.divergences.discrete_law": ["DiscreteLaw"],
+    "fastdens.divergences.permutation": ["two_sample_power", "two_sample_test"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
     "fastdens.models.gaussian": ["Gaussian"],

@@ -1,0 +1,139 @@
+"""How often do the intervals of divergences estimated from samples hold the true value?
+
+    python benchmarks/studies/divergence_coverage.py --repetitions 2000 --size 500
+
+Pairs of laws differ in the first coordinate; the others are standard normal and independent, which leaves every
+f-divergence as it is, so that truth is one-dimensional quadrature in any dimension. A row per estimator, pair,
+dimension and kind: bias, standard deviation, mean standard error, share of the repetitions whose 95 % interval holds
+the truth (for lower bounds: whose limit is not above it). The table is in docs/divergence_estimates.md. `--rows 10 12`
+prints rows 10 and 11 of the table only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import fastdens as fd
+from fastdens.divergences.generators import check_kind
+from fastdens.divergences.samples import estimate_from_samples
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law of the first coordinate: a mixture of normal laws, or an exponential one."""
+
+    weights: tuple[float, ...] = (1.0,)
+    means: tuple[float, ...] = (0.0,)
+    deviations: tuple[float, ...] = (1.0,)
+    exponential: bool = False
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        if self.exponential:
+            return np.where(x >= 0, np.exp(-np.abs(x) / self.deviations[0]) / self.deviations[0], 0.0)
+        z = (x[:, None] - np.array(self.means)) / self.deviations
+        return np.exp(-0.5 * z * z) @ (np.array(self.weights) / (np.array(self.deviations) * math.sqrt(2 * math.pi)))
+
+    def sample(self, random: np.random.Generator, n: int, d: int) -> np.ndarray:
+        rows = random.standard_normal((n, d))
+        if self.exponential:
+            rows[:, 0] = random.exponential(self.deviations[0], n)
+        else:
+            part = random.choice(len(self.weights), n, p=self.weights)
+            rows[:, 0] = np.array(self.means)[part] + np.array(self.deviations)[part] * rows[:, 0]
+        return rows
+
+
+TWO = Law((0.5, 0.5), (-1.5, 1.5), (0.7, 0.7))
+PAIRS: dict[str, tuple[Law, Law]] = {
+    "N(0,1), N(0,1)": (Law(), Law()),
+    "N(0,1), N(0.5,1)": (Law(), Law(means=(0.5,))),
+    "N(0,1), N(1,1)": (Law(), Law(means=(1.0,))),
+    "N(0,1), N(0,1.3²)": (Law(), Law(deviations=(1.3,))),
+    "mixture, N(0,1.7²)": (TWO, Law(deviations=(1.7,))),
+    "exp(1), exp(1.4)": (Law(exponential=True), Law(deviations=(1.4,), exponential=True)),
+    "N(0,1), N(2,1)": (Law(), Law(means=(2.0,))),
+}
+
+
+def truth(P: Law, Q: Law, kind: str) -> float:
+    found = check_kind(kind)
+    nodes, node_weights = np.polynomial.legendre.leggauss(40)
+    # Panels end where exponential laws begin and where the ratio of the normal ones is one.
+    edges = np.concatenate([np.linspace(-15, 15, 121), [0.25, 0.5]])
+    edges = np.unique(edges)
+    half = np.diff(edges) / 2
+    x = ((edges[:-1] + half)[:, None] + half[:, None] * nodes).ravel()
+    return float(found.of((half[:, None] * node_weights).ravel() @ found.generator.terms(P.density(x), Q.density(x))))
+
+
+def row(name: str, pair: str, d: int, size: int, repetitions: int, kind: str, options: Callable[[], dict]) -> str:
+    P, Q = PAIRS[pair]
+    expected, random = truth(P, Q, kind), np.random.default_rng(11)
+    found, given = [], options()
+    for i in range(repetitions):
+        result = estimate_from_samples(
+            P.sample(random, size, d), Q.sample(random, size, d), check_kind(kind), random_state=i, **given
+        )
+        found.append((result.value, result.standard_error, *result.interval))
+    values, errors, low, high = np.array(found).T
+    covered = np.mean((low <= expected) & (expected <= high)) if np.isfinite(low).all() else math.nan
+    share = "none offered" if math.isnan(covered) else f"{100 * covered:.1f} %"
+    mean_error = errors.mean()
+    return (
+        f"| {name} | {pair} | {d} | {kind} | {expected:.4f} | {values.mean() - expected:+.4f} | {values.std():.4f} | "
+        f"{mean_error:.4f} | {share} |"
+    )
+
+
+def print_heading(repetitions: int, size: int) -> None:
+    print(f"{repetitions} repetitions of {size} rows on either side\n")
+    print("| estimator | laws | d | kind | truth | bias | deviation | mean standard error | coverage |")
+    print("|---|---|---|---|---|---|---|---|---|")
+
+
+def chosen_jobs(estimators: list[str]) -> list[tuple[str, str, int, str, Callable[[], dict]]]:
+    jobs: list[tuple[str, str, int, str, Callable[[], dict]]] = []
+    if "neighbors" in estimators:
+        kinds = ("kl", "js", "squared_hellinger", "jeffreys", "tv", "chi2")
+        jobs += [("nearest neighbours", pair, d, kind, dict) for pair in PAIRS for d in (1, 2, 3)
+                 for kind in (kinds if pair == "N(0,1), N(1,1)" else kinds[:3])]  # fmt: skip
+        jobs += [("nearest neighbours", "N(0,1), N(1,1)", 5, kind, dict) for kind in kinds[:3]]
+    if "plug_in" in estimators:
+        jobs += [("plug-in, Gaussian", "N(0,1), N(1,1)", d, kind, lambda: {"model": fd.Gaussian()})
+                 for d in (1, 3) for kind in ("kl", "js", "tv", "squared_hellinger")]  # fmt: skip
+        jobs += [("plug-in, two components", "mixture, N(0,1.7²)", 1, kind,
+                  lambda: {"model": fd.GaussianMixture(2, random_state=0)}) for kind in ("kl", "js", "tv")]  # fmt: skip
+    if "kernels" in estimators:
+        jobs += [("plug-in, kernels", pair, d, kind, lambda: {"method": "plug_in"})
+                 for pair in ("N(0,1), N(0.5,1)", "N(0,1), N(1,1)", "mixture, N(0,1.7²)") for d in (1, 2)
+                 for kind in ("kl", "js", "tv")]  # fmt: skip
+    if "bounds" in estimators:
+        jobs += [("set on other rows", pair, d, "tv", lambda: {"method": "classifier"})
+                 for pair in ("N(0,1), N(0,1)", "N(0,1), N(1,1)") for d in (1, 3)]  # fmt: skip
+        jobs += [("variational", "N(0,1), N(1,1)", 2, kind, lambda: {"method": "variational"})
+                 for kind in ("kl", "js")]  # fmt: skip
+    return jobs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=500)
+    parser.add_argument("--estimators", nargs="*", default=["neighbors", "plug_in", "kernels", "bounds"])
+    parser.add_argument("--rows", type=int, nargs=2, default=None)
+    arguments = parser.parse_args()
+    fd.threads(1)
+    if arguments.rows is None:
+        print_heading(arguments.repetitions, arguments.size)
+    for name, pair, d, kind, options in chosen_jobs(arguments.estimators)[slice(*(arguments.rows or (None, None)))]:
+        repetitions = arguments.repetitions if name != "variational" else max(2, arguments.repetitions // 10)
+        print(row(name, pair, d, arguments.size, repetitions, kind, options), flush=True)
+
+
+if __name__ == "__main__":
+    main()
