@@ -36,7 +36,6 @@ _HOMES = {
     ],
     "fastdens.divergences.families": ["set_discrepancy", "sample_discrepancy", "kolmogorov_distance"],
     "fastdens.divergences.fits": ["fit_divergence"],
-    "fastdens.divergences.discrete": ["total_variation"],
     "fastdens.divergences.between": ["divergence"],
     "fastdens.divergences.discrete_law": ["DiscreteLaw"],
     "fastdens.divergences.permutation": ["two_sample_power", "two_sample_test"],
