@@ -110,6 +110,33 @@ def _add_model_commands(commands: Any) -> None:
     sample.set_defaults(run=_sample)
 
 
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        allow_abbrev=False,
+        help="how far apart the rows of two tables are",
+        description="Estimate divergences between the laws that the rows of two tables come from, with error bars, "
+        "and test whether it is one law.",
+    )
+    compare.add_argument("first", metavar="A.csv", help="table of numbers (CSV, or Parquet through pandas)")
+    compare.add_argument("second", metavar="B.csv", help="table with the same columns, in any order")
+    compare.add_argument(
+        "--kinds",
+        type=_words,
+        metavar="K,L",
+        help="divergences (tv, kl, reverse_kl, jeffreys, js, js_distance, hellinger, squared_hellinger, chi2, "
+        "neyman_chi2; default: five of them)",
+    )
+    compare.add_argument(
+        "--permutations", type=_integer(1), default=999, metavar="N", help="permutations of the test (default: 999)"
+    )
+    compare.add_argument("--seed", type=_integer(0), default=0, metavar="N", help="for the permutations (default: 0)")
+    compare.add_argument("-o", "--output", metavar="FILE", help="CSV for the estimates")
+    _add_data_options(compare, weights=False)
+    _add_threads(compare)
+    compare.set_defaults(run=_compare)
+
+
 def _report(arguments: argparse.Namespace) -> None:
     from fastdens.commands.report import run
 
@@ -132,6 +159,12 @@ def _sample(arguments: argparse.Namespace) -> None:
     from fastdens.commands.models import sample
 
     sample(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from fastdens.commands.compare import run
+
+    run(arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -165,6 +198,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_threads(report)
     report.set_defaults(run=_report)
     _add_model_commands(commands)
+    _add_compare(commands)
     return parser
 
 
