@@ -10,7 +10,7 @@ from divergence_laws import A, B, accuracy, gaussian, mixture_1d
 from scipy import integrate
 
 import fastdens as fd
-from fastdens.divergences import line_integrals, plane_integrals
+from fastdens.divergences.densities import line_integrals, plane_integrals
 from fastdens.divergences.generators import GENERATORS, check_kind
 
 norm = scipy.stats.norm

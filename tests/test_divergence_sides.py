@@ -12,9 +12,9 @@ from divergence_laws import PLANE, A, B, draws, gaussian
 from scipy import integrate
 
 import fastdens as fd
-from fastdens.divergences import closed_forms
+from fastdens.divergences.densities import closed_forms
+from fastdens.divergences.densities.sides import Components, side_of
 from fastdens.divergences.generators import GENERATORS
-from fastdens.divergences.sides import Components, side_of
 
 norm = scipy.stats.norm
 PLAIN_KINDS = sorted(GENERATORS)
@@ -142,7 +142,7 @@ def test_samples_go_to_their_estimators(monkeypatch):
         return "estimate"
 
     module = types.SimpleNamespace(estimate_from_samples=estimate)
-    monkeypatch.setitem(sys.modules, "fastdens.divergences.samples", module)
+    monkeypatch.setitem(sys.modules, "fastdens.divergences.samples.estimates", module)
     X, w = PLANE[:, :1], np.ones(80)
     assert fd.divergence(X, A, "kl", method="plug_in", n_folds=3, weights=(w, None), n_threads=1) == "estimate"
     rows, law, kind, options = asked.pop()

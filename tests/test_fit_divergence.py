@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import fastdens as fd
-from fastdens.divergences.fit_coordinates import Coordinates
-from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, log_density_of
-from fastdens.divergences.fit_objectives import Nodes, Objective, SmoothTotalVariation, integrand_of
-from fastdens.divergences.fit_pathwise import PathwiseReverseKL
-from fastdens.divergences.fit_targets import target_of
+from fastdens.divergences.fits.coordinates import Coordinates
+from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, log_density_of
+from fastdens.divergences.fits.objectives import Nodes, Objective, SmoothTotalVariation, integrand_of
+from fastdens.divergences.fits.pathwise import PathwiseReverseKL
+from fastdens.divergences.fits.targets import target_of
 from fastdens.divergences.generators import check_kind
 from fastdens.engines.covariances import factor_precisions, precisions_of_factors
 from fastdens.engines.em_moments import Mixture

@@ -9,13 +9,13 @@ from scipy import integrate, stats
 from scipy.spatial.distance import cdist
 
 import fastdens as fd
-from fastdens.divergences.classifier_sets import binomial_bounds, set_difference
-from fastdens.divergences.first_order import slopes, terms
 from fastdens.divergences.generators import GENERATORS, check_kind
-from fastdens.divergences.neighbor_ratios import Neighborhoods
-from fastdens.divergences.neighbor_space import whitening
-from fastdens.divergences.neighbor_terms import corrected_terms, smallest_count
-from fastdens.divergences.samples import estimate_from_samples
+from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_difference
+from fastdens.divergences.samples.estimates import estimate_from_samples
+from fastdens.divergences.samples.first_order import slopes, terms
+from fastdens.divergences.samples.neighbor_ratios import Neighborhoods
+from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
 
 SMOOTH = ("kl", "reverse_kl", "jeffreys", "js", "squared_hellinger")
 KINDS = [check_kind(name) for name in (*GENERATORS, "hellinger", "js_distance")] + [

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdens as fd
-from fastdens.divergences.families import FAMILIES
-from fastdens.divergences.set_witnesses import HalfPlane, IntervalUnion
+from fastdens.divergences.families.families import FAMILIES
+from fastdens.divergences.families.set_witnesses import HalfPlane, IntervalUnion
 from fastdens.engines import set_families as engine
 from fastdens.reference import set_families as twin
 

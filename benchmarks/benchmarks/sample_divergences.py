@@ -6,7 +6,7 @@ import numpy as np
 
 import fastdens as fd
 from fastdens.divergences.generators import check_kind
-from fastdens.divergences.samples import estimate_from_samples
+from fastdens.divergences.samples.estimates import estimate_from_samples
 
 from . import data
 from .common import Comparison, size

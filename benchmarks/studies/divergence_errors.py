@@ -26,7 +26,7 @@ import numpy as np
 
 import fastdens as fd
 from fastdens.divergences.generators import check_kind
-from fastdens.divergences.samples import estimate_from_samples
+from fastdens.divergences.samples.estimates import estimate_from_samples
 
 KL, JS = 0.5, 0.11141
 

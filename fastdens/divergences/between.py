@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import closed_forms
-from fastdens.divergences.density_routes import MOST_EVALUATIONS, Request, between_densities
-from fastdens.divergences.discrete_law import DiscreteLaw
+from fastdens.divergences.densities import closed_forms
+from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
+from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
+from fastdens.divergences.discrete.discrete_law import DiscreteLaw
 from fastdens.divergences.generators import Kind, check_kind
 from fastdens.divergences.result import Divergence
-from fastdens.divergences.sides import Side, is_sample, same_dimension, side_of
 from fastdens.threads import check_n_threads, threads
 
 DENSITY_METHODS = ("closed_form", "quadrature", "monte_carlo", "bounds")
@@ -220,7 +220,7 @@ def _from_samples(
     P: Any, Q: Any, kind: Kind, method: str, support: Any, samplers: Any, sampling: dict[str, Any],
     random: np.random.Generator, n_threads: int | None,
 ) -> Divergence:  # fmt: skip
-    from fastdens.divergences.samples import estimate_from_samples
+    from fastdens.divergences.samples.estimates import estimate_from_samples
 
     sides: list[Any] = [validation.check_data(side, name) if is_sample(side) else side
                         for side, name in ((P, "P"), (Q, "Q"))]  # fmt: skip

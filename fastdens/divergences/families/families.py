@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import line_families, plane_families
-from fastdens.divergences.set_witnesses import Witness
-from fastdens.divergences.signed_weights import SignedWeights, check_laws, of_laws, of_samples
+from fastdens.divergences.families import line_families, plane_families
+from fastdens.divergences.families.set_witnesses import Witness
+from fastdens.divergences.families.signed_weights import SignedWeights, check_laws, of_laws, of_samples
 from fastdens.models.contract import Density
 from fastdens.threads import check_n_threads
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.generators import Generator
-from fastdens.divergences.neighbor_ratios import Estimate
+from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
+from fastdens.divergences.samples.neighbor_ratios import Estimate
 
 Weights = tuple[np.ndarray | None, np.ndarray | None]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.first_order import sum_of_means
 from fastdens.divergences.generators import GENERATORS, Generator
-from fastdens.divergences.neighbor_ratios import Estimate
-from fastdens.divergences.neighbor_space import whitening
-from fastdens.divergences.neighbor_terms import corrected_terms
+from fastdens.divergences.samples.first_order import sum_of_means
+from fastdens.divergences.samples.neighbor_ratios import Estimate
+from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighbor_terms import corrected_terms
 from fastdens.engines.neighbors import kneighbors
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import fit_value
-from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, log_density_of
-from fastdens.divergences.fit_objectives import Integrand, Nodes, integrand_of
-from fastdens.divergences.fit_pathwise import PathwiseReverseKL, has_gradient
-from fastdens.divergences.fit_search import Found, nodes_by_cells, nodes_by_draws, refine_pathwise, search
-from fastdens.divergences.fit_starts import starts
-from fastdens.divergences.fit_targets import Target, estimate_density, rows_of, target_of
+from fastdens.divergences.fits import value as fit_value
+from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, log_density_of
+from fastdens.divergences.fits.objectives import Integrand, Nodes, integrand_of
+from fastdens.divergences.fits.pathwise import PathwiseReverseKL, has_gradient
+from fastdens.divergences.fits.search import Found, nodes_by_cells, nodes_by_draws, refine_pathwise, search
+from fastdens.divergences.fits.starts import starts
+from fastdens.divergences.fits.targets import Target, estimate_density, rows_of, target_of
 from fastdens.divergences.generators import GENERATORS, Kind, check_kind
 from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em import check_squares

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import marks as marks_of
+from fastdens.divergences.densities import marks as marks_of
 from fastdens.models.adaptive_kernel_density import AdaptiveKernelDensity
 from fastdens.models.contract import Density
 from fastdens.models.gaussian import Gaussian

@@ -16,11 +16,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastdens.divergences.cross_fitting import Weights, splits
-from fastdens.divergences.first_order import is_concave, powers_of, slopes, sum_of_means, terms
 from fastdens.divergences.generators import GENERATORS, Generator
-from fastdens.divergences.neighbor_ratios import Estimate
-from fastdens.divergences.neighbor_space import whitening
+from fastdens.divergences.samples.cross_fitting import Weights, splits
+from fastdens.divergences.samples.first_order import is_concave, powers_of, slopes, sum_of_means, terms
+from fastdens.divergences.samples.neighbor_ratios import Estimate
+from fastdens.divergences.samples.neighbor_space import whitening
 
 N_BUMPS = 50
 MOST_PRODUCTS = 10  # features of which products are taken; of more only squares

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fastdens.divergences.fit_coordinates import Coordinates, normalised_exponentials
+from fastdens.divergences.fits.coordinates import Coordinates, normalised_exponentials
 from fastdens.divergences.generators import GENERATORS, Generator, Kind
 from fastdens.engines.em_moments import Mixture
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdens.divergences import closed_forms
+from fastdens.divergences.densities import closed_forms
+from fastdens.divergences.densities.line_integrals import Integral, line_divergence
+from fastdens.divergences.densities.mixture_bounds import mixture_bounds
+from fastdens.divergences.densities.monte_carlo import monte_carlo
+from fastdens.divergences.densities.plane_integrals import plane_divergence
+from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
 from fastdens.divergences.generators import Kind
-from fastdens.divergences.line_integrals import Integral, line_divergence
-from fastdens.divergences.mixture_bounds import mixture_bounds
-from fastdens.divergences.monte_carlo import monte_carlo
-from fastdens.divergences.plane_integrals import plane_divergence
 from fastdens.divergences.result import Divergence, computed
-from fastdens.divergences.sides import Components, Side, mixture_of, side_of
 
 # Errors aimed at on the line, and in the plane; there the kink of |p - q| lies along a curve, and costs more.
 LINE_TOLERANCE, PLANE_TOLERANCE, KINKED_PLANE_TOLERANCE = 1e-12, 1e-9, 1e-6

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences.set_witnesses import EMPTY, Interval, IntervalUnion, half_line
-from fastdens.divergences.signed_weights import SignedWeights
+from fastdens.divergences.families.set_witnesses import EMPTY, Interval, IntervalUnion, half_line
+from fastdens.divergences.families.signed_weights import SignedWeights
 from fastdens.engines.set_families import extreme_half_lines, largest_union
 from fastdens.engines.sorting import sort_with_places
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.set_witnesses import EMPTY, Box, HalfPlane, Interval
-from fastdens.divergences.signed_weights import SignedWeights
+from fastdens.divergences.families.set_witnesses import EMPTY, Box, HalfPlane, Interval
+from fastdens.divergences.families.signed_weights import SignedWeights
 from fastdens.engines.set_families import largest_box, largest_half_plane
 
 Found = tuple[float, Any, np.ndarray, float]  # signed value, witness, rows, error

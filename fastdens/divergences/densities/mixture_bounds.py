@@ -18,11 +18,11 @@ import math
 
 import numpy as np
 
-from fastdens.divergences.closed_forms import gaussian_divergence
+from fastdens.divergences.densities.closed_forms import gaussian_divergence
+from fastdens.divergences.densities.line_integrals import line_divergence
+from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
 from fastdens.divergences.generators import GENERATORS, Kind, check_kind
-from fastdens.divergences.line_integrals import line_divergence
 from fastdens.divergences.result import Divergence
-from fastdens.divergences.sides import Components, Side, mixture_of, side_of
 
 # Quadrature on the line: its error is taken off the lower bound.
 TOLERANCE, MOST_EVALUATIONS = 1e-9, 300_000

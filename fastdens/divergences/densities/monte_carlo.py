@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.divergences.densities.sides import Side
 from fastdens.divergences.generators import Generator, Kind
 from fastdens.divergences.result import Divergence, estimated
-from fastdens.divergences.sides import Side
 
 # Draws of each law per step; a first step that small shows what is ahead.
 FIRST_BATCH, BATCH = 2**12, 2**15

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.divergences.discrete_law import DiscreteLaw
+from fastdens.divergences.densities.sides import Components
+from fastdens.divergences.discrete.discrete_law import DiscreteLaw
 from fastdens.divergences.generators import Kind
 from fastdens.divergences.result import Divergence, computed
-from fastdens.divergences.sides import Components
 from fastdens.models.histogram import Histogram
 
 # Cells of the common refinement of two histograms that are summed over: some hundred megabytes.

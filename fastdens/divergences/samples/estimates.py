@@ -22,12 +22,18 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences import classifier_sets, cross_fitting, neighbor_densities, neighbor_ratios, variational
-from fastdens.divergences.first_order import powers_of
 from fastdens.divergences.generators import GENERATORS, Generator, Kind
-from fastdens.divergences.neighbor_ratios import Estimate
-from fastdens.divergences.neighbor_terms import smallest_count
 from fastdens.divergences.result import Divergence, estimated
+from fastdens.divergences.samples import (
+    classifier_sets,
+    cross_fitting,
+    neighbor_densities,
+    neighbor_ratios,
+    variational,
+)
+from fastdens.divergences.samples.first_order import powers_of
+from fastdens.divergences.samples.neighbor_ratios import Estimate
+from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.engines.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")

@@ -25,8 +25,8 @@ import math
 
 import numpy as np
 
-from fastdens.divergences.first_order import LARGEST_LOG_RATIO, over_alpha, powers_of, terms
 from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.samples.first_order import LARGEST_LOG_RATIO, over_alpha, powers_of, terms
 
 # A number of neighbours, one for all points or one each; None where the density is known and there is no noise.
 Count = int | np.ndarray | None

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fastdens.divergences.fit_coordinates import normalised_exponentials
-from fastdens.divergences.fit_objectives import Nodes
-from fastdens.divergences.fit_targets import Target, reach_of
+from fastdens.divergences.fits.coordinates import normalised_exponentials
+from fastdens.divergences.fits.objectives import Nodes
+from fastdens.divergences.fits.targets import Target, reach_of
 from fastdens.engines import em
 from fastdens.engines.em_moments import Mixture
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from fastdens.divergences.fit_coordinates import normalised_exponentials
-from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
-from fastdens.divergences.fit_objectives import Integrand
-from fastdens.divergences.fit_targets import Target
+from fastdens.divergences.fits.coordinates import normalised_exponentials
+from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
+from fastdens.divergences.fits.objectives import Integrand
+from fastdens.divergences.fits.targets import Target
 from fastdens.divergences.generators import Kind
 from fastdens.divergences.result import Divergence, computed, estimated
 from fastdens.engines.em_moments import Mixture

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences.classifier_sets import CONFIDENCE, binomial_bounds
 from fastdens.divergences.generators import Generator, check_kind
-from fastdens.divergences.neighbor_space import whitening
+from fastdens.divergences.samples.classifier_sets import CONFIDENCE, binomial_bounds
+from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.engines.neighbors import check_k, kneighbors
 
 SMALLEST_POOLED_COUNT, LARGEST_POOLED_COUNT = 5, 50

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.cross_fitting import fitted, folds, log_ratios
 from fastdens.divergences.generators import GENERATORS
-from fastdens.divergences.neighbor_ratios import Neighborhoods, default_count, log_ratios_of_counts
-from fastdens.divergences.neighbor_space import whitening
+from fastdens.divergences.samples.cross_fitting import fitted, folds, log_ratios
+from fastdens.divergences.samples.neighbor_ratios import Neighborhoods, default_count, log_ratios_of_counts
+from fastdens.divergences.samples.neighbor_space import whitening
 
 CONFIDENCE = 0.95
 

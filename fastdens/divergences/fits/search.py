@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.divergences.fit_nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
-from fastdens.divergences.fit_objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
-from fastdens.divergences.fit_pathwise import PathwiseReverseKL
-from fastdens.divergences.fit_targets import Target
+from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
+from fastdens.divergences.fits.objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
+from fastdens.divergences.fits.pathwise import PathwiseReverseKL
+from fastdens.divergences.fits.targets import Target
 from fastdens.engines.em_moments import Mixture
 
 # Iterations of a start on few nodes, and how many starts go on.

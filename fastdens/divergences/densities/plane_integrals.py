@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.divergences.generators import Generator
-from fastdens.divergences.line_integrals import (
+from fastdens.divergences.densities.line_integrals import (
     BATCH,
     NARROWEST,
     ROUNDING,
@@ -22,6 +21,7 @@ from fastdens.divergences.line_integrals import (
     terms_beside_masses,
     worst,
 )
+from fastdens.divergences.generators import Generator
 
 # The 7-point rule of Gauss within the 15-point rule of Kronrod (1965), as QUADPACK tabulates them: the half x >= 0.
 _PLACES = [

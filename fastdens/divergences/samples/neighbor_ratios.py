@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdens.divergences.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.generators import GENERATORS, Generator
-from fastdens.divergences.neighbor_space import whitening
-from fastdens.divergences.neighbor_terms import corrected_terms, smallest_count
+from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
+from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
 from fastdens.engines.neighbors import KDTree, kneighbors
 
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With

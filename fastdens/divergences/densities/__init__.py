@@ -1,0 +1,1 @@
+"""Divergences between laws with densities: formulas, integrals, draws, bounds."""

@@ -1,0 +1,1 @@
+"""Discrepancies over restricted families of sets."""
