@@ -31,7 +31,10 @@ def test_the_first_two_commands_are_the_main_job_and_the_tests():
     assert all("-m venv" in block and "pip install" in block for block in (main_job, tests))
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "benchmarks/README.md"])
+GUIDES = sorted(f"docs/{path.name}" for path in (FOLDER / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "benchmarks/README.md", *GUIDES])
 def test_links_lead_somewhere(page):
     text = (FOLDER / page).read_text()
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
