@@ -31,6 +31,7 @@ def moments(
 def translate(
     sources: np.ndarray,
     neighbours: np.ndarray,
+    order: np.ndarray,
     matrices: np.ndarray,
     outer: int,
     p: int,

@@ -162,6 +162,7 @@ def moments(
 def translate(
     const double[:, ::1] sources,
     const Py_ssize_t[:, ::1] neighbours,
+    const Py_ssize_t[::1] order,
     const double[:, :, ::1] matrices,
     Py_ssize_t outer,
     Py_ssize_t p,
@@ -169,17 +170,22 @@ def translate(
     double[:, ::1] targets_out,
     BlockQueue queue,
 ):
-    """One axis: `targets_out[t]` is the sum over k of matrix k applied to source `neighbours[t, k]` (-1: none)."""
-    cdef Py_ssize_t t, k
+    """One axis: `targets_out[t]` is the sum over k of matrix k applied to source `neighbours[t, k]` (-1: none).
+
+    `order` is the order in which targets are worked on; where those that follow each other share sources, these are
+    still in the cache.
+    """
+    cdef Py_ssize_t i, t, k
     cdef long long block
     with nogil:
         while True:
             block = queue.next()
             if block < 0:
                 break
-            for t in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, targets_out.shape[0])):
+            for i in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, targets_out.shape[0])):
                 if queue.must_stop():
                     break
+                t = order[i]
                 for k in range(targets_out.shape[1]):
                     targets_out[t, k] = 0.0
                 for k in range(neighbours.shape[1]):

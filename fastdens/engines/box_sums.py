@@ -61,6 +61,13 @@ class Boxes:
         inside = (moved >= 0) & (moved < self.shape[axis])
         return np.where(inside, keys[:, None] + offsets * self.strides[axis], 0), inside
 
+    def by_line(self, keys: np.ndarray, axis: int) -> np.ndarray:
+        """The order in which boxes next to each other along an axis follow each other."""
+        if axis == 0:
+            return np.arange(len(keys))
+        coordinate = keys // self.strides[axis] % self.shape[axis]
+        return np.lexsort((coordinate, keys - coordinate * self.strides[axis]))
+
     def dilated(self, keys: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
         """All boxes within the offsets of some box, along an axis."""
         moved, inside = self.along(keys, axis, offsets)
@@ -315,7 +322,7 @@ class BoxTransform:
             if axis < d - 1:
                 reached = (neighbours >= 0).any(axis=1)
                 wanted, neighbours = wanted[reached], np.ascontiguousarray(neighbours[reached])
-            expansions = self._along_axis(expansions, neighbours, transform, axis)
+            expansions = self._along_axis(expansions, neighbours, boxes.by_line(wanted, axis), transform, axis)
             factors = np.array(
                 [np.ones(len(transform.offsets))]
                 + [transform.errors if term == axis else transform.heights for term in range(d)]
@@ -330,7 +337,7 @@ class BoxTransform:
         return expansions, (measures[:, 1:].sum(axis=1) + far * self.tail) * (1 + 1e-9), far
 
     def _along_axis(
-        self, sources: np.ndarray, neighbours: np.ndarray, transform: AxisTransform, axis: int
+        self, sources: np.ndarray, neighbours: np.ndarray, order: np.ndarray, transform: AxisTransform, axis: int
     ) -> np.ndarray:
         d, p, row = len(self.axes), self.terms, compiled.row_length(self.terms)
         inner = 1 if axis == 0 else row * p ** (axis - 1)
@@ -338,7 +345,7 @@ class BoxTransform:
         targets = np.empty((len(neighbours), sources.shape[1]))
 
         def work(queue: Any) -> None:
-            compiled.translate(sources, neighbours, transform.matrices, outer, p, inner, targets, queue)
+            compiled.translate(sources, neighbours, order, transform.matrices, outer, p, inner, targets, queue)
 
         self._in_box_blocks(work, len(neighbours), 0.1 * neighbours.size * p ** (d + 1))
         return targets

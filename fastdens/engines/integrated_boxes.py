@@ -83,7 +83,9 @@ class GaussianBoxes:
         expansions = np.empty((len(targets.keys), moments.shape[1]))
 
         def onward(queue: Any) -> None:
-            compiled.translate(moments, neighbours, self.matrices, 1, TERMS, 1, expansions, queue)
+            compiled.translate(
+                moments, neighbours, np.arange(len(neighbours)), self.matrices, 1, TERMS, 1, expansions, queue
+            )
 
         self._in_box_blocks(onward, len(targets.keys), 0.1 * neighbours.size * TERMS**2)
         # Boxes beyond the reach: those below count whole, those above not at all.
