@@ -11,7 +11,8 @@ from scipy import integrate
 
 import fastdens as fd
 from fastdens.divergences.densities import line_integrals, plane_integrals
-from fastdens.divergences.generators import GENERATORS, check_kind
+from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.kinds import check_kind
 
 norm = scipy.stats.norm
 PLAIN_KINDS = sorted(GENERATORS)

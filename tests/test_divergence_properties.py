@@ -8,7 +8,7 @@ import scipy.stats
 from scipy import integrate
 
 import fastdens as fd
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 
 KINDS = (
     "tv",

@@ -14,7 +14,7 @@ from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, log_density_
 from fastdens.divergences.fits.objectives import Nodes, Objective, SmoothTotalVariation, integrand_of
 from fastdens.divergences.fits.pathwise import PathwiseReverseKL
 from fastdens.divergences.fits.targets import target_of
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 from fastdens.engines.covariances import factor_precisions, precisions_of_factors
 from fastdens.engines.em_moments import Mixture
 from fastdens.models.contract import convergence_warning

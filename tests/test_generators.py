@@ -8,8 +8,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from fastdens.divergences import generators
-from fastdens.divergences.generators import GENERATORS, alpha_generator, check_kind, user_generator
+from fastdens.divergences.generators import GENERATORS, alpha_generator
+from fastdens.divergences.kinds import KINDS, check_kind
+from fastdens.divergences.user_generators import user_generator
 
 mpmath.mp.dps = 60
 DEFINITIONS = {
@@ -135,4 +136,4 @@ def test_kinds():
         check_kind("kl", alpha=2)
     with pytest.raises(ValueError, match="alpha must be a number"):
         check_kind("alpha")
-    assert set(generators.KINDS) > set(GENERATORS)
+    assert set(KINDS) > set(GENERATORS)

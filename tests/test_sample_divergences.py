@@ -9,7 +9,8 @@ from scipy import integrate, stats
 from scipy.spatial.distance import cdist
 
 import fastdens as fd
-from fastdens.divergences.generators import GENERATORS, check_kind
+from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_difference
 from fastdens.divergences.samples.estimates import estimate_from_samples
 from fastdens.divergences.samples.first_order import slopes, terms

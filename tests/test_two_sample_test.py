@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 import fastdens as fd
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 
 
 def pair(n, m, shift, seed, d=2):

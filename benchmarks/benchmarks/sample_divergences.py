@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import fastdens as fd
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.estimates import estimate_from_samples
 
 from . import data

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import fastdens as fd
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.estimates import estimate_from_samples
 
 

@@ -25,7 +25,7 @@ from importlib import import_module
 import numpy as np
 
 import fastdens as fd
-from fastdens.divergences.generators import check_kind
+from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.estimates import estimate_from_samples
 
 KL, JS = 0.5, 0.11141

@@ -12,7 +12,7 @@ from fastdens.divergences.densities import closed_forms
 from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
 from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
 from fastdens.divergences.discrete.discrete_law import DiscreteLaw
-from fastdens.divergences.generators import Kind, check_kind
+from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.divergences.result import Divergence
 from fastdens.threads import check_n_threads, threads
 

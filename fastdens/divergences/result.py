@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastdens.divergences.generators import Kind
+from fastdens.divergences.kinds import Kind
 
 # Two-sided 95 % of the normal law.
 QUANTILE = 1.959963984540054

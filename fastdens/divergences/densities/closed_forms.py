@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.divergences.densities.sides import Components
 from fastdens.divergences.discrete.discrete_law import DiscreteLaw
-from fastdens.divergences.generators import Kind
+from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed
 from fastdens.models.histogram import Histogram
 

@@ -16,7 +16,7 @@ from fastdens.divergences.densities.mixture_bounds import mixture_bounds
 from fastdens.divergences.densities.monte_carlo import monte_carlo
 from fastdens.divergences.densities.plane_integrals import plane_divergence
 from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
-from fastdens.divergences.generators import Kind
+from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed
 
 # Errors aimed at on the line, and in the plane; there the kink of |p - q| lies along a curve, and costs more.

@@ -21,7 +21,8 @@ import numpy as np
 from fastdens.divergences.densities.closed_forms import gaussian_divergence
 from fastdens.divergences.densities.line_integrals import line_divergence
 from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
-from fastdens.divergences.generators import GENERATORS, Kind, check_kind
+from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.divergences.result import Divergence
 
 # Quadrature on the line: its error is taken off the lower bound.

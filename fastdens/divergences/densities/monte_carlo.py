@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fastdens.divergences.densities.sides import Side
-from fastdens.divergences.generators import Generator, Kind
+from fastdens.divergences.generators import Generator
+from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
 
 # Draws of each law per step; a first step that small shows what is ahead.

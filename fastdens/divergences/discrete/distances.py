@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences.generators import GENERATORS, Generator, alpha_generator, user_generator
+from fastdens.divergences.generators import GENERATORS, Generator, alpha_generator
+from fastdens.divergences.user_generators import user_generator
 from fastdens.engines.exact_sums import rounded_sums, two_sum
 
 # Outcomes in a block: a dozen arrays of so many numbers fit a second-level cache.

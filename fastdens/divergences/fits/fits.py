@@ -16,7 +16,8 @@ from fastdens.divergences.fits.pathwise import PathwiseReverseKL, has_gradient
 from fastdens.divergences.fits.search import Found, nodes_by_cells, nodes_by_draws, refine_pathwise, search
 from fastdens.divergences.fits.starts import starts
 from fastdens.divergences.fits.targets import Target, estimate_density, rows_of, target_of
-from fastdens.divergences.generators import GENERATORS, Kind, check_kind
+from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em import check_squares
 from fastdens.engines.em_moments import Mixture

@@ -8,7 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fastdens.divergences.fits.coordinates import Coordinates, normalised_exponentials
-from fastdens.divergences.generators import GENERATORS, Generator, Kind
+from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.kinds import Kind
 from fastdens.engines.em_moments import Mixture
 
 # How far the logarithm of the model's mass on the nodes may be from 0; beyond, a square of this weight is added.

@@ -10,7 +10,7 @@ from fastdens.divergences.fits.coordinates import normalised_exponentials
 from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
 from fastdens.divergences.fits.objectives import Integrand
 from fastdens.divergences.fits.targets import Target
-from fastdens.divergences.generators import Kind
+from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed, estimated
 from fastdens.engines.em_moments import Mixture
 

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.divergences.generators import GENERATORS, Generator, Kind
+from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
 from fastdens.divergences.samples import (
     classifier_sets,
@@ -67,7 +68,7 @@ def estimate_from_samples(
     X, Y : array-like of shape (n_samples, n_features), or object with `score_samples` and `sample`
         Samples, or one sample and a density.
     kind : Kind
-        What `generators.check_kind` returns.
+        What `kinds.check_kind` returns.
     method : {"auto", "nearest_neighbors", "plug_in", "classifier", "variational"}, default="auto"
         "auto" is nearest neighbours; with a model, or with weights, it is plug-in.
     weights : tuple of two array-likes or None, default=(None, None)
