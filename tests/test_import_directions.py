@@ -73,7 +73,7 @@ TOPICS = {
         "monotone_inverse",
         "compression",
     },
-    "neighbors": {"neighbors", "neighbor_search", "neighbor_groups", "kd_tree"},
+    "neighbors": {"neighbors", "neighbor_search", "neighbor_groups", "kd_tree", "line_neighbors"},
     "em": {"em", "em_moments", "covariances"},
     "subsets": {
         "subsets",

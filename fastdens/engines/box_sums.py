@@ -105,7 +105,8 @@ def _in_point_blocks(function: Any, n: int, n_threads: int | None, *arguments: A
 def cell_range(X: np.ndarray, widths: np.ndarray, n_threads: int | None) -> np.ndarray:
     """Smallest and largest box number per axis, (2, n_features)."""
     if X.shape[1] == 1:  # numpy is faster here
-        return np.floor(np.array([[X.min()], [X.max()]]) / widths)
+        with np.errstate(over="ignore"):  # an infinite number of boxes is one too many for `covers`
+            return np.floor(np.array([[X.min()], [X.max()]]) / widths)
     ranges = np.empty((-(-len(X) // compiled.POINTS_PER_BLOCK), X.shape[1], 2))
     _in_point_blocks(compiled.cell_ranges, len(X), n_threads, X, widths, ranges)
     return np.array([ranges[:, :, 0].min(axis=0), ranges[:, :, 1].max(axis=0)])

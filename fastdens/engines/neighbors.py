@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.compiled.neighbors import LEAF_MULTIPLE
+from fastdens.engines.line_neighbors import applies, nearest_on_a_line
 from fastdens.engines.neighbor_search import Searcher, fastest_searcher
 from fastdens.threads import check_n_threads
 
@@ -238,7 +239,7 @@ def check_radii(r: Any, n_queries: int) -> np.ndarray:
 def kneighbors(
     X: Any, Q: Any = None, k: int = 5, *, exclude_self: bool = False, n_threads: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest rows of X for each query, by the fastest route: through a tree, or by comparing all pairs.
+    """The k nearest rows of X for each query, by the fastest route: through a tree, by comparing all pairs, or sorted.
 
     Parameters
     ----------
@@ -284,6 +285,8 @@ def kneighbors(
         raise ValueError("exclude_self must be False where Q is given, got True: pass Q=None for the rows of X")
     queries = data if Q is None else validation.check_queries(Q, data.shape[1])
     k = check_k(k, len(data) - bool(exclude_self))
+    if applies(data, queries):
+        return nearest_on_a_line(data, None if Q is None else queries, k, bool(exclude_self), n)
     searcher = fastest_searcher(data, queries, k, n)
     prepared = searcher.prepare_own(data) if Q is None else searcher.prepare(queries, n)
     return searcher.nearest(queries, prepared, k, n, bool(exclude_self))

@@ -1,0 +1,19 @@
+import numpy as np
+
+from fastdens.compiled.blocks import BlockQueue
+
+QUERIES_PER_BLOCK: int
+
+def nearest(
+    points: np.ndarray,
+    order: np.ndarray,
+    run_starts: np.ndarray,
+    run_ends: np.ndarray,
+    queries: np.ndarray,
+    query_order: np.ndarray,
+    leave_out_own: bool,
+    k: int,
+    distances_out: np.ndarray,
+    indices_out: np.ndarray,
+    queue: BlockQueue,
+) -> None: ...
