@@ -41,7 +41,7 @@ class PermutationTest:
 
 
 def by_trees(X: np.ndarray, Y: np.ndarray, k: int) -> float:
-    """The first-order estimate with unbiased powers of the ratio, as in fastdens.divergences.samples.neighbor_ratios."""
+    """The first-order estimate with unbiased powers of the ratio, as in `divergences.samples.neighbor_ratios`."""
     from scipy.spatial import cKDTree
 
     covariance = (np.cov(X, rowvar=False) + np.cov(Y, rowvar=False)) / 2
