@@ -159,7 +159,7 @@ def _simulated(under_p: np.ndarray, under_q: np.ndarray, size: float | None) -> 
         threshold = float(ordered[place]) if place < half else -math.inf
         at = ordered == threshold
         share = (size * half - float((ordered > threshold).sum())) / at.sum() if at.any() else 0.0
-        share = min(max(share, 0.0), 1.0)
+        share = float(min(max(share, 0.0), 1.0))
     says_q = [np.where(r > threshold, 1.0, np.where(r == threshold, share, 0.0)) for r in (under_p, under_q)]
     first, second = float(says_q[0].mean()), float(1.0 - says_q[1].mean())
     errors = tuple(float(values.std() / math.sqrt(len(values))) for values in says_q)
