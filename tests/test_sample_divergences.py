@@ -132,7 +132,8 @@ def test_normal_laws_within_three_standard_errors(d, name):
         expected = truth_of_shift(kind, shift)
         assert abs(found.value - expected) < 3 * found.standard_error
         assert found.standard_error < 0.2 * max(expected, 1.0)
-        assert found.interval[0] <= found.value <= found.interval[1]
+        if d < 3:
+            assert found.interval[0] <= found.value <= found.interval[1]
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
@@ -286,9 +287,10 @@ def test_no_interval_where_none_is_supported():
     far = [estimate_from_samples(*normal_pair(300, 1, 3.0), check_kind(name)) for name in ("kl", "jeffreys", "js")]
     assert [math.isnan(found.interval[0]) for found in far] == [True, True, False]
     assert all(found.standard_error > 0 for found in far)
-    wide = estimate_from_samples(*normal_pair(300, 5), check_kind("kl"))
-    assert wide.standard_error > 0
-    assert all(map(math.isnan, wide.interval))
+    for d in (3, 5):
+        wide = estimate_from_samples(*normal_pair(300, d), check_kind("kl"))
+        assert wide.standard_error > 0
+        assert all(map(math.isnan, wide.interval))
 
 
 def test_function_of_the_users_own():

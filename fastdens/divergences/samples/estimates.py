@@ -8,7 +8,7 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for kinds whose noise is corrected exactly, in at most three dimensions, without ties to speak of, and of
+neighbours for kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, and of
 unbounded kinds up to one nat; by plug-in for models with few parameters, if they can represent the laws. Elsewhere the
 interval, and where its size is unknown the standard error too, is nan.
 """
@@ -43,7 +43,7 @@ N_FOLDS = 5
 DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error that the sample has
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
-MOST_FEATURES = 3
+MOST_FEATURES = 2
 MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
 PARAMETERS_PER_ROOT = 0.2  # of a model, per root of the rows, so that squares of their errors are negligible
 
