@@ -287,6 +287,8 @@ def test_no_interval_where_none_is_supported():
     far = [estimate_from_samples(*normal_pair(300, 1, 3.0), check_kind(name)) for name in ("kl", "jeffreys", "js")]
     assert [math.isnan(found.interval[0]) for found in far] == [True, True, False]
     assert all(found.standard_error > 0 for found in far)
+    hellinger = [estimate_from_samples(*normal_pair(300, 2, s), check_kind("squared_hellinger")) for s in (0.8, 2.0)]
+    assert [math.isnan(found.interval[0]) for found in hellinger] == [False, True]
     for d in (3, 5):
         wide = estimate_from_samples(*normal_pair(300, d), check_kind("kl"))
         assert wide.standard_error > 0

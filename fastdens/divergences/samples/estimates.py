@@ -44,6 +44,7 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 2
+MOST_SHARE = 0.2  # of the largest value, where powers of the ratio are averaged
 MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
 PARAMETERS_PER_ROOT = 0.2  # of a model, per root of the rows, so that squares of their errors are negligible
 
@@ -252,7 +253,10 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
-    far = math.isinf(generator.largest) and found.value > MOST_NATS * len(powers_of(generator))
+    if math.isinf(generator.largest):
+        far = found.value > MOST_NATS * len(powers_of(generator))
+    else:
+        far = generator is not GENERATORS["js"] and found.value > MOST_SHARE * generator.largest
     offered = not far and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
