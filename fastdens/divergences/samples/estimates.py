@@ -46,7 +46,7 @@ FEWEST_DRAWS = 1000
 MOST_FEATURES = 2
 MOST_SHARE = 0.2  # of the largest value, where powers of the ratio are averaged
 MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
-PARAMETERS_PER_ROOT = 0.2  # of a model, per root of the rows, so that squares of their errors are negligible
+PARAMETERS_PER_ROOT = 0.1  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
 def estimate_from_samples(
