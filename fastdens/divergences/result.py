@@ -22,8 +22,8 @@ class Divergence:
         Standard deviation of the value where it is random (drawn or estimated from samples); 0 where it is not; nan
         where it is random and no error is known.
     interval : tuple of two floats
-        What holds the true value: with 95 % probability where the value is random, always where it is not (then it is
-        the value with a bound of the numerical error to both sides).
+        What holds the true value: with 95 % probability where the value is random; where it is not, the value with its
+        numerical error to both sides, a bound in closed form and an estimate by the rules of quadrature.
     method : str
         How the value was found.
     n_evaluations : int
