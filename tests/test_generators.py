@@ -99,6 +99,13 @@ def test_a_function_of_the_users_own_gives_what_the_registry_has():
     }.items():
         ours, row = user_generator(f), GENERATORS[name]
         assert ours.terms(p, q).sum() == pytest.approx(row.terms(p, q).sum(), rel=1e-10), name
+        if math.isfinite(row.largest):  # outcomes of one law alone, where the limits of f count
+            present = np.arange(30) % 5 > 0
+            with_zeros = [
+                np.where(present, p, 0) / p[present].sum(),
+                np.roll(np.where(present, q, 0), 2) / q[present].sum(),
+            ]
+            assert ours.terms(*with_zeros).sum() == pytest.approx(row.terms(*with_zeros).sum(), rel=2e-6), name
         assert ours.at_zero == pytest.approx(row.at_zero, abs=1e-5), name
         assert ours.slope_at_infinity == pytest.approx(row.slope_at_infinity, abs=1e-5), name
         s = row.derivative(np.array([0.4, 0.8, 1.7]))
