@@ -75,10 +75,10 @@ class Lanes:
         random_numbers.integers(self._state, end, picks)
         return picks
 
-    def aliases(self, kept: np.ndarray, alias: np.ndarray, n: int) -> np.ndarray:
-        """Categories by a table of aliases."""
+    def categories(self, categories: Categories, n: int) -> np.ndarray:
+        """Independent categories, intp of shape (n,)."""
         picks = np.empty(n, dtype=np.intp)
-        random_numbers.categories(self._state, kept, alias, picks)
+        random_numbers.categories(self._state, categories.kept, categories.alias, picks)
         return picks
 
     def fill_normals(self, numbers_out: np.ndarray) -> None:
@@ -97,11 +97,9 @@ class Lanes:
         """Row i: the mean of pick i plus normal numbers times its matrix, or the one matrix."""
         random_numbers.normals_by_matrix(self._state, means, matrices.padded, picks, rows_out)
 
-    def fill_points_in_cells(
-        self, cells: np.ndarray, first_edges: np.ndarray, edges: np.ndarray, rows_out: np.ndarray
-    ) -> None:
-        """Row i: uniform in a cell of a grid."""
-        random_numbers.points_in_cells(self._state, cells, first_edges, edges, rows_out)
+    def fill_points_in_cells(self, categories: Categories, sides: np.ndarray, rows_out: np.ndarray) -> None:
+        """Row i: uniform in the cell of a category, of which `sides` (K, d, 2) has the lower and upper edges."""
+        random_numbers.points_in_cells(self._state, categories.kept, categories.alias, sides, rows_out)
 
 
 class PaddedMatrices:
@@ -127,15 +125,8 @@ class PaddedMatrices:
         return count * d * d <= cls.MOST_NUMBERS and d <= random_numbers.MOST_IN_ROW
 
 
-# Up to so many categories the table of aliases is worth its making, step by step.
-MOST_ALIASES = 1 << 12
-
-
 class Categories:
-    """Numbers 0 ... K - 1 with given probabilities, in constant time per draw.
-
-    Few categories by aliases (Walker 1977), many by a table over equal steps of the cumulative masses, which finds
-    nearly all without a search (Chen and Asau 1974).
+    """Numbers 0 ... K - 1 with given probabilities, in constant time per draw by a table of aliases (Walker 1977).
 
     Parameters
     ----------
@@ -144,46 +135,11 @@ class Categories:
     """
 
     def __init__(self, masses: np.ndarray) -> None:
-        self.is_small = len(masses) <= MOST_ALIASES
-        if self.is_small:
-            self.kept, self.alias = _aliases(masses)
-            return
-        self.cumulative = np.cumsum(masses)
-        steps = min(4 * len(masses), 2**21)
-        self.step = self.cumulative[-1] / steps
-        self.first = np.searchsorted(self.cumulative, np.arange(steps) * self.step, side="right")
-
-    def draw(self, lanes: Lanes, n: int) -> np.ndarray:
-        """Independent draws, intp of shape (n,)."""
-        if self.is_small:
-            return lanes.aliases(self.kept, self.alias, n)
-        return self._invert(lanes.uniforms(n))
-
-    def _invert(self, u: np.ndarray) -> np.ndarray:
-        """First place where the cumulative masses exceed each uniform number."""
-        # A product that rounds up to the whole would find nothing.
-        u = np.minimum(u * self.cumulative[-1], np.nextafter(self.cumulative[-1], 0.0))
-        at = self.first.take((u / self.step).astype(np.intp), mode="clip")
-        np.minimum(at, len(self.cumulative) - 1, out=at)
-        wrong = (self.cumulative.take(at) <= u) | ((at > 0) & (self.cumulative.take(np.maximum(at - 1, 0)) > u))
-        at[wrong] = np.searchsorted(self.cumulative, u[wrong], side="right")
-        return at
-
-
-def _aliases(masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What each of K equally likely places keeps for its own category, and the category that has the rest."""
-    K = len(masses)
-    shares = masses / masses.sum() * K
-    kept, alias = np.ones(K), np.arange(K, dtype=np.intp)
-    light, heavy = np.flatnonzero(shares < 1).tolist(), np.flatnonzero(shares >= 1).tolist()
-    rest = shares.tolist()
-    while light and heavy:
-        small, large = light.pop(), heavy[-1]
-        kept[small], alias[small] = rest[small], large
-        rest[large] -= 1.0 - rest[small]
-        if rest[large] < 1.0:
-            light.append(heavy.pop())
-    for small in light:  # what rounding leaves; a category without mass must never be drawn
-        if masses[small] == 0:
-            kept[small], alias[small] = 0.0, int(np.argmax(masses))
-    return kept, alias
+        K = len(masses)
+        self.kept, self.alias = masses / masses.sum() * K, np.empty(K, dtype=np.intp)
+        random_numbers.fill_aliases(self.kept, self.alias)
+        # Rounding may leave places short of their whole share with nobody to take the rest.
+        left = (self.alias == np.arange(K)) & (self.kept < 1.0)
+        self.kept[left & (masses > 0)] = 1.0
+        # A category without mass must never be drawn.
+        self.alias[left & (masses == 0)] = int(np.argmax(masses))

@@ -7,7 +7,7 @@ from scipy import stats
 
 import fastdens as fd
 from fastdens.compiled import instruction_sets, random_numbers
-from fastdens.random_blocks import ROWS_PER_BLOCK, Lanes, PaddedMatrices
+from fastdens.random_blocks import ROWS_PER_BLOCK, Categories, Lanes, PaddedMatrices
 from fastdens.reference import random_numbers as twin
 
 SETS = instruction_sets.available()
@@ -97,25 +97,38 @@ def test_rows_are_those_of_the_twin(instruction_set, n):
         assert single.dtype == np.float32
 
 
-@pytest.mark.parametrize("bins", [(9,), (3, 1, 4)])
+@pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("n", [0, 1, 341, 3000])
-def test_points_in_cells_are_those_of_the_twin(instruction_set, bins, n):
+def test_points_in_cells_are_those_of_the_twin(instruction_set, d, n):
     random = np.random.default_rng(2)
-    axes = [np.cumsum(random.uniform(0.1, 1, count + 1)) for count in bins]
-    firsts, edges = np.cumsum([0, *(len(axis) for axis in axes)]), np.concatenate(axes)
-    cells = random.integers(0, np.prod(bins), n)
-    found, after = filled(random_numbers.points_in_cells, (n, len(bins)), cells, firsts, edges)
-    expected, twin_after = filled(twin.points_in_cells, (n, len(bins)), cells, firsts, edges)
+    categories = Categories(random.exponential(size=7))
+    sides = np.sort(random.normal(size=(7, d, 2)))
+    law = categories.kept, categories.alias, sides
+    found, after = filled(random_numbers.points_in_cells, (n, d), *law)
+    expected, twin_after = filled(twin.points_in_cells, (n, d), *law)
     np.testing.assert_allclose(found, expected, rtol=1e-14)
     assert np.array_equal(after, twin_after)
 
 
 def test_a_point_stays_below_the_upper_edge_of_its_cell():
-    edges = np.array([1e16, 1e16 + 2, 1e16 + 6])
-    cells = np.repeat([0, 1], 500)
-    rows, _ = filled(random_numbers.points_in_cells, (1000, 1), cells, np.array([0, 3]), edges)
-    assert set(rows[:500, 0]) == {1e16}
-    assert set(rows[500:, 0]) == {1e16 + 2, 1e16 + 4}
+    for edges, values in (([1e16, 1e16 + 2], {1e16}), ([1e16 + 2, 1e16 + 6], {1e16 + 2, 1e16 + 4})):
+        always = np.ones(1), np.zeros(1, np.intp), np.array([[edges]])
+        rows, _ = filled(random_numbers.points_in_cells, (500, 1), *always)
+        assert set(rows[:, 0]) == values
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 1000])
+def test_aliases_are_those_of_the_twin(n):
+    shares = np.random.default_rng(n).exponential(size=n) ** 3
+    shares *= n / shares.sum()
+    found, expected = (shares.copy(), np.empty(n, np.intp)), (shares.copy(), np.empty(n, np.intp))
+    random_numbers.fill_aliases(*found)
+    twin.fill_aliases(*expected)
+    held = [kept.copy() for kept, _ in (found, expected)]
+    for (kept, alias), masses in zip((found, expected), held):
+        np.add.at(masses, alias, 1 - kept)
+    np.testing.assert_allclose(held[0], shares, atol=1e-11)
+    np.testing.assert_allclose(held[1], shares, atol=1e-11)
 
 
 def test_normal_numbers_are_exact_to_rounding(instruction_set):

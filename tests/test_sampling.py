@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import fastdens as fd
-from fastdens.random_blocks import MOST_ALIASES, ROWS_PER_BLOCK, Categories, Lanes, draw_in_blocks
+from fastdens.random_blocks import ROWS_PER_BLOCK, Categories, Lanes, draw_in_blocks
 from fastdens.smoothing_kernels import KERNELS
 
 MANY = 3 * ROWS_PER_BLOCK + 17
@@ -100,13 +100,13 @@ def test_draws_of_a_histogram_follow_its_cdf():
     assert stats.kstest(rows[:, 0], lambda x: model.cdf(x[:, None])).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("n", [1, 2, 50, MOST_ALIASES, MOST_ALIASES + 1, 20_000])
+@pytest.mark.parametrize("n", [1, 2, 50, 20_000])
 def test_categories_have_their_probabilities(n):
     random = np.random.default_rng(n)
     masses = random.exponential(size=n) ** 3
     masses[random.random(n) < 0.3] = 0.0
     masses[-1] = 1.0
-    drawn = Categories(masses).draw(Lanes(random), 400_000)
+    drawn = Lanes(random).categories(Categories(masses), 400_000)
     counts = np.bincount(drawn, minlength=n)
     assert (counts[masses == 0] == 0).all()
     groups = np.arange(n) % 50

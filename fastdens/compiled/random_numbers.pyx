@@ -7,6 +7,8 @@ of a b + c. A call makes numbers 64 at a time and leaves out what is too much. C
 
 from libc.stdint cimport uint64_t
 
+import numpy as np
+
 from fastdens.compiled import instruction_sets
 
 cdef extern from "random_numbers.h" nogil:
@@ -79,7 +81,37 @@ cdef inline Py_ssize_t pick(double u, const double[::1] kept, const Py_ssize_t[:
     cdef Py_ssize_t at
     u = u * kept.shape[0]
     at = min(<Py_ssize_t> u, kept.shape[0] - 1)
-    return at if u - at < kept[at] else alias[at]
+    # No branch: which of the two it is cannot be foretold.
+    return at + (u - at >= kept[at]) * (alias[at] - at)
+
+
+def fill_aliases(double[::1] kept, Py_ssize_t[::1] alias_out):
+    """From shares with the mean 1 in `kept`: what each of K equally likely places keeps, and who has its rest.
+
+    Places with less than their share are filled up from those with more, one after the other (Vose 1991).
+    """
+    cdef Py_ssize_t K = kept.shape[0], n_light = 0, first_heavy = K, i, small, large
+    cdef Py_ssize_t[::1] places = np.empty(K, dtype=np.intp)  # the light ones from the left, the heavy from the right
+    with nogil:
+        for i in range(K):
+            alias_out[i] = i
+            if kept[i] < 1:
+                places[n_light] = i
+                n_light += 1
+            else:
+                first_heavy -= 1
+                places[first_heavy] = i
+        while n_light > 0 and first_heavy < K:
+            n_light -= 1
+            small, large = places[n_light], places[first_heavy]
+            alias_out[small] = large
+            kept[large] -= 1 - kept[small]
+            if kept[large] < 1:
+                first_heavy += 1
+                places[n_light] = large
+                n_light += 1
+        for i in range(first_heavy, K):
+            kept[places[i]] = 1
 
 
 def categories(
@@ -163,31 +195,29 @@ def normals_by_matrix(
 
 
 def points_in_cells(
-    uint64_t[:, ::1] lanes, const Py_ssize_t[::1] cells, const Py_ssize_t[::1] first_edges, const double[::1] edges,
+    uint64_t[:, ::1] lanes, const double[::1] kept, const Py_ssize_t[::1] alias, const double[:, :, ::1] sides,
     double[:, ::1] rows_out,
 ):
-    """Row i is uniform in the cell with the number `cells[i]` of a grid, the last axis running fastest.
-
-    The edges of axis j are edges[first_edges[j]] ... edges[first_edges[j + 1] - 1]; a row is below the upper ones.
+    """Row i is uniform in the cell of a category: from sides[category, j, 0] to below sides[category, j, 1] on axis j.
     """
-    cdef Py_ssize_t d = first_edges.shape[0] - 1, n = rows_out.shape[0], i, j, cell, at, bins, place
-    cdef Py_ssize_t used = AT_ONCE
+    cdef Py_ssize_t d = sides.shape[1], n = rows_out.shape[0], i, j
+    cdef Py_ssize_t used = AT_ONCE, picked = AT_ONCE
     cdef double low, high, x
+    cdef const double *side
     cdef double[AT_ONCE] u
+    cdef double[AT_ONCE] of_picks
     with nogil:
         for i in range(n):
-            cell = cells[i]
-            for j in range(d - 1, -1, -1):
+            if picked == AT_ONCE:
+                tiles.uniforms(&lanes[0, 0], units(min(<Py_ssize_t> AT_ONCE, n - i)), of_picks)
+                picked = 0
+            side = &sides[pick(of_picks[picked], kept, alias), 0, 0]
+            picked += 1
+            for j in range(d):
                 if used == AT_ONCE:
-                    tiles.uniforms(&lanes[0, 0], units(min(<Py_ssize_t> AT_ONCE, (n - i) * d)), u)
+                    tiles.uniforms(&lanes[0, 0], units(min(<Py_ssize_t> AT_ONCE, (n - i) * d - j)), u)
                     used = 0
-                at = cell
-                if j > 0:
-                    bins = first_edges[j + 1] - first_edges[j] - 1
-                    cell = cell // bins
-                    at -= cell * bins
-                place = first_edges[j] + at
-                low, high = edges[place], edges[place + 1]
+                low, high = side[2 * j], side[2 * j + 1]
                 x = low + (high - low) * u[used]
                 rows_out[i, j] = x if x < high else low  # rounding may reach the upper edge
                 used += 1

@@ -227,13 +227,11 @@ class Histogram(Density):
         filled = np.flatnonzero(self.mass_)
         categories = Categories(self.mass_.reshape(-1)[filled])
         rows = np.empty((n_samples, len(self.edges_)))
-        edges = np.concatenate(self.edges_)
-        first_edges = np.cumsum([0, *(len(e) for e in self.edges_)], dtype=np.intp)
+        places = np.unravel_index(filled, self.mass_.shape)
+        sides = np.stack([np.stack([e[at], e[at + 1]], axis=1) for e, at in zip(self.edges_, places)], axis=1)
 
         def draw(stream: np.random.Generator, first: int, end: int) -> None:
-            lanes = Lanes(stream)
-            cells = filled.take(categories.draw(lanes, end - first))
-            lanes.fill_points_in_cells(cells, first_edges, edges, rows[first:end])
+            Lanes(stream).fill_points_in_cells(categories, sides, rows[first:end])
 
         draw_in_blocks(rng, n_samples, draw, DRAW_NS * (1 + len(self.edges_)))
         return rows

@@ -38,7 +38,7 @@ def kernel_draws(
 
     def draw(stream: np.random.Generator, first: int, end: int) -> None:
         lanes, part = Lanes(stream), draws[first:end]
-        rows = lanes.integers(n, end - first) if categories is None else categories.draw(lanes, end - first)
+        rows = lanes.integers(n, end - first) if categories is None else lanes.categories(categories, end - first)
         if metric != "euclidean":
             part[:] = metrics.draw(stream, points.take(rows, axis=0), kernel, metric, bandwidth)
         elif matrices is not None:

@@ -36,7 +36,7 @@ def mixture_draws(
 
     def draw(stream: np.random.Generator, first: int, end: int) -> None:
         lanes = Lanes(stream)
-        labels[first:end] = picks = categories.draw(lanes, end - first)
+        labels[first:end] = picks = lanes.categories(categories, end - first)
         if matrices is None:
             lanes.fill_normals_around(means, scales, picks, draws[first:end])
         else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 UNIT = 64
@@ -89,13 +87,28 @@ def normals_by_matrix(lanes, means, matrices, picks, rows_out):
         rows_out[first : first + count] = means[part] + np.einsum("ia,iab->ib", z, chosen)
 
 
-def points_in_cells(lanes, cells, first_edges, edges, rows_out):
-    """Row i is uniform in a cell of a grid."""
+def fill_aliases(kept, alias_out):
+    """From shares with the mean 1 in `kept`: what each place keeps, and who has its rest (Vose 1991)."""
+    alias_out[:] = np.arange(len(kept))
+    light, heavy = np.flatnonzero(kept < 1).tolist(), np.flatnonzero(kept >= 1).tolist()
+    while light and heavy:
+        small, large = light.pop(), heavy[-1]
+        alias_out[small] = large
+        kept[large] -= 1 - kept[small]
+        if kept[large] < 1:
+            light.append(heavy.pop())
+    kept[heavy] = 1
+
+
+def points_in_cells(lanes, kept, alias, sides, rows_out):
+    """Row i is uniform in the cell of a category, between its two sides on every axis."""
     n, d = rows_out.shape
-    axes = [edges[a:b] for a, b in itertools.pairwise(first_edges)]
-    at = np.unravel_index(cells, [len(axis) - 1 for axis in axes])
-    u = some_uniforms(lanes, n * d).reshape(n, d)[:, ::-1]
-    for j, axis in enumerate(axes):
-        low, high = axis[at[j]], axis[at[j] + 1]
-        x = low + (high - low) * u[:, j]
-        rows_out[:, j] = np.where(x < high, x, low)
+    picks, u, filled = np.empty(n, np.intp), np.empty(n * d), 0
+    for first in range(0, n, AT_ONCE):  # numbers for picks and for points are made when the last are used up
+        categories(lanes, kept, alias, picks[first : first + AT_ONCE])
+        while filled < min(n, first + AT_ONCE) * d:
+            u[filled : filled + AT_ONCE] = some_uniforms(lanes, min(AT_ONCE, n * d - filled))
+            filled += AT_ONCE
+    low, high = sides[picks, :, 0], sides[picks, :, 1]
+    x = low + (high - low) * u.reshape(n, d)
+    rows_out[:] = np.where(x < high, x, low)
