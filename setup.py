@@ -14,6 +14,8 @@ from setuptools.command.build_ext import build_ext
 
 COMPILED = Path("fastdens/compiled")
 HEADERS = sorted(str(path) for pattern in ("*.h", "*.inc") for path in (COMPILED / "simd").glob(pattern))
+# Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
+EXACT = {"subsets", "half_planes", "neighbors", "kd_tree", "packed_tree"}
 
 
 def switched_on(name):
@@ -39,8 +41,10 @@ class BuildWithFlags(build_ext):
                 compile_flags += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
                 link_flags += ["-fsanitize=address,undefined"]
         for extension in self.extensions:
-            # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
-            exact = extension.name.endswith((".subsets", ".half_planes", ".neighbors", ".kd_tree")) and not msvc
+            exact = (
+                extension.name.endswith((".subsets", ".half_planes", ".neighbors", ".kd_tree", ".packed_tree"))
+                and not msvc
+            )
             extension.extra_compile_args = [*compile_flags, *(["-ffp-contract=off"] if exact else [])]
             extension.extra_link_args = link_flags
         super().build_extensions()

@@ -137,7 +137,7 @@ class Categories:
     def __init__(self, masses: np.ndarray) -> None:
         K = len(masses)
         self.kept, self.alias = masses / masses.sum() * K, np.empty(K, dtype=np.intp)
-        random_numbers.fill_aliases(self.kept, self.alias)
+        random_numbers.fill_aliases(self.kept, np.empty(K, dtype=np.intp), self.alias)
         # Rounding may leave places short of their whole share with nobody to take the rest.
         left = (self.alias == np.arange(K)) & (self.kept < 1.0)
         self.kept[left & (masses > 0)] = 1.0

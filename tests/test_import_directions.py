@@ -73,7 +73,15 @@ TOPICS = {
         "monotone_inverse",
         "compression",
     },
-    "neighbors": {"neighbors", "neighbor_search", "neighbor_groups", "kd_tree", "line_neighbors"},
+    "neighbors": {
+        "neighbors",
+        "neighbor_search",
+        "neighbor_groups",
+        "kd_tree",
+        "line_neighbors",
+        "packed_tree",
+        "rank_distances",
+    },
     "em": {"em", "em_moments", "covariances"},
     "subsets": {
         "subsets",

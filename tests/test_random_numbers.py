@@ -122,8 +122,8 @@ def test_aliases_are_those_of_the_twin(n):
     shares = np.random.default_rng(n).exponential(size=n) ** 3
     shares *= n / shares.sum()
     found, expected = (shares.copy(), np.empty(n, np.intp)), (shares.copy(), np.empty(n, np.intp))
-    random_numbers.fill_aliases(*found)
-    twin.fill_aliases(*expected)
+    random_numbers.fill_aliases(found[0], np.empty(n, np.intp), found[1])
+    twin.fill_aliases(expected[0], np.empty(n, np.intp), expected[1])
     held = [kept.copy() for kept, _ in (found, expected)]
     for (kept, alias), masses in zip((found, expected), held):
         np.add.at(masses, alias, 1 - kept)

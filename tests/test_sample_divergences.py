@@ -14,9 +14,10 @@ from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_difference
 from fastdens.divergences.samples.estimates import estimate_from_samples
 from fastdens.divergences.samples.first_order import slopes, terms
-from fastdens.divergences.samples.neighbor_ratios import Neighborhoods
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
+from fastdens.divergences.samples.neighborhoods import neighborhoods_by_rank, neighborhoods_with_indices
+from fastdens.engines.rank_distances import arrange
 
 SMOOTH = ("kl", "reverse_kl", "jeffreys", "js", "squared_hellinger")
 KINDS = [check_kind(name) for name in (*GENERATORS, "hellinger", "js_distance")] + [
@@ -369,11 +370,12 @@ def test_a_place_is_an_atom_for_rows_of_both_samples():
     spread = np.arange(1.0, 9.0)[:, None]
     for copies, expected in ((2, False), (3, True), (4, True)):
         samples = np.vstack([np.zeros((copies, 1)), spread]), np.vstack([np.zeros((1, 1)), spread + 0.5])
-        flags = [Neighborhoods(samples, own, 3, 1).at_atoms(3) for own in (0, 1)]
-        assert flags[0][:copies].tolist() == [expected] * copies
-        assert flags[1][0] == expected
-        assert not flags[0][copies:].any()
-        assert not flags[1][1:].any()
+        arranged = tuple(arrange(list(samples)))
+        for own, sample in enumerate(samples):
+            about = neighborhoods_with_indices(samples, own, 3, 1)
+            assert np.array_equal(about.at_atoms(3), expected & (sample[:, 0] == 0))
+            by_rank = neighborhoods_by_rank(arranged, own, [3], 1)
+            assert np.array_equal(by_rank.at_atoms(3), expected & (by_rank.points[:, 0] == 0))
 
 
 @pytest.mark.parametrize("model", [None, fd.Gaussian()], ids=repr)

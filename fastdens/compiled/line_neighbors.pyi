@@ -17,3 +17,12 @@ def nearest(
     indices_out: np.ndarray,
     queue: BlockQueue,
 ) -> None: ...
+def distances_of_ranks(
+    padded: np.ndarray,
+    margin: int,
+    queries: np.ndarray,
+    leave_out_own: bool,
+    ranks: np.ndarray,
+    distances_out: np.ndarray,
+    queue: BlockQueue,
+) -> None: ...

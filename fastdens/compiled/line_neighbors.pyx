@@ -1,4 +1,4 @@
-"""Nearest neighbours of sorted queries among sorted points on a line: from each query outwards to both sides."""
+"""Nearest neighbours of sorted queries among sorted points on a line, to both sides of each query."""
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
@@ -98,3 +98,48 @@ def nearest(
                     &points[0], &order[0], &run_starts[0], &run_ends[0], n, queries[j], right, own, k,
                     &distances_out[query_order[j], 0], &indices_out[query_order[j], 0],
                 )
+
+
+cdef inline double distance_of_rank(const double *left, const double *right, double q, Py_ssize_t k) noexcept nogil:
+    """The k-th smallest of q - left[0], q - left[-1], ... and right[0] - q, right[1] - q, ..., all ascending.
+
+    It is the larger of the j-th to the left and the (k - j)-th to the right for the j that makes this smallest.
+    """
+    cdef double smallest = min(q - left[1 - k], right[k - 1] - q), of_left, of_right
+    cdef Py_ssize_t j
+    for j in range(1, k):
+        of_left = q - left[1 - j]
+        of_right = right[k - j - 1] - q
+        of_left = of_left if of_left > of_right else of_right
+        smallest = of_left if of_left < smallest else smallest
+    return smallest
+
+
+def distances_of_ranks(
+    const double[::1] padded, Py_ssize_t margin, const double[::1] queries, bint leave_out_own,
+    const Py_ssize_t[::1] ranks, double[:, ::1] distances_out, BlockQueue queue,
+):
+    """Distances to the neighbours with these ranks (1 for the nearest), without telling which points they are.
+
+    `padded` are ascending points between `margin` times -inf and +inf, the margin at least the largest rank. `queries`
+    ascend; with `leave_out_own` they are the points, each of which is left out among its own neighbours.
+    """
+    cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, right
+    cdef const double *points = &padded[margin]
+    cdef long long block
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            j = block * QUERIES_IN_BLOCK
+            right = first_not_below(points, n, queries[j])
+            for j in range(j, min((block + 1) * QUERIES_IN_BLOCK, m)):
+                if leave_out_own:
+                    right = j
+                while right < n and points[right] < queries[j]:
+                    right += 1
+                for c in range(ranks.shape[0]):
+                    distances_out[j, c] = distance_of_rank(
+                        points + right - 1, points + right + leave_out_own, queries[j], ranks[c]
+                    )

@@ -7,8 +7,6 @@ of a b + c. A call makes numbers 64 at a time and leaves out what is too much. C
 
 from libc.stdint cimport uint64_t
 
-import numpy as np
-
 from fastdens.compiled import instruction_sets
 
 cdef extern from "random_numbers.h" nogil:
@@ -85,13 +83,13 @@ cdef inline Py_ssize_t pick(double u, const double[::1] kept, const Py_ssize_t[:
     return at + (u - at >= kept[at]) * (alias[at] - at)
 
 
-def fill_aliases(double[::1] kept, Py_ssize_t[::1] alias_out):
+def fill_aliases(double[::1] kept, Py_ssize_t[::1] places, Py_ssize_t[::1] alias_out):
     """From shares with the mean 1 in `kept`: what each of K equally likely places keeps, and who has its rest.
 
-    Places with less than their share are filled up from those with more, one after the other (Vose 1991).
+    Places with less than their share are filled up from those with more, one after the other (Vose 1991). `places` is
+    room for K numbers: the light ones from the left, the heavy from the right.
     """
     cdef Py_ssize_t K = kept.shape[0], n_light = 0, first_heavy = K, i, small, large
-    cdef Py_ssize_t[::1] places = np.empty(K, dtype=np.intp)  # the light ones from the left, the heavy from the right
     with nogil:
         for i in range(K):
             alias_out[i] = i

@@ -87,7 +87,7 @@ def normals_by_matrix(lanes, means, matrices, picks, rows_out):
         rows_out[first : first + count] = means[part] + np.einsum("ia,iab->ib", z, chosen)
 
 
-def fill_aliases(kept, alias_out):
+def fill_aliases(kept, places, alias_out):
     """From shares with the mean 1 in `kept`: what each place keeps, and who has its rest (Vose 1991)."""
     alias_out[:] = np.arange(len(kept))
     light, heavy = np.flatnonzero(kept < 1).tolist(), np.flatnonzero(kept >= 1).tolist()

@@ -66,6 +66,11 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vd_of_bits(a) _mm512_castsi512_pd(a)
 #define vu_of_bits(a) _mm512_castpd_si512(a)
 
+/* Stores those of i, ..., i + 7 whose bits are set, side by side; p has room for 8 numbers of 32 bits. */
+#define vi_compress(p, i, bits)                                                                                     \
+    _mm256_storeu_si256((__m256i *)(p), _mm256_maskz_compress_epi32((__mmask8)(bits),                                \
+        _mm256_add_epi32(_mm256_set1_epi32((int)(i)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))))
+
 #define vf __m512
 #define vf_mask __mmask16
 #define VF_LANES 16

@@ -23,6 +23,8 @@
  *   vu_load(p) vu_store(p, a)         unaligned, from and to memory of words or of doubles
  *   vu_set1(x) vu_add vu_xor vu_or (a, b)    vu_left vu_right (a, n): shifts by a constant, 0 < n < 64
  *   vd_of_bits(a) vu_of_bits(a)       the same bits
+ * and only where there is an instruction for it
+ *   vi_compress(p, i, bits)           stores those of i, ..., i + 7 whose bits are set
  */
 #ifndef FD_VECTOR_COMMON
 #define FD_VECTOR_COMMON

@@ -17,6 +17,7 @@
 #undef vd_abs
 #undef vd_max_abs
 #undef vd_lt
+#undef vi_compress
 #undef vd_select
 #undef vd_keep
 #undef vd_mask_bits

@@ -15,8 +15,9 @@ import numpy as np
 
 from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.samples.cross_fitting import fitted, folds, log_ratios
-from fastdens.divergences.samples.neighbor_ratios import Neighborhoods, default_count, log_ratios_of_counts
+from fastdens.divergences.samples.neighbor_ratios import default_count, log_ratios_of_counts
 from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighborhoods import neighborhoods_with_indices
 
 CONFIDENCE = 0.95
 
@@ -69,7 +70,7 @@ def set_difference(
 
 def _majority(samples: tuple[np.ndarray, np.ndarray], points: np.ndarray, k: int, n_threads: int | None) -> np.ndarray:
     """Where the first sample is denser, by the distances to the k-th neighbours, and at atoms by counts."""
-    about = Neighborhoods(samples, None, k, n_threads, points=points)
+    about = neighborhoods_with_indices(samples, None, k, n_threads, points)
     inside = np.empty(len(points), bool)
     atoms = about.at_atoms(k)
     rows = np.flatnonzero(~atoms)

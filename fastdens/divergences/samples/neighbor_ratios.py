@@ -21,8 +21,14 @@ import numpy as np
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.samples.neighbor_space import whitening
-from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
-from fastdens.engines.neighbors import KDTree, kneighbors
+from fastdens.divergences.samples.neighbor_terms import smallest_count
+from fastdens.divergences.samples.neighborhoods import (
+    Neighborhoods,
+    neighborhoods_by_rank,
+    neighborhoods_with_indices,
+)
+from fastdens.engines.neighbors import KDTree
+from fastdens.engines.rank_distances import Arrangement, arrange
 
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
 # more rows the balls shrink even if they hold more, and noise can be saved: the less the more features there are.
@@ -35,6 +41,8 @@ MOST_TIED, MORE_WHERE_TIED = 0.05, 3
 # The variance of independent terms misses what neighbours share; deleting points one at a time finds a variance that
 # is too large (Efron and Stein 1981). In simulations the truth is about a tenth of the way (same study).
 SHARED_PART = 0.1
+# Rows of each sample that show it.
+MOST_FOR_VARIANCE = 1000
 
 
 @dataclass(frozen=True)
@@ -57,96 +65,6 @@ def default_count(generator: Generator, n: int, n_features: int) -> int:
     return max(N_NEIGHBORS, smooth, 2 * smallest_count(generator))
 
 
-class Neighborhoods:
-    """Distances from points to their nearest rows in both samples; sample `own` is the points themselves.
-
-    `sizes` are those of the samples that the rows are from, where rows have been left out.
-    """
-
-    def __init__(
-        self,
-        samples: tuple[np.ndarray, np.ndarray],
-        own: int | None,
-        k: int,
-        n_threads: int | None,
-        *,
-        points: np.ndarray | None = None,
-        sizes: tuple[int, int] | None = None,
-    ):
-        self.points = points = samples[own or 0] if points is None else points
-        self.samples, self.own, self.n_threads = samples, own, n_threads
-        self.n_features = points.shape[1]
-        self.sizes = [n - (i == own) for i, n in enumerate(sizes or map(len, samples))]
-        # One neighbour more tells ties, and what would be left if one were deleted.
-        self.distances, self.indices = [], []
-        for i, sample in enumerate(samples):
-            count = min(k + 1, len(sample) - (i == own))
-            queries = None if i == own else points
-            found = kneighbors(sample, queries, count, exclude_self=i == own, n_threads=n_threads)
-            self.distances.append(found[0])
-            self.indices.append(found[1])
-
-    def at_atoms(self, k: int) -> np.ndarray:
-        """Which points are where at least k rows (two, if k is one) of one of the samples coincide."""
-        k = max(k, 2)
-        found = np.zeros(len(self.points), bool)
-        for i, distances in enumerate(self.distances):
-            others = k - (i == self.own)  # the point itself is one of them
-            if distances.shape[1] >= others:
-                found |= distances[:, others - 1] == 0
-        return found
-
-    def tied(self, k: int) -> np.ndarray:
-        """Points that have more than k rows within the k-th distance of one of the samples."""
-        tied = np.zeros(len(self.points), bool)
-        for distances in self.distances:
-            if distances.shape[1] > k:
-                tied |= distances[:, k - 1] == distances[:, k]
-        return tied
-
-    def log_ratios(self, first: int, second: int, rows: np.ndarray) -> np.ndarray:
-        """ln(m V_q) - ln(n V_p) by the distances to those neighbours in the two samples, which are positive."""
-        radii_p, radii_q = self.distances[0][rows, first - 1], self.distances[1][rows, second - 1]
-        return self.n_features * (np.log(radii_q) - np.log(radii_p)) + math.log(self.sizes[1] / self.sizes[0])
-
-    def terms(self, generator: Generator, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """A and B at every point; none is at an atom."""
-        tied = self.tied(k)
-        both = np.empty(len(tied)), np.empty(len(tied))
-        rows = np.flatnonzero(~tied)
-        _fill(both, rows, corrected_terms(generator, self.log_ratios(k, k, rows), k, k))
-        rows = np.flatnonzero(tied)
-        if rows.size:
-            counts = [
-                KDTree(sample, n_threads=self.n_threads).count_radius(
-                    self.points[rows], distances[rows, k - 1], n_threads=self.n_threads
-                )
-                - (i == self.own)
-                for i, (sample, distances) in enumerate(zip(self.samples, self.distances))
-            ]
-            _fill(both, rows, corrected_terms(generator, self.log_ratios(k, k, rows), *counts))
-        return both
-
-    def changes(self, generator: Generator, k: int, deleted: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-        """By how much A (which = 0) or B (1) changes at each point without one of its k neighbours in sample `deleted`.
-
-        The second array is the indices of those neighbours. Points with ties are taken not to change.
-        """
-        change = np.zeros(len(self.points))
-        rows = np.flatnonzero(~self.tied(k))
-        counts = (k + 1, k) if deleted == 0 else (k, k + 1)
-        if self.distances[deleted].shape[1] > k:
-            after = corrected_terms(generator, self.log_ratios(*counts, rows), k, k)[which]
-            before = corrected_terms(generator, self.log_ratios(k, k, rows), k, k)[which]
-            change[rows] = after - before
-        return change, self.indices[deleted][:, :k]
-
-
-def _fill(both: tuple[np.ndarray, np.ndarray], rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray]) -> None:
-    for values, part in zip(both, parts):
-        values[rows] = part
-
-
 def log_ratios_of_counts(
     points: np.ndarray, samples: tuple[np.ndarray, np.ndarray], n_threads: int | None
 ) -> np.ndarray:
@@ -162,36 +80,44 @@ def log_ratios_of_counts(
 
 
 def two_sample_terms(
-    samples: tuple[np.ndarray, np.ndarray], generator: Generator, k: int, n_threads: int | None, most: int | None = None
-) -> tuple[tuple[np.ndarray, np.ndarray], float, tuple[Neighborhoods, Neighborhoods] | None]:
-    """A at the rows of X, B at those of Y, the share of rows with ties, and the neighbourhoods if no row is at an atom.
+    arranged: tuple[Arrangement, Arrangement],
+    generator: Generator,
+    k: int,
+    n_threads: int | None,
+    most: int | None = None,
+) -> tuple[tuple[np.ndarray, np.ndarray], float, bool]:
+    """A at the rows of X, B at those of Y, the share of rows with ties, and whether any row is at an atom.
 
     A row is at an atom if `most` rows coincide there, by default k.
     """
     most = most or k
+    samples = arranged[0].points, arranged[1].points
     sizes = len(samples[0]), len(samples[1])
-    around = [Neighborhoods(samples, own, most, n_threads) for own in (0, 1)]
+    around = [neighborhoods_by_rank(arranged, own, sorted({k, most}), n_threads) for own in (0, 1)]
     at_atoms = [about.at_atoms(most) for about in around]
     if not (at_atoms[0].any() or at_atoms[1].any()):
         found = around[0].terms(generator, k)[0], around[1].terms(generator, k)[1]
         n_tied = sum(int(about.tied(k).sum()) for about in around)
-        return found, n_tied / sum(sizes), (around[0], around[1])
+        return found, n_tied / sum(sizes), False
     found = np.empty(sizes[0]), np.empty(sizes[1])
     rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
     n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
+    are_left = min(map(len, rest)) > k
+    rearranged = tuple(arrange(list(rest), n_threads)) if are_left else ()
     for own, (values, sample, atoms) in enumerate(zip(found, samples, at_atoms)):
         if atoms.any():
             values[atoms] = terms(generator, log_ratios_of_counts(sample[atoms], samples, n_threads))[own]
         if not len(rest[own]):
             continue
-        if min(map(len, rest)) > k:
-            about = Neighborhoods(rest, own, k, n_threads, sizes=sizes)
-            values[~atoms] = about.terms(generator, k)[own]
+        if are_left:
+            about = neighborhoods_by_rank(rearranged, own, [k], n_threads, sizes)
+            at_rest = about.terms(generator, k)[own]
+            values[~atoms] = at_rest
             n_tied += int(about.tied(k).sum())
         else:  # what one law has besides atoms, the other has not, or both have next to nothing
             log_ratio = np.sign(len(rest[0]) - len(rest[1])) * math.log(sum(sizes))
             values[~atoms] = terms(generator, np.full(len(rest[own]), log_ratio))[own]
-    return found, n_tied / sum(sizes), None
+    return found, n_tied / sum(sizes), True
 
 
 def two_sample_estimate(
@@ -199,46 +125,72 @@ def two_sample_estimate(
 ) -> Estimate:
     """D_f(P, Q) from X of P and Y of Q by k neighbours, by default as few as the data allow."""
     into = whitening(X, Y)
-    samples = into(X), into(Y)
+    arranged = tuple(arrange([into(X), into(Y)], n_threads))
     if k is not None:
-        return _by_neighbors(samples, generator, k, n_threads)
-    most = min(map(len, samples)) - 1
+        return _by_neighbors(arranged, generator, k, n_threads)
+    most = min(map(len, arranged)) - 1
     k = min(default_count(generator, most, X.shape[1]), most)
-    found = _by_neighbors(samples, generator, k, n_threads)
+    found = _by_neighbors(arranged, generator, k, n_threads)
     if found.tied_share <= MOST_TIED or k == most:
         return found
-    return _by_neighbors(samples, generator, min(MORE_WHERE_TIED * k, most), n_threads)
+    return _by_neighbors(arranged, generator, min(MORE_WHERE_TIED * k, most), n_threads)
 
 
 def _by_neighbors(
-    samples: tuple[np.ndarray, np.ndarray], generator: Generator, k: int, n_threads: int | None
+    arranged: tuple[Arrangement, Arrangement], generator: Generator, k: int, n_threads: int | None
 ) -> Estimate:
     if generator.name == "f":
-        return _without_noise(samples, generator, k, n_threads)
-    (A, B), tied_share, around = two_sample_terms(samples, generator, k, n_threads)
+        return _without_noise(arranged, generator, k, n_threads)
+    (A, B), tied_share, has_atoms = two_sample_terms(arranged, generator, k, n_threads)
     value, independent = sum_of_means(A, B)
     if generator is GENERATORS["tv"]:
         return Estimate(value, math.nan, tied_share)
-    variance = independent**2
-    if around is not None:
-        variance += SHARED_PART * max(_jackknife_variance(*around, generator, k, A, B) - variance, 0.0)
-    return Estimate(value, math.sqrt(variance), tied_share)
+    inflation = 1.0 if has_atoms else _variance_inflation(arranged, generator, k, n_threads)
+    return Estimate(value, independent * math.sqrt(inflation), tied_share)
 
 
 def _without_noise(
-    samples: tuple[np.ndarray, np.ndarray], generator: Generator, k: int, n_threads: int | None
+    arranged: tuple[Arrangement, Arrangement], generator: Generator, k: int, n_threads: int | None
 ) -> Estimate:
     """A function of the user's: noise moves its terms in proportion to 1/k, so estimates by k and 2k are extrapolated.
 
     The weights -1 and 2 sum to one and make the sum of w / k zero (Moon and Hero 2014).
     """
-    double = min(2 * k, min(map(len, samples)) - 1)
+    double = min(2 * k, min(map(len, arranged)) - 1)
     weights = [(k, 1.0)] if double == k else [(k, -k / (double - k)), (double, double / (double - k))]
     value, tied_share = 0.0, 0.0
     for count, weight in weights:
-        (A, B), tied_share, _ = two_sample_terms(samples, generator, count, n_threads, double)
+        (A, B), tied_share, _ = two_sample_terms(arranged, generator, count, n_threads, double)
         value += weight * float(A.mean() + B.mean())
     return Estimate(value, math.nan, tied_share)
+
+
+def _variance_inflation(
+    arranged: tuple[Arrangement, Arrangement], generator: Generator, k: int, n_threads: int | None
+) -> float:
+    """By what the variance of independent terms is multiplied.
+
+    With a number of neighbours that does not grow both fall as 1/n: so many rows show their ratio.
+    """
+    random = np.random.default_rng(0)
+    parts = []
+    for sample in arranged:
+        rows = sample.points
+        if len(rows) > MOST_FOR_VARIANCE:
+            rows = rows[random.choice(len(rows), MOST_FOR_VARIANCE, replace=False)]
+        parts.append(rows)
+    samples = parts[0], parts[1]
+    if min(map(len, samples)) <= k:
+        return 1.0
+    about = [neighborhoods_with_indices(samples, own, k, n_threads) for own in (0, 1)]
+    if any(part.at_atoms(k).any() for part in about):
+        return 1.0
+    A, B = about[0].terms(generator, k)[0], about[1].terms(generator, k)[1]
+    variance = sum_of_means(A, B)[1] ** 2
+    if not variance > 0:
+        return 1.0
+    jackknife = _jackknife_variance(about[0], about[1], generator, k, A, B)
+    return 1.0 + SHARED_PART * max(jackknife / variance - 1.0, 0.0)
 
 
 def _jackknife_variance(

@@ -24,12 +24,13 @@ class Whitening:
     log_determinant: float
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        scaled = (rows[:, self.features] - self.centre) / self.scale
-        # Each feature is a sum formed in the same order for every row, which BLAS does not promise.
-        product = np.zeros((len(rows), self.matrix.shape[1]))
-        for i in range(self.matrix.shape[0]):
-            product += scaled[:, i, None] * self.matrix[i]
-        return product
+        # Feature by feature, each a sum formed in the same order for every row, which BLAS does not promise.
+        scaled = (rows.T[self.features] - self.centre[:, None]) / self.scale[:, None]
+        product = np.zeros((self.matrix.shape[1], len(rows)))
+        for i, weights in enumerate(self.matrix):
+            for j, weight in enumerate(weights):
+                product[j] += scaled[i] * weight
+        return product.T
 
 
 def whitening(*samples: np.ndarray, within: bool = True) -> Whitening:
@@ -38,22 +39,26 @@ def whitening(*samples: np.ndarray, within: bool = True) -> Whitening:
     With `within` the covariance is the mean of those of the samples, so that a distance between them does not hide
     what is within; otherwise, or where that has no full rank, it is that of all rows, whichever sample they are of.
     """
-    rows = np.concatenate(samples)
-    low, high = rows.min(axis=0), rows.max(axis=0)
+    columns = [np.ascontiguousarray(sample.T) for sample in samples]
+    low = np.min([each.min(axis=1) for each in columns], axis=0)
+    high = np.max([each.max(axis=1) for each in columns], axis=0)
     centre, scale = low / 2 + high / 2, high / 2 - low / 2
     varies = np.flatnonzero(scale > 0)
     if not varies.size:
         return Whitening(np.zeros(1, int), low[:1], np.ones(1), np.zeros((1, 1)), -np.inf)
     centre, scale = centre[varies], scale[varies]
-    log_determinant = -float(np.log(scale).sum()) if len(varies) == rows.shape[1] else -np.inf
+    log_determinant = -float(np.log(scale).sum()) if len(varies) == len(low) else -np.inf
     if len(varies) == 1:
         return Whitening(varies, centre, scale, np.ones((1, 1)), log_determinant)
-    covariance = np.cov((rows[:, varies] - centre) / scale, rowvar=False)
+    scaled = [(each[varies] - centre[:, None]) / scale[:, None] for each in columns]
+    covariance = None
     if within and min(map(len, samples)) > 1:
-        inner = np.mean([np.cov((sample[:, varies] - centre) / scale, rowvar=False) for sample in samples], axis=0)
+        inner = np.mean([np.cov(each) for each in scaled], axis=0)
         values = np.linalg.eigvalsh(inner)
         if values[0] > RANK_TOLERANCE * values[-1]:
             covariance = inner
+    if covariance is None:
+        covariance = np.cov(np.hstack(scaled))
     values, vectors = np.linalg.eigh(covariance)
     kept = values > RANK_TOLERANCE * values[-1]
     log_determinant -= 0.5 * float(np.log(values[kept]).sum()) if kept.all() else np.inf

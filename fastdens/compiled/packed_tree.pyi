@@ -1,0 +1,26 @@
+import numpy as np
+
+from fastdens.compiled.blocks import BlockQueue
+
+PACK: int
+MOST_FEATURES: int
+HIGHEST_RANK: int
+QUERIES_PER_BLOCK: int
+LEAVES_PER_BLOCK: int
+
+def left_size(n: int) -> int: ...
+def row_width(d: int) -> int: ...
+def split_ranges(
+    rows: np.ndarray, d: int, starts: np.ndarray, ends: np.ndarray, to_leaves: bool, queue: BlockQueue
+) -> None: ...
+def fill_leaves(rows: np.ndarray, points_out: np.ndarray, leaf_boxes_out: np.ndarray, queue: BlockQueue) -> None: ...
+def fill_boxes(boxes: np.ndarray, n: int, by_parent_out: np.ndarray, parents_out: np.ndarray) -> None: ...
+
+class PackedTree:
+    n_points: int
+    n_features: int
+    n_nodes: int
+    def __init__(self, n_points: int, points: np.ndarray, leaf_boxes: np.ndarray, boxes: list[np.ndarray]) -> None: ...
+    def distances_of_ranks(
+        self, points: PackedTree, ranks: np.ndarray, distances_out: np.ndarray, queue: BlockQueue
+    ) -> None: ...

@@ -1,0 +1,27 @@
+/* The tiles of packed_tree.h on every instruction set. */
+#include "packed_tree.h"
+
+/* Of the squared distance that is wanted: leaves that near come first, so that less is wanted of the others. */
+#define FD_VERY_NEAR 0.15
+#define FD_FEW_ROWS 32     /* sorted by counting */
+#define FD_SAMPLE 32       /* rows among which a pivot is chosen */
+#define FD_SMALL_SAMPLE 12
+#define FD_MANY_ROWS 1024  /* from here on the larger sample pays */
+#define FD_PACK_DEEPEST 64 /* of the stack of rows to be split */
+
+#if defined(__GNUC__) || defined(__clang__)
+static inline __attribute__((always_inline)) int fd_count_bits(uint32_t bits) { return __builtin_popcount(bits); }
+#else
+static inline int fd_count_bits(uint32_t bits) { /* by adding neighbouring fields */
+    bits -= bits >> 1 & 0x55555555u;
+    bits = (bits & 0x33333333u) + (bits >> 2 & 0x33333333u);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0fu;
+    return (int)(bits * 0x01010101u >> 24);
+}
+#endif
+
+#define FD_TILES "packed_tree_tiles.inc"
+#include "each_instruction_set.inc"
+
+#define FD_TABLE(set) {arrange_##set, nearest_##set}
+const struct fd_packed_tiles fd_packed_tiles_of[FD_N_INSTRUCTION_SETS] = FD_TABLES(FD_TABLE);

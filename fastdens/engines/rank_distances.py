@@ -1,0 +1,142 @@
+"""Distances to the neighbours of given ranks alone, which is less work than neighbours: for radii about each point.
+
+Points are arranged once, in ascending order on a line, in a packed tree in a few dimensions, and searched from as well
+as for; results come in the order of the arrangement. Where neither applies, `kneighbors` answers.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+
+import numpy as np
+
+from fastdens.compiled import line_neighbors, packed_tree
+from fastdens.engines.neighbors import kneighbors
+from fastdens.engines.sorting import sort_in_place
+from fastdens.threads import check_n_threads, run_blocks
+
+# Squares of differences do not overflow where all coordinates are below this, nor vanish where they are above.
+LARGEST, SMALLEST = 2.0**300, 2.0**-300
+# With more features balls reach so many leaves that neighbours are as fast found with their indices.
+MOST_FEATURES = 4
+# Nanoseconds per point for a level and for the leaves, and per query, on one core (Intel Xeon, Sapphire Rapids class,
+# November 2026), to decide whether threads are worth waking.
+SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS = 7.0, 10.0, 20.0, 200.0
+RANGES_PER_THREAD = 8
+
+
+class Arrangement:
+    """The points of a sample in an order in which neighbours are close together."""
+
+    def __init__(self, rows: np.ndarray, tree: packed_tree.PackedTree | None = None):
+        self._rows, self.tree = rows, tree
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """The points in that order, (n, d)."""
+        if self.tree is None:
+            return self._rows
+        return np.ascontiguousarray(self._rows[:, : self.tree.n_features])
+
+
+def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arrangement]:
+    """An arrangement of each of some samples with the same features, side by side on the threads."""
+    d = samples[0].shape[1]
+    if d == 1:
+        lines = [np.array(sample[:, 0], order="C") for sample in samples]
+        for line in lines:
+            sort_in_place(line, n_threads)
+        return [Arrangement(line[:, None]) for line in lines]
+    if d > MOST_FEATURES or not all(map(_squares_are_safe, samples)):
+        return [Arrangement(np.ascontiguousarray(sample)) for sample in samples]
+    return _trees(samples, check_n_threads(n_threads))
+
+
+def _squares_are_safe(X: np.ndarray) -> bool:
+    largest = max(float(X.max()), -float(X.min()))
+    return largest == 0 or SMALLEST <= largest <= LARGEST
+
+
+def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
+    d, ends = samples[0].shape[1], np.cumsum([len(sample) for sample in samples]).tolist()
+    starts = [0, *ends[:-1]]
+    rows = np.empty((ends[-1], packed_tree.row_width(d)))
+    for sample, start, end in zip(samples, starts, ends):
+        rows[start:end, :d] = sample
+        rows[start:end, d:] = np.arange(end - start)[:, None]
+    ranges = list(zip(starts, ends))
+    while n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads:
+        long = [(start, end) for start, end in ranges if end - start > packed_tree.PACK]
+        if not long:
+            break
+        _split(rows, d, long, False, n_threads)
+        ranges = []
+        for start, end in long:
+            middle = start + packed_tree.left_size(end - start)
+            ranges += [(start, middle), (middle, end)]
+    _split(rows, d, ranges, True, n_threads)
+    return [_packed(rows[start:end], d, n_threads) for start, end in zip(starts, ends)]
+
+
+def _split(rows: np.ndarray, d: int, ranges: list[tuple[int, int]], to_leaves: bool, n_threads: int) -> None:
+    starts, ends = np.array(ranges, dtype=np.intp).T.copy()
+    levels = np.log2(len(rows)) if to_leaves else 1
+    run_blocks(
+        partial(packed_tree.split_ranges, rows, d, starts, ends, to_leaves),
+        len(ranges),
+        n_threads,
+        SPLIT_NS * len(rows) * levels,
+    )
+
+
+def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
+    """The tree over rows that are in its order."""
+    n, pack = len(rows), packed_tree.PACK
+    n_leaves = -(-n // pack**2) * pack
+    points, leaf_boxes = np.empty((n_leaves, d, pack)), np.empty((n_leaves, 2, d))
+    n_blocks = -(-n_leaves // packed_tree.LEAVES_PER_BLOCK)
+    run_blocks(partial(packed_tree.fill_leaves, rows, points, leaf_boxes), n_blocks, n_threads, LEAF_NS * n)
+    boxes, of_level, n_nodes = [], leaf_boxes, -(-n // pack)
+    while n_nodes > 1:
+        n_parents = -(-n_nodes // pack)
+        n_padded = -(-n_parents // pack) * pack
+        boxes.append(np.empty((n_padded, 2, d, pack)))
+        parents = np.empty((n_padded, 2, d))
+        packed_tree.fill_boxes(of_level, n_nodes, boxes[-1], parents)
+        of_level, n_nodes = parents, n_parents
+    return Arrangement(rows, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
+
+
+def distances_of_ranks(
+    queries: Arrangement, points: Arrangement, ranks: list[int], n_threads: int | None = None
+) -> np.ndarray:
+    """Distances from the queries to their neighbours of these ascending ranks, 1 for the nearest, (n_queries, n_ranks).
+
+    Where `points` is `queries`, each point is left out among its own neighbours.
+    """
+    own, columns = points is queries, np.array(ranks, dtype=np.intp)
+    distances = np.empty((len(queries), len(ranks)))
+    if queries.tree is not None and points.tree is not None and ranks[-1] <= packed_tree.HIGHEST_RANK:
+        run_blocks(
+            partial(queries.tree.distances_of_ranks, points.tree, columns, distances),
+            -(-len(queries) // packed_tree.QUERIES_PER_BLOCK),
+            n_threads,
+            TREE_NS * len(queries),
+        )
+        return distances
+    if queries.points.shape[1] == 1:
+        padded = np.pad(points.points[:, 0], ranks[-1], constant_values=(-np.inf, np.inf))
+        line = queries.points[:, 0]
+        run_blocks(
+            lambda queue: line_neighbors.distances_of_ranks(padded, ranks[-1], line, own, columns, distances, queue),
+            -(-len(line) // line_neighbors.QUERIES_PER_BLOCK),
+            n_threads,
+            LINE_NS * len(ranks) * len(line),
+        )
+        return distances
+    others = None if own else queries.points
+    found, _ = kneighbors(points.points, others, ranks[-1], exclude_self=own, n_threads=n_threads)
+    return found[:, columns - 1]

@@ -1,0 +1,97 @@
+"""Distances of neighbours by rank: the bits of the twin, on every instruction set, for hard arrangements of points."""
+
+import numpy as np
+import pytest
+
+import fastdens as fd
+from fastdens.compiled import instruction_sets, packed_tree
+from fastdens.engines import rank_distances
+from fastdens.engines.rank_distances import arrange, distances_of_ranks
+from fastdens.reference import rank_distances as twin
+
+
+@pytest.fixture(params=instruction_sets.available())
+def instruction_set(request):
+    before = instruction_sets.in_use()
+    instruction_sets.use(request.param)
+    yield request.param
+    instruction_sets.use(before)
+
+
+def points(kind, n, d, seed=0):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, d))
+    if kind == "ties":
+        return np.round(2 * X) / 2
+    if kind == "equal":
+        return np.broadcast_to(X[0], X.shape).copy()
+    if kind == "one axis":
+        X[:, 1:] = X[0, 1:]
+    if kind == "heavy tails":
+        return np.sign(X) * np.exp(3 * X**2)
+    if kind == "far clusters":
+        return X * 1e-9 + random.integers(0, 5, (n, 1)) * 1e6
+    return X
+
+
+def check(X, Y, ranks, n_threads=1):
+    arranged = arrange([X, Y], n_threads)
+    for sample, given in zip(arranged, (X, Y)):
+        order = [np.lexsort(rows.T[::-1]) for rows in (sample.points, given)]
+        assert np.array_equal(sample.points[order[0]], given[order[1]])
+    for queries in arranged:
+        for sample in arranged:
+            own = queries is sample
+            here = [rank for rank in ranks if rank <= len(sample) - own]
+            if not here:
+                continue
+            found = distances_of_ranks(queries, sample, here, n_threads)
+            assert np.array_equal(found, twin.distances_of_ranks(queries.points, sample.points, here, own))
+
+
+@pytest.mark.parametrize("kind", ["normal", "ties", "equal", "one axis", "heavy tails", "far clusters"])
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_distances_are_those_of_the_twin(instruction_set, d, kind):
+    for n, m, ranks in ((700, 1100, [1, 4, 5]), (70, 64, [7, 8, 9]), (65, 513, [11, 12, 13, 16])):
+        check(points(kind, n, d), points(kind, m, d, 1), ranks)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 15, 16, 17, 63, 64, 65, 511, 512, 513])
+def test_every_size_of_the_last_leaves(n, d):
+    check(points("normal", n, d), points("ties", 40, d, 1), [1, 2, 3, 16])
+
+
+def test_laws_that_are_apart():
+    X, Y = points("normal", 500, 3), points("normal", 900, 3, 1) * 0.01 + 30
+    check(X, Y, [1, 6, 7])
+
+
+@pytest.mark.parametrize("d", range(2, packed_tree.MOST_FEATURES + 1))
+def test_more_features(d, monkeypatch, instruction_set):
+    monkeypatch.setattr(rank_distances, "MOST_FEATURES", packed_tree.MOST_FEATURES)
+    check(points("normal", 600, d), points("ties", 300, d, 1), [3, 5])
+
+
+def test_all_that_is_not_for_the_tree_is_answered_too():
+    check(points("normal", 60, 6), points("normal", 50, 6, 1), [1, 3])
+    check(points("normal", 60, 2), points("normal", 50, 2, 1), [5, packed_tree.HIGHEST_RANK + 4])
+    huge = points("normal", 60, 2) * 1e200
+    queries = arrange([huge])[0]
+    assert queries.tree is None
+    expected = fd.kneighbors(queries.points, k=3, exclude_self=True)[0][:, 1:]
+    assert np.array_equal(distances_of_ranks(queries, queries, [2, 3]), expected)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_any_number_of_threads_gives_the_same(d):
+    X = points("normal", 40_000, d)
+    found = []
+    for n_threads in (1, 2, 5):
+        sample = arrange([X], n_threads)[0]
+        found.append((sample.points, distances_of_ranks(sample, sample, [4, 5], n_threads)))
+    for other in found[1:]:
+        assert np.array_equal(found[0][0], other[0])
+        assert np.array_equal(found[0][1], other[1])
+    expected = fd.kneighbors(found[0][0], k=5, exclude_self=True)[0][:, 3:]
+    assert np.array_equal(found[0][1], expected)
