@@ -81,6 +81,7 @@ TOPICS = {
         "limited_subsets",
         "subset_listing",
         "set_functions",
+        "subset_blocks",
         "set_families",
         "half_planes",
     },

@@ -65,6 +65,11 @@ p = random.dirichlet(np.ones(40)); q = random.dirichlet(np.ones(40))
 job = lambda: fd.total_variation_subsets(p, q)
 again = lambda: fd.total_variation_subsets([0.5, 0.5], [0.25, 0.75])
 """,
+    "maximum_over_subsets": """
+pq = random.dirichlet(np.ones(40), size=2)
+job = lambda: fd.maximum_over_subsets(lambda of: of[0] ** 2 - of[1], measures=pq)
+again = lambda: fd.maximum_over_subsets([0.0, 0.5, 0.25, 1.0])
+""",
     "half_planes": """
 X = random.normal(size=(100_000, 2))
 job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "half-planes")
