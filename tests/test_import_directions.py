@@ -84,6 +84,7 @@ TOPICS = {
         "subset_blocks",
         "set_families",
         "half_planes",
+        "up_sets",
     },
     "random_numbers": {"random_numbers"},
 }

@@ -75,6 +75,14 @@ X = random.normal(size=(100_000, 2))
 job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "half-planes")
 again = lambda: fd.sample_discrepancy(X[:9], X[9:20], "half-planes")
 """,
+    "up_sets": """
+p, q = random.dirichlet(np.ones(250_000), size=2)
+at = np.arange(250_000).reshape(500, 500)
+sides = ((at[:-1], at[1:]), (at[:, :-1], at[:, 1:]))
+order = np.concatenate([np.column_stack([a.ravel(), b.ravel()]) for a, b in sides])
+job = lambda: [fd.set_discrepancy(p, q, "up-sets", order=order) for _ in range(1000)]
+again = lambda: fd.set_discrepancy([0.5, 0.5], [0.25, 0.75], "up-sets", order=[(0, 1)])
+""",
     "boxes": """
 X = random.normal(size=(400_000, 2))
 job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "boxes")
