@@ -190,6 +190,7 @@ def test_a_function_of_ones_own():
 
 @pytest.mark.parametrize(("arguments", "options", "message"), [
     ((A, B, "tvd"), {}, "kind must be one of"),
+    ((A, PLANE[:, :1], "hellinger"), {"clip": False}, "clip must be True with kind='hellinger', a root"),
     ((A, B), {"method": "exact"}, "method must be one of"),
     ((A, B, "alpha"), {}, "alpha must be a number"),
     ((A, gaussian(2, 1)), {}, "same dimension, got 1 and 2"),
@@ -231,6 +232,7 @@ def test_errors_name_argument_rule_and_value(arguments, options, message):
 
 @pytest.mark.parametrize(("arguments", "options", "message"), [
     ((A, B, 3), {}, "kind must be one of"),
+    ((A, B), {"clip": 0}, "clip must be True or False, got 0"),
     ((scipy.stats.binom(3, 0.5), A), {}, "P is a discrete law of SciPy.*DiscreteLaw"),
     ((A, abs), {"samplers": 3}, "samplers must be a pair"),
     ((A, abs), {"samplers": (None, 3)}, "samplers must hold functions"),

@@ -89,8 +89,10 @@ TOPICS = {
         "limited_subsets",
         "subset_listing",
         "set_functions",
+        "subset_blocks",
         "set_families",
         "half_planes",
+        "up_sets",
     },
     "random_numbers": {"random_numbers"},
 }

@@ -65,10 +65,23 @@ p = random.dirichlet(np.ones(40)); q = random.dirichlet(np.ones(40))
 job = lambda: fd.total_variation_subsets(p, q)
 again = lambda: fd.total_variation_subsets([0.5, 0.5], [0.25, 0.75])
 """,
+    "maximum_over_subsets": """
+pq = random.dirichlet(np.ones(40), size=2)
+job = lambda: fd.maximum_over_subsets(lambda of: of[0] ** 2 - of[1], measures=pq)
+again = lambda: fd.maximum_over_subsets([0.0, 0.5, 0.25, 1.0])
+""",
     "half_planes": """
 X = random.normal(size=(100_000, 2))
 job = lambda: fd.sample_discrepancy(X[::2], X[1::2], "half-planes")
 again = lambda: fd.sample_discrepancy(X[:9], X[9:20], "half-planes")
+""",
+    "up_sets": """
+p, q = random.dirichlet(np.ones(250_000), size=2)
+at = np.arange(250_000).reshape(500, 500)
+sides = ((at[:-1], at[1:]), (at[:, :-1], at[:, 1:]))
+order = np.concatenate([np.column_stack([a.ravel(), b.ravel()]) for a, b in sides])
+job = lambda: [fd.set_discrepancy(p, q, "up-sets", order=order) for _ in range(1000)]
+again = lambda: fd.set_discrepancy([0.5, 0.5], [0.25, 0.75], "up-sets", order=[(0, 1)])
 """,
     "boxes": """
 X = random.normal(size=(400_000, 2))

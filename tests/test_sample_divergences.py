@@ -10,7 +10,8 @@ from scipy.spatial.distance import cdist
 
 import fastdens as fd
 from fastdens.divergences.generators import GENERATORS
-from fastdens.divergences.kinds import check_kind
+from fastdens.divergences.kinds import check_kind, unclipped
+from fastdens.divergences.result import estimated
 from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_difference
 from fastdens.divergences.samples.estimates import estimate_from_samples
 from fastdens.divergences.samples.first_order import slopes, terms
@@ -351,6 +352,43 @@ def test_against_a_known_density(method):
     assert estimate_from_samples(*pair, check_kind("js"), **options) == found
     kl = estimate_from_samples(X, Q, check_kind("kl"), **options)
     assert abs(kl.value - 0.5) < 4 * kl.standard_error
+
+
+@pytest.mark.parametrize("method", ["nearest_neighbors", "plug_in", "variational"])
+def test_estimates_below_zero_are_kept_where_asked(method):
+    """Of equal laws: some raw estimates are negative, clipped ones are those or 0, and intervals are the same."""
+    raw, clipped = [], []
+    for seed in range(12):
+        X, Y = normal_pair(60, 1, 0.0, seed)
+        options = {"method": method, "random_state": 0}
+        raw.append(fd.divergence(X, Y, "kl", clip=False, **options))
+        clipped.append(fd.divergence(X, Y, "kl", **options))
+    values = np.array([result.value for result in raw])
+    assert values.min() < 0
+    assert [max(value, 0.0) for value in values] == [result.value for result in clipped]
+    assert [np.isfinite(r.standard_error) and r.standard_error > 0 for r in raw] == [True] * 12
+    np.testing.assert_array_equal([r.interval for r in raw], [r.interval for r in clipped])
+    if method == "nearest_neighbors":  # the mean is that of an unbiased estimate, the clipped one's is not
+        assert abs(values.mean()) < 2 * values.std() / math.sqrt(12)
+        assert np.mean([r.value for r in clipped]) > values.mean()
+
+
+def test_what_is_not_clipped_is_the_same_function_of_the_divergence():
+    X, Y = normal_pair(80, 1, 0.0, 1)
+    of_alpha, of_renyi = (fd.divergence(X, Y, kind, alpha=0.5, clip=False).value for kind in ("alpha", "renyi"))
+    assert of_alpha < 0
+    assert of_renyi == pytest.approx(math.log1p(-0.25 * of_alpha) / -0.5)
+    # A certain value is what it is.
+    laws = fd.Gaussian().fit(X), fd.Gaussian().fit(Y)
+    assert fd.divergence(*laws, "kl", clip=False) == fd.divergence(*laws, "kl")
+
+
+def test_above_the_largest_value():
+    kind, most = check_kind("js"), math.log(2)
+    clipped, raw = (estimated(k, 0.8, 0.1, "some") for k in (kind, unclipped(kind)))
+    assert (clipped.value, raw.value) == (most, 0.8)
+    assert raw.interval == clipped.interval == (pytest.approx(0.604, abs=1e-4), most)
+    assert raw.standard_error == 0.1
 
 
 def test_binomial_bounds():

@@ -62,6 +62,10 @@ cdef class BlockQueue:
                     self.interruption = interruption
                     fd_atomic_store(&self.stopped, 1)
 
+    def take(self):
+        """`next` for work in Python, such as a function of the user's that is called block by block."""
+        return self.next()
+
     def stop(self):
         """Let every thread finish the block it is in and take no other."""
         fd_atomic_store(&self.stopped, 1)

@@ -12,7 +12,7 @@ from fastdens.divergences.densities import closed_forms
 from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
 from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
 from fastdens.divergences.discrete.discrete_law import DiscreteLaw
-from fastdens.divergences.kinds import Kind, check_kind
+from fastdens.divergences.kinds import Kind, check_kind, unclipped
 from fastdens.divergences.result import Divergence
 from fastdens.threads import check_n_threads, threads
 
@@ -45,6 +45,7 @@ def divergence(
     n_neighbors: Any = None,
     model: Any = None,
     n_folds: int | None = None,
+    clip: bool = True,
     random_state: Any = None,
     n_threads: int | None = None,
 ) -> Divergence:
@@ -88,6 +89,10 @@ def divergence(
         For samples: weights of the rows of P and of Q, or None for either.
     n_neighbors, model, n_folds : optional
         For samples: the number of neighbours, the model to plug in, and the number of parts of cross-fitting (5).
+    clip : bool, default=True
+        Whether an estimate below 0, as samples of nearly equal laws give, is set to 0, and one above the largest value
+        of the kind to that. False keeps `value` as it comes out, so that the average over many pairs of samples is not
+        raised; `interval` stays within what the divergence can be. Values that are not random never need it.
     random_state : int, Generator, RandomState or None, default=None
         Source of random numbers where draws are made; None for fresh ones.
     n_threads : int, optional
@@ -106,7 +111,8 @@ def divergence(
         If a side is none of the above.
     ValueError
         If the dimensions of the sides differ; if a model is not fitted; if the method does not apply to them; if a
-        log-density is not one, or does not integrate to 1; for an unknown kind or method.
+        log-density is not one, or does not integrate to 1; for an unknown kind or method; if `clip` is False with a
+        kind that is a root.
 
     Warns
     -----
@@ -160,6 +166,10 @@ def divergence(
     ('quadrature', 0.001)
     """
     chosen = check_kind(kind, alpha, f)
+    if not isinstance(clip, bool | np.bool_):
+        raise TypeError(f"clip must be True or False, got {clip!r}")
+    if not clip:
+        chosen = unclipped(chosen)
     order = None if alpha is None else float(alpha)
     validation.check_option(method, "method", ("auto", *DENSITY_METHODS, *SAMPLE_METHODS))
     options = {"tolerance": tolerance, "standard_error": standard_error, "max_evaluations": max_evaluations}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,14 @@ class Kind:
     """A distance that users name: an increasing function of the f-divergence of `generator`.
 
     `of` and its `slope` take the f-divergence to the distance and say how errors go along; both accept arrays.
+    `clips` says whether estimates that no distance can have are moved to the nearest one that it can.
     """
 
     name: str
     generator: Generator
     of: Callable[[Any], Any] = lambda value: value
     slope: Callable[[Any], Any] = np.ones_like
+    clips: bool = True
 
     @property
     def largest(self) -> float:
@@ -51,7 +53,20 @@ def _renyi(alpha: float) -> Kind:
     )
 
 
-KINDS = (*GENERATORS, "hellinger", "js_distance", "alpha", "renyi")
+ROOTS = ("hellinger", "js_distance")
+
+
+def unclipped(kind: Kind) -> Kind:
+    """The same distance, whose estimates stay as they come out."""
+    if kind.name in ROOTS:
+        raise ValueError(
+            f"clip must be True with kind={kind.name!r}, a root that a negative estimate has not, got False; "
+            f"{kind.generator.name!r}, its square, takes both"
+        )
+    return replace(kind, clips=False)
+
+
+KINDS = (*GENERATORS, *ROOTS, "alpha", "renyi")
 
 
 def check_kind(kind: Any, alpha: Any = None, f: Any = None) -> Kind:

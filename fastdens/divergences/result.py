@@ -49,8 +49,12 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
     """The result of an estimate of the f-divergence of `kind` that is normal with this standard error."""
     low = max(value - QUANTILE * standard_error, 0.0)
     high = min(max(value + QUANTILE * standard_error, 0.0), kind.generator.largest)
-    of = kind.of(min(max(value, 0.0), kind.generator.largest))
     interval = float(kind.of(low)), float(kind.of(high))
+    if not kind.clips:
+        return Divergence(
+            float(kind.of(value)), float(kind.slope(max(value, 0.0))) * standard_error, interval, method, n_evaluations
+        )
+    of = kind.of(min(max(value, 0.0), kind.generator.largest))
     # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
     error = min(float(kind.slope(max(value, 0.0))) * standard_error, (interval[1] - interval[0]) / QUANTILE)
     return Divergence(float(of), error, interval, method, n_evaluations)

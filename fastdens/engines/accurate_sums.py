@@ -10,18 +10,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fastdens.engines.exact_sums import two_sum
 from fastdens.engines.neighbors import KDTree
 from fastdens.smoothing_kernels import SmoothingKernel
 
 PAIRS_AT_ONCE = 1 << 18
 _SPLITTER = 2.0**27 + 1
-
-
-def _two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a + b as its rounded value and what rounding took."""
-    total = a + b
-    of_b = total - a
-    return total, (a - (total - of_b)) + (b - of_b)
 
 
 def _two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,12 +31,12 @@ def gaps(queries: np.ndarray, points: np.ndarray, widths: np.ndarray) -> np.ndar
     """1 - |(q - x) / h|^2 of pairs, to full relative accuracy."""
     high, low = np.ones(len(queries)), np.zeros(len(queries))
     for axis, width in enumerate(widths):
-        difference, rest = _two_sum(queries[:, axis], -points[:, axis])
+        difference, rest = two_sum(queries[:, axis], -points[:, axis])
         u = difference / width
         product, lost = _two_product(u, np.broadcast_to(width, u.shape))
         correction = (((difference - product) - lost) + rest) / width
         square, of_square = _two_product(u, u)
-        high, lost = _two_sum(high, -square)
+        high, lost = two_sum(high, -square)
         low += lost - of_square - 2 * u * correction
     return high + low
 

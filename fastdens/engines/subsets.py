@@ -178,8 +178,8 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
         )
     heads, tails = two_sum(p, -q)
     split = min(n, LOW_OUTCOMES)
-    low, low_tail = map(_padded, _doubled_sums(heads[:split], tails[:split]))
-    high, high_tail = _doubled_sums(heads[split:], tails[split:])
+    low, low_tail = map(padded, doubled_sums(heads[:split], tails[:split]))
+    high, high_tail = doubled_sums(heads[split:], tails[split:])
     sums = np.empty((len(high), len(low)))
     run_blocks(
         lambda queue: subsets.all_sums(low, low_tail, high, high_tail, sums, queue),
@@ -228,7 +228,7 @@ def _largest_in_floats(differences: np.ndarray, n_threads: int) -> tuple[np.ndar
     """Membership and rounded sum of the first subset whose sum is largest in absolute value, in block order."""
     n_low = min(len(differences), LOW_OUTCOMES)
     n_below_top = min(len(differences), n_low + MIDDLE_OUTCOMES)
-    low = _padded(_subset_sums(differences[:n_low]))
+    low = padded(_subset_sums(differences[:n_low]))
     middle = _subset_sums(differences[n_low:n_below_top])
     top = np.ascontiguousarray(differences[n_below_top:])
     largest = np.empty(2 ** len(top))
@@ -256,13 +256,13 @@ def _subset_sums(values: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _padded(low: np.ndarray) -> np.ndarray:
+def padded(low: np.ndarray) -> np.ndarray:
     """A low table as long as the tiles ask for: filled up with the sum of the empty set, 0."""
     missing = -len(low) % subsets.LOW_MULTIPLE
     return np.concatenate([low, np.zeros(missing)]) if missing else low
 
 
-def _doubled_sums(heads: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def doubled_sums(heads: np.ndarray, tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `_subset_sums`, of values heads + tails, with the sums too as heads and tails."""
     sums, errors = np.zeros(1), np.zeros(1)
     for head, tail in zip(heads, tails):

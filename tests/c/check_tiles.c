@@ -141,13 +141,19 @@ static void check_logarithms(const fd_kernel_sum_tiles *tiles) {
 
 static void check_subsets(const struct fd_subsets_tiles *tiles) {
     enum { LOW = 2 * FD_SUBSETS_LOW_MULTIPLE, HIGH = 5 };
-    static double low[LOW], tail[LOW], high[HIGH], out[LOW], wanted[LOW];
+    static double low[LOW], tail[LOW], mask[LOW], high[HIGH], out[LOW], wanted[LOW];
     for (int i = 0; i < LOW; i++) low[i] = uniform() - 0.5, tail[i] = 0x1p-55 * (uniform() - 0.5);
     for (int i = 0; i < HIGH; i++) high[i] = uniform() - 0.5;
     double largest = 0;
     for (int k = 0; k < HIGH; k++)
         for (int j = 0; j < LOW; j++) largest = fmax(largest, fabs(high[k] + low[j]));
     expect_close("largest discrepancy", tiles->largest(low, LOW, high, HIGH), largest, 0);
+    largest = 0;
+    for (int j = 0; j < LOW; j++) {
+        mask[j] = uniform() < 0.5;
+        largest = fmax(largest, mask[j] * fabs(low[j]));
+    }
+    expect_close("largest allowed value", tiles->largest_masked(low, mask, LOW), largest, 0);
     tiles->sums(low, tail, LOW, 0.1, 0x1p-57, out);
     fd_subsets_tiles[FD_BASE].sums(low, tail, LOW, 0.1, 0x1p-57, wanted);
     for (int i = 0; i < LOW; i++) expect_close("doubled sum", out[i], wanted[i], 0);

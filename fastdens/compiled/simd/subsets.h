@@ -12,6 +12,8 @@
 struct fd_subsets_tiles {
     /* The largest |high[k] + low[j]|, every pair added and compared. */
     double (*largest)(const double *low, ptrdiff_t n_low, const double *high, ptrdiff_t n_high);
+    /* The largest |values[j] * mask[j]|, for masks of zeros and ones. */
+    double (*largest_masked)(const double *values, const double *mask, ptrdiff_t n);
     /* out[j] = (high + high_tail) + (low[j] + low_tail[j]) in doubled precision, rounded to a double at the end. */
     void (*sums)(const double *low, const double *low_tail, ptrdiff_t n_low, double high, double high_tail, double *out);
 };

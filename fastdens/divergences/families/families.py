@@ -10,15 +10,20 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.divergences.families import line_families, plane_families
+from fastdens.divergences.families.family_arguments import (
+    FAMILIES,
+    IN_THE_PLANE,
+    ON_THE_LINE,
+    WITHOUT_PLACES,
+    check_k,
+    check_order,
+    check_points,
+    distribution_of,
+    ranks_of,
+)
 from fastdens.divergences.families.set_witnesses import Witness
 from fastdens.divergences.families.signed_weights import SignedWeights, check_laws, of_laws, of_samples
-from fastdens.models.contract import Density
 from fastdens.threads import check_n_threads
-
-ON_THE_LINE = tuple(line_families.OVER)
-IN_THE_PLANE = {"boxes": plane_families.over_boxes, "half-planes": plane_families.over_half_planes}
-WITHOUT_ORDER = ("size", "partition", "all")
-FAMILIES = (*ON_THE_LINE, *IN_THE_PLANE, *WITHOUT_ORDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +70,7 @@ def set_discrepancy(
     k: int | None = None,
     exactly: bool = False,
     cells: Any = None,
+    order: Any = None,
     n_threads: int | None = None,
 ) -> SetDiscrepancy:
     r"""The largest discrepancy of two discrete laws over a family of sets.
@@ -87,17 +93,22 @@ def set_discrepancy(
         "half-planes"       in the plane; O(n^2 log n)
         "size"              at most, or `exactly`, k outcomes; O(n)
         "partition"         unions of given cells; O(n)
+        "up-sets"           with an outcome all above it in an `order` (stochastic order); a maximum flow
         "all"               all sets: the total variation distance, 1 from a continuous law; O(n log n)
         ==================  ============================================================================
     points : array-like of shape (n_outcomes,) or (n_outcomes, 2), optional
         Where the outcomes lie. Points may repeat: no set tells equal ones apart. By default, on the line, the numbers
-        0, 1, ..., n_outcomes - 1. Not for "size" and "partition".
+        0, 1, ..., n_outcomes - 1. Not for "size", "partition" and "up-sets".
     k : int, optional
         Number of intervals, or of outcomes; for "interval-unions" and "size" only, which need it.
     exactly : bool, default=False
         Whether sets of a size have exactly k outcomes.
     cells : array-like of shape (n_outcomes,), optional
         Label of each outcome's cell; for "partition" only, which needs it.
+    order : array-like of shape (n_pairs, 2) or (n_outcomes, n_outcomes), optional
+        For "up-sets" only, which needs it: pairs of outcomes (i, j) with i <= j, as whole numbers; or a boolean matrix
+        whose entry (i, j) says whether i <= j. What follows by transitivity may be left out. Outcomes on a cycle are
+        equal: in a set together or not at all.
     n_threads : int, optional
         Number of threads; by default what `fastdens.threads` says. It does not change a bit of the result.
 
@@ -128,6 +139,9 @@ def set_discrepancy(
     Kuiper (1960), Tests concerning random points on a circle, Indagationes Mathematicae 22, 38-47.
     Dobkin, Gunopulos and Maass (1996), Computing the maximum bichromatic discrepancy, Journal of Computer and System
     Sciences 52, 453-470.
+    Picard (1976), Maximal closure of a graph and applications to combinatorial problems, Management Science 22,
+    1268-1272. Strassen (1965), The existence of probability measures with given marginals, Annals of Mathematical
+    Statistics 36, 423-439 (P is below Q where no up-set has P(U) > Q(U)).
     Barbay, Chan, Navarro and Pérez-Lantero (2014), Maximum-weight planar boxes in O(n^2) time (and better),
     Information Processing Letters 114, 437-445.
 
@@ -140,11 +154,13 @@ def set_discrepancy(
     (0.5, '[1, 1]', True)
     >>> fd.set_discrepancy(p, q, "size", k=2).indices
     array([0])
+    >>> fd.set_discrepancy(p, q, "up-sets", order=[(1, 0), (0, 2), (3, 2)]).indices
+    array([0, 2])
     """
     family = validation.check_option(family, "family", FAMILIES)
     n_threads = check_n_threads(n_threads)
-    k = _check_k(k, family)
-    distribution = _distribution(q)
+    k = check_k(k, family)
+    distribution = distribution_of(q)
     if distribution is None:
         weights = check_laws(p, q)
     else:
@@ -159,7 +175,9 @@ def set_discrepancy(
         raise ValueError(
             f"cells must be given with family='partition' and with no other, got {cells!r} with family={family!r}"
         )
-    if points is not None and family in ("size", "partition"):
+    if (order is None) == (family == "up-sets"):
+        raise ValueError(f"order must be given with family='up-sets' and with no other, got {order!r} with {family=}")
+    if points is not None and family in WITHOUT_PLACES:
         raise ValueError(f"points must be None where family is {family!r}, which knows no places")
     if family == "size" and distribution is None:
         size = validation.check_integer(k, "k", 1, n if exactly else None)
@@ -168,12 +186,14 @@ def set_discrepancy(
         labels = np.asarray(cells)
         if labels.shape != (n,):
             raise ValueError(f"cells must have shape ({n},): one label per outcome, got shape {labels.shape}")
-        return _result(plane_families.over_cells(_ranks(labels), weights), n)
+        return _result(plane_families.over_cells(ranks_of(labels), weights), n)
+    if family == "up-sets" and distribution is None:
+        return _result(plane_families.over_up_sets(check_order(order, n), weights), n)
     if points is None:
         if family in IN_THE_PLANE:
             raise ValueError(f"points must be given where family is {family!r}, got None")
         points = np.arange(float(n))
-    places = _check_points(points, family, "points")
+    places = check_points(points, family, "points")
     validation.check_length(len(places), "points", n, "outcome")
     return _result(_over(family, places, weights, distribution, k, n_threads), n)
 
@@ -240,10 +260,10 @@ def sample_discrepancy(
     >>> fd.sample_discrepancy([0.0], scipy.stats.norm(), "all").value
     1.0
     """
-    family = validation.check_option(family, "family", tuple(f for f in FAMILIES if f not in ("size", "partition")))
+    family = validation.check_option(family, "family", tuple(f for f in FAMILIES if f not in WITHOUT_PLACES))
     n_threads = check_n_threads(n_threads)
-    k = _check_k(k, family)
-    distributions = [_distribution(X), _distribution(Y)]
+    k = check_k(k, family)
+    distributions = [distribution_of(X), distribution_of(Y)]
     swapped = distributions[0] is not None
     if swapped and distributions[1] is not None:
         raise ValueError("X and Y must not both be continuous laws: at least one must be a sample")
@@ -251,11 +271,11 @@ def sample_discrepancy(
         X, Y, weight_X, weight_Y = Y, X, weight_Y, weight_X
     distribution = distributions[0] if swapped else distributions[1]
     names = ("Y", "X") if swapped else ("X", "Y")
-    points = _check_points(X, family, names[0])
+    points = check_points(X, family, names[0])
     n, m = len(points), 0
     w, v = validation.check_sample_weight(weight_X, n, f"weight_{names[0]}"), None
     if distribution is None:
-        others = _check_points(Y, family, "Y")
+        others = check_points(Y, family, "Y")
         if others.shape[1:] != points.shape[1:]:
             raise ValueError(f"Y must have {points.shape[1]} features like X, got {others.shape[1]}")
         points, m = np.concatenate([points, others]), len(others)
@@ -333,7 +353,7 @@ def _over(
         return line_families.OVER[family](pieces, k)
     if family == "all":
         if distribution is None:
-            return plane_families.over_cells(_ranks(points), weights)
+            return plane_families.over_cells(ranks_of(points), weights)
         # A continuous law gives nothing to the set of all points, which P has all its mass in.
         return 1.0, None, np.flatnonzero(weights.p if weights.slack else weights.whole), 0.0
     if distribution is not None:
@@ -349,47 +369,3 @@ def _result(found: line_families.Found, n: int, error: float = 0.0) -> SetDiscre
     for array in (indices, indices_Y):
         array.flags.writeable = False
     return SetDiscrepancy(abs(difference), difference, witness, indices, indices_Y, slack + error)
-
-
-def _check_k(k: Any, family: str) -> int | None:
-    if family in ("interval-unions", "size"):
-        if k is None:
-            raise ValueError(f"k must be an integer of at least 1 where family is {family!r}, got None")
-        return validation.check_integer(k, "k", 1)
-    if k is not None:
-        raise ValueError(f"k must be None unless family is 'interval-unions' or 'size', got {k!r} with {family!r}")
-    return None
-
-
-def _check_points(points: Any, family: str, name: str) -> np.ndarray:
-    """Points as a matrix; on the line, and where all sets count, a plain list of numbers is one too."""
-    if family not in IN_THE_PLANE and np.ndim(points) == 1:
-        points = np.asarray(points).reshape(-1, 1)
-    points = validation.check_data(points, name)
-    if family in ON_THE_LINE and points.shape[1] != 1:
-        raise ValueError(f"{name} must have 1 feature where family is {family!r}, got {points.shape[1]}")
-    if family in IN_THE_PLANE and points.shape[1] != 2:
-        raise ValueError(f"{name} must have 2 features where family is {family!r}, got {points.shape[1]}")
-    return points
-
-
-def _ranks(labels: np.ndarray) -> np.ndarray:
-    """The number of each label, or row of labels, among the distinct ones."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    return np.unique(labels, axis=0 if labels.ndim == 2 else None, return_inverse=True)[1].reshape(-1)
-
-
-def _distribution(law: Any) -> Callable[[np.ndarray], Any] | None:
-    """The distribution function of a continuous law; None where `law` is data."""
-    if isinstance(law, Density):
-        if not hasattr(law, "cdf"):
-            raise TypeError(f"a model must have a distribution function, which {type(law).__name__} has not")
-        model: Any = law
-        return lambda x: model.cdf(x.reshape(-1, 1))
-    if hasattr(law, "cdf"):
-        return law.cdf
-    if callable(law):
-        called: Callable[[np.ndarray], Any] = law
-        return called
-    return None

@@ -9,6 +9,7 @@ import numpy as np
 from fastdens.divergences.families.set_witnesses import EMPTY, Box, HalfPlane, Interval
 from fastdens.divergences.families.signed_weights import SignedWeights
 from fastdens.engines.set_families import largest_box, largest_half_plane
+from fastdens.engines.up_sets import largest_up_set
 
 Found = tuple[float, Any, np.ndarray, float]  # signed value, witness, rows, error
 
@@ -67,6 +68,13 @@ def over_cells(cells: np.ndarray, weights: SignedWeights) -> Found:
         ):
             sums[cell] = np.sign(weights.sum_over(order[first:end]))
     return _larger_side(sums[cells] > 0, sums[cells] < 0, weights)
+
+
+def over_up_sets(pairs: np.ndarray, weights: SignedWeights) -> Found:
+    """The largest |sum| over the up-sets of the order that pairs of rows i <= j make."""
+    above, below = (largest_up_set(sign * weights.whole, pairs) for sign in (1, -1))
+    value, witness, rows, _ = _larger_side(above, below, weights)
+    return value, witness, rows, weights.error
 
 
 def over_sizes(weights: SignedWeights, k: int, exactly: bool) -> Found:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.exact_sums import rounded_sums, two_sum
 
 # Whole numbers of int64 in units of 2^-57: sums of absolute differences are at most 2^58.
 _EXPONENT = 57
@@ -44,26 +45,15 @@ class SignedWeights:
         if self.slack == 0:
             exact = Fraction(int(self.whole[members].sum()), self.scale) + sum(map(Fraction, extras))
             return float(exact)
-        p, q = self.p[members], self.q[members]
-        grains = [np.ldexp(x, _EXPONENT) for x in (p, q)]
-        fractions = [grain - np.rint(grain) for grain in grains]
-        rest = float(fractions[0].sum() - fractions[1].sum())
-        error = (len(p) + 4) * _ULP * float(np.abs(fractions[0]).sum() + np.abs(fractions[1]).sum())
-        middle = Fraction(int(self.whole[members].sum())) + Fraction(rest)
-        added = sum(map(Fraction, extras))
-        low, high = (float((middle + sign * Fraction(error)) / self.scale + added) for sign in (-1, 1))
-        if low == high:
-            return low
-        return math.fsum([*p[p != 0].tolist(), *(-q[q != 0]).tolist(), *extras])
+        heads, tails = two_sum(self.p[members], -self.q[members])
+        added = np.array([*extras, 0.0])
+        return float(rounded_sums(np.append(heads, added), np.append(tails, np.zeros(len(added)))))
 
     def differences(self) -> tuple[np.ndarray, np.ndarray]:
-        """P - Q at each outcome: rounded, and what rounding has taken away (Knuth, The Art of Computer Programming 2,
-        4.2.2); of whole numbers, these."""
+        """P - Q at each outcome: rounded, and what rounding has taken away; of whole numbers, these."""
         if self.slack == 0:
             return self.whole, np.zeros(len(self.whole), dtype=np.int64)
-        rounded = self.p - self.q
-        part = rounded - self.p
-        return rounded, (self.p - (rounded - part)) + (-self.q - part)
+        return two_sum(self.p, -self.q)
 
     def fractions(self) -> np.ndarray:
         """(P - Q) * scale - whole at each outcome, to double precision."""

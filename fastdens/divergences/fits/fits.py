@@ -43,6 +43,7 @@ def fit_divergence(
     kind: str = "kl",
     *,
     alpha: float | None = None,
+    f: Any = None,
     sample_weight: Any = None,
     sampler: Any = None,
     bounds: Any = None,
@@ -76,9 +77,12 @@ def fit_divergence(
         by its bandwidth.
     kind : str, default="kl"
         "kl", "reverse_kl", "jeffreys", "js", "js_distance", "tv", "hellinger", "squared_hellinger", "chi2",
-        "neyman_chi2", "alpha" or "renyi". A distance and the divergence that it is a function of have the same fit.
+        "neyman_chi2", "alpha", "renyi", or "f" for a function of your own. A distance and the divergence that it is a
+        function of have the same fit.
     alpha : float, optional
         The order, with "alpha" and "renyi".
+    f : callable, optional
+        With kind "f": a convex function of an array of ratios t = p / q > 0, zero at 1.
     sample_weight : array-like of shape (n_samples,), optional
         Weight of each row, where the target is a sample.
     sampler : callable, optional
@@ -120,8 +124,9 @@ def fit_divergence(
     Raises
     ------
     ValueError
-        If the kind is unknown, the target has other features than `bounds` or `means_init` say, or the divergence is
-        infinite for every model: "reverse_kl" and others where the target has regions without density.
+        If the kind is unknown, `f` is not convex, the target has other features than `bounds` or `means_init` say, or
+        the divergence is infinite for every model: "reverse_kl" and others where the target has regions without
+        density.
     TypeError
         If the model is no Gaussian or GaussianMixture.
 
@@ -135,8 +140,10 @@ def fit_divergence(
     where the target has a gradient: a fitted Gaussian, mixture or Gaussian kernel density estimate, or a callable. The
     total variation has a kink where p = q; it is approached through
     :math:`\int \tfrac12 (p + q) (\sqrt{s^2 + \epsilon^2} - \epsilon)`, s = (p - q) / (p + q), with epsilon from 0.3
-    to 0.0001, and the least total variation met is kept: to about 1e-5, its parameters to about 1e-2. Nothing is added
-    to variances: `reg_covar` is for EM alone.
+    to 0.0001, and the least total variation met is kept: to about 1e-5, its parameters to about 1e-2. The gradient of
+    a divergence of your own `f` is that of differences of it; where `f` has a kink the search may end before its
+    minimum, with a warning. "f" is never maximum likelihood: of a sample it takes the density estimate. Nothing is
+    added to variances: `reg_covar` is for EM alone.
 
     References
     ----------
@@ -152,7 +159,7 @@ def fit_divergence(
     >>> bool(narrow.covariance_[0, 0] < 0.1 * wide.covariance_[0, 0])
     True
     """
-    order = check_kind(kind, alpha)
+    order = check_kind(kind, alpha, f)
     _check_model(model)
     method = validation.check_option(method, "method", METHODS)
     if n_starts is not None:

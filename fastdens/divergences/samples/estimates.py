@@ -90,7 +90,8 @@ def estimate_from_samples(
     Returns
     -------
     Divergence
-        Estimates below zero are moved to zero, those above the largest value of the kind to that. "classifier" and
+        Unless `kind` is unclipped, estimates below zero are moved to zero, those above the largest value of the kind
+        to that. "classifier" and
         "variational" return lower bounds; the interval is from the lower confidence limit of 95 % to the largest value
         of the kind.
 
