@@ -132,7 +132,7 @@ def test_normal_laws_within_three_standard_errors(d, name):
         expected = truth_of_shift(kind, shift)
         assert abs(found.value - expected) < 3 * found.standard_error
         assert found.standard_error < 0.2 * max(expected, 1.0)
-        if d < 3:
+        if d < 3 and (math.isfinite(kind.largest) or shift < 1.0):
             assert found.interval[0] <= found.value <= found.interval[1]
 
 

@@ -35,6 +35,7 @@ from fastdens.divergences.samples import (
 from fastdens.divergences.samples.first_order import powers_of
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_terms import smallest_count
+from fastdens.divergences.samples.unified_interval import unified_interval
 from fastdens.engines.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")
@@ -44,8 +45,9 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 2
-MOST_SHARE = 0.2  # of the largest value, where powers of the ratio are averaged
+MOST_SHARE = 0.15  # of the largest value, where powers of the ratio are averaged
 MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
+MOST_UNSEEN = 0.2  # of the standard error of KL and its kin, which points beyond the other sample may move at will
 PARAMETERS_PER_ROOT = 0.1  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
@@ -254,11 +256,16 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
     if math.isinf(generator.largest):
-        far = found.value > MOST_NATS * len(powers_of(generator))
+        unseen = found.unseen > MOST_UNSEEN * found.standard_error
+        far = unseen or found.value > MOST_NATS * len(powers_of(generator))
     else:
         far = generator is not GENERATORS["js"] and found.value > MOST_SHARE * generator.largest
     offered = not far and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))
-    return result if offered else replace(result, interval=(math.nan, math.nan))
+    if not offered:
+        return replace(result, interval=(math.nan, math.nan))
+    low, high = unified_interval(found.value, math.hypot(error, found.unseen))
+    largest = generator.largest
+    return replace(result, interval=(float(kind.of(min(low, largest))), float(kind.of(min(high, largest)))))

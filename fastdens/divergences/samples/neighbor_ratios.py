@@ -22,6 +22,7 @@ from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
+from fastdens.divergences.samples.neighbor_variance import sampling_variance, unseen_change
 from fastdens.engines.neighbors import KDTree, kneighbors
 
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
@@ -32,18 +33,19 @@ N_NEIGHBORS_OF_USERS = 8
 LARGEST_FOR_SETS = 50
 # Rows that repeat come in clumps, which are more uneven than the Gamma law has it; more neighbours hold more clumps.
 MOST_TIED, MORE_WHERE_TIED = 0.05, 3
-# The variance of independent terms misses what neighbours share; deleting points one at a time finds a variance that
-# is too large (Efron and Stein 1981). In simulations the truth is about a tenth of the way (same study).
-SHARED_PART = 0.1
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An f-divergence estimated from samples: the value, its standard deviation, and the share of points with ties."""
+    """An f-divergence estimated from samples: the value, its standard deviation, and the share of points with ties.
+
+    `unseen` is how far the value may be off because of points that only one of the samples reaches.
+    """
 
     value: float
     standard_error: float
     tied_share: float = 0.0
+    unseen: float = 0.0
 
 
 def default_count(generator: Generator, n: int, n_features: int) -> int:
@@ -219,10 +221,10 @@ def _by_neighbors(
     value, independent = sum_of_means(A, B)
     if generator is GENERATORS["tv"]:
         return Estimate(value, math.nan, tied_share)
-    variance = independent**2
-    if around is not None:
-        variance += SHARED_PART * max(_jackknife_variance(*around, generator, k, A, B) - variance, 0.0)
-    return Estimate(value, math.sqrt(variance), tied_share)
+    if around is None:
+        return Estimate(value, independent, tied_share)
+    variance = sampling_variance(around, generator, k, (A, B))
+    return Estimate(value, math.sqrt(variance), tied_share, unseen_change(around, generator, k))
 
 
 def _without_noise(
@@ -239,19 +241,3 @@ def _without_noise(
         (A, B), tied_share, _ = two_sample_terms(samples, generator, count, n_threads, double)
         value += weight * float(A.mean() + B.mean())
     return Estimate(value, math.nan, tied_share)
-
-
-def _jackknife_variance(
-    about_x: Neighborhoods, about_y: Neighborhoods, generator: Generator, k: int, A: np.ndarray, B: np.ndarray
-) -> float:
-    """Variance by deleting every point once: its own term goes, and the balls that it lay in grow by one neighbour."""
-    variance = 0.0
-    for deleted, own_terms in ((0, A), (1, B)):
-        n = len(own_terms)
-        without = -own_terms / (n - 1)
-        for which, about in ((0, about_x), (1, about_y)):
-            change, neighbors = about.changes(generator, k, deleted, which)
-            n_terms = len(change) - (which == deleted)
-            without += np.bincount(neighbors.ravel(), np.repeat(change, neighbors.shape[1]), n) / n_terms
-        variance += float(without.var()) * (n - 1)
-    return variance
