@@ -98,12 +98,12 @@ class Neighborhoods:
                 found |= distances[:, others - 1] == 0
         return found
 
-    def tied(self, k: int) -> np.ndarray:
-        """Points that have more than k rows within the k-th distance of one of the samples."""
-        tied = np.zeros(len(self.points), bool)
+    def tied(self, k: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Which points have more than k rows within the k-th distance of one of the samples."""
+        tied = np.zeros(len(self.points[rows]), bool)
         for distances in self.distances:
             if distances.shape[1] > k:
-                tied |= distances[:, k - 1] == distances[:, k]
+                tied |= distances[rows, k - 1] == distances[rows, k]
         return tied
 
     def log_ratios(self, first: int, second: int, rows: np.ndarray) -> np.ndarray:
@@ -128,20 +128,6 @@ class Neighborhoods:
             ]
             _fill(both, rows, corrected_terms(generator, self.log_ratios(k, k, rows), *counts))
         return both
-
-    def changes(self, generator: Generator, k: int, deleted: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-        """By how much A (which = 0) or B (1) changes at each point without one of its k neighbours in sample `deleted`.
-
-        The second array is the indices of those neighbours. Points with ties are taken not to change.
-        """
-        change = np.zeros(len(self.points))
-        rows = np.flatnonzero(~self.tied(k))
-        counts = (k + 1, k) if deleted == 0 else (k, k + 1)
-        if self.distances[deleted].shape[1] > k:
-            after = corrected_terms(generator, self.log_ratios(*counts, rows), k, k)[which]
-            before = corrected_terms(generator, self.log_ratios(k, k, rows), k, k)[which]
-            change[rows] = after - before
-        return change, self.indices[deleted][:, :k]
 
 
 def _fill(both: tuple[np.ndarray, np.ndarray], rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray]) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # b and c, on the line and in more dimensions.
 ON_THE_LINE, BEYOND = (0.06, 1.4), (0.0, 1.0)
+# Deletions that the jackknife is formed from: more would be dearer than what they add to its accuracy.
+MOST_DELETED = 2000
 LARGEST_TAKEN_OFF = 0.2  # of I; a few long distances can make D as large as they like
 # By how much the log-ratio may exceed its estimate where the other sample does not reach: chosen by coverage
 # (benchmarks/studies/divergence_coverage.py). It is more where tails are heavier; no distance says so.
@@ -51,20 +53,50 @@ def sampling_variance(
 def variances(
     about: tuple[Neighborhoods, Neighborhoods], generator: Generator, k: int, both: tuple[np.ndarray, np.ndarray]
 ) -> tuple[float, float, float]:
-    """That of independent terms, that of the jackknife, and D."""
+    """That of independent terms, that of the jackknife, and D; the last two from at most MOST_DELETED rows of each."""
     independent = jackknife = separate = 0.0
     for deleted, own_terms in enumerate(both):
         n = len(own_terms)
         independent += float(own_terms.var(ddof=1)) / n
+        chosen = np.zeros(n, bool)
+        chosen[:: -(-n // MOST_DELETED)] = True
         # The row's own term goes, and the balls that it lay in grow by one neighbour.
         without = -own_terms / (n - 1)
         for which in (0, 1):
-            change, neighbors = about[which].changes(generator, k, deleted, which)
-            n_terms = len(change) - (which == deleted)
-            without += np.bincount(neighbors.ravel(), np.repeat(change, neighbors.shape[1]), n) / n_terms
-            separate += k * float(change @ change) / n_terms**2
-        jackknife += float(without.var()) * (n - 1)
+            change, of = _changes(about[which], generator, k, both[which], deleted, which, chosen)
+            n_terms = len(both[which]) - (which == deleted)
+            without += np.bincount(of, change, n) / n_terms
+            separate += float(change @ change) / n_terms**2 * n / np.count_nonzero(chosen)
+        jackknife += float(without[chosen].var()) * (n - 1)
     return independent, jackknife, separate
+
+
+def _changes(
+    about: Neighborhoods,
+    generator: Generator,
+    k: int,
+    before: np.ndarray,
+    deleted: int,
+    which: int,
+    chosen: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """By how much A (which = 0) or B (1) changes without a neighbour in sample `deleted`, and which row that was.
+
+    All pairs of a point and one of its k neighbours that is chosen; points with ties are taken not to change.
+    """
+    if about.distances[deleted].shape[1] <= k:
+        return np.empty(0), np.empty(0, np.intp)
+    neighbors = about.indices[deleted][:, :k]
+    pairs = np.flatnonzero(chosen[neighbors])
+    points = pairs // k
+    found = np.zeros(len(before), bool)
+    found[points] = True
+    rows = np.flatnonzero(found)
+    rows = rows[~about.tied(k, rows)]
+    counts = (k + 1, k) if deleted == 0 else (k, k + 1)
+    change = np.zeros(len(before))
+    change[rows] = corrected_terms(generator, about.log_ratios(*counts, rows), k, k)[which] - before[rows]
+    return change[points], neighbors[points, pairs % k]
 
 
 def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generator, k: int) -> float:
@@ -91,11 +123,13 @@ def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generat
 
 def _outside(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, int]:
     """Which points lie beyond all others in some direction, and how many of the others are the last in one."""
-    d = points.shape[1]
-    directions = np.eye(d)
-    if d == 2:  # the axes are no better than the diagonals
-        directions = np.hstack([directions, [[1.0, 1.0], [1.0, -1.0]]])
-    along, of_others = points @ directions, others @ directions
-    low, high = of_others.min(axis=0), of_others.max(axis=0)
-    outside = ((along < low) | (along > high)).any(axis=1)
-    return outside, int(((of_others == low) | (of_others == high)).any(axis=1).sum())
+    outside, extreme = np.zeros(len(points), bool), np.zeros(len(others), bool)
+    directions = list(np.eye(points.shape[1]))
+    if points.shape[1] == 2:  # the axes are no better than the diagonals
+        directions += [np.array([1.0, 1.0]), np.array([1.0, -1.0])]
+    for direction in directions:
+        along, of_others = points @ direction, others @ direction
+        low, high = of_others.min(), of_others.max()
+        outside |= (along < low) | (along > high)
+        extreme |= (of_others == low) | (of_others == high)
+    return outside, int(extreme.sum())
