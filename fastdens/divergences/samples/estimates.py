@@ -8,8 +8,8 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, for laws that
-are not too far apart, and of unbounded kinds if hardly a row lies beyond the other sample; by plug-in for models with few
+neighbours for kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, for laws not
+too far apart, and of unbounded kinds if hardly a row lies beyond the other sample; by plug-in for models with few
 parameters, if they can represent the laws. Elsewhere the interval, and where its size is unknown the standard error
 too, is nan.
 """
