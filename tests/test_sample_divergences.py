@@ -134,7 +134,7 @@ def test_normal_laws_within_three_standard_errors(d, name):
         expected = truth_of_shift(kind, shift)
         assert abs(found.value - expected) < 3 * found.standard_error
         assert found.standard_error < 0.2 * max(expected, 1.0)
-        if d < 3:
+        if d < 3 and math.isfinite(kind.largest):
             assert found.interval[0] <= found.value <= found.interval[1]
 
 
@@ -247,7 +247,7 @@ def test_a_sample_cut_in_two():
     for name in ("js", "kl", "squared_hellinger"):
         found = estimate_from_samples(Z[::2], Z[1::2], check_kind(name))
         assert found.value <= 3 * found.standard_error
-        assert found.interval[0] == 0
+        assert found.interval[0] == 0 or name == "kl"
     assert estimate_from_samples(Z, Z.copy(), check_kind("js")).value >= 0
 
 

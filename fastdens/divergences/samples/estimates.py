@@ -8,9 +8,10 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, and of
-unbounded kinds up to one nat; by plug-in for models with few parameters, if they can represent the laws. Elsewhere the
-interval, and where its size is unknown the standard error too, is nan.
+neighbours for bounded kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, for
+laws not too far apart; by plug-in for models with few parameters, if they can represent the laws. Elsewhere the
+interval, and where its size is unknown the standard error too, is nan. What an unbounded kind is depends on tails in
+which no row is, so that its estimate by neighbours has a standard error alone.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from fastdens.divergences.samples import (
 from fastdens.divergences.samples.first_order import powers_of
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_terms import smallest_count
+from fastdens.divergences.samples.unified_interval import unified_interval
 from fastdens.engines.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")
@@ -44,8 +46,7 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 2
-MOST_SHARE = 0.2  # of the largest value, where powers of the ratio are averaged
-MOST_NATS = 1.0  # of KL and its kin, whose variance grows with the exponential of what they measure
+MOST_SHARE = 0.15  # of the largest value, where powers of the ratio are averaged
 PARAMETERS_PER_ROOT = 0.1  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
@@ -254,12 +255,13 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
-    if math.isinf(generator.largest):
-        far = found.value > MOST_NATS * len(powers_of(generator))
-    else:
-        far = generator is not GENERATORS["js"] and found.value > MOST_SHARE * generator.largest
-    offered = not far and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
+    near = generator is GENERATORS["js"] or found.value <= MOST_SHARE * generator.largest < math.inf
+    offered = near and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))
-    return result if offered else replace(result, interval=(math.nan, math.nan))
+    if not offered:
+        return replace(result, interval=(math.nan, math.nan))
+    low, high = unified_interval(found.value, math.hypot(error, found.unseen))
+    largest = generator.largest
+    return replace(result, interval=(float(kind.of(min(low, largest))), float(kind.of(min(high, largest)))))

@@ -22,11 +22,8 @@ from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighbor_terms import smallest_count
-from fastdens.divergences.samples.neighborhoods import (
-    Neighborhoods,
-    neighborhoods_by_rank,
-    neighborhoods_with_indices,
-)
+from fastdens.divergences.samples.neighbor_variance import unseen_change, variance_inflation
+from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_by_rank
 from fastdens.engines.neighbors import KDTree
 from fastdens.engines.rank_distances import Arrangement, arrange
 
@@ -38,20 +35,19 @@ N_NEIGHBORS_OF_USERS = 8
 LARGEST_FOR_SETS = 50
 # Rows that repeat come in clumps, which are more uneven than the Gamma law has it; more neighbours hold more clumps.
 MOST_TIED, MORE_WHERE_TIED = 0.05, 3
-# The variance of independent terms misses what neighbours share; deleting points one at a time finds a variance that
-# is too large (Efron and Stein 1981). In simulations the truth is about a tenth of the way (same study).
-SHARED_PART = 0.1
-# Rows of each sample that show it.
-MOST_FOR_VARIANCE = 1000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """An f-divergence estimated from samples: the value, its standard deviation, and the share of points with ties."""
+    """An f-divergence estimated from samples: the value, its standard deviation, and the share of points with ties.
+
+    `unseen` is how far the value may be off because of points that only one of the samples reaches.
+    """
 
     value: float
     standard_error: float
     tied_share: float = 0.0
+    unseen: float = 0.0
 
 
 def default_count(generator: Generator, n: int, n_features: int) -> int:
@@ -85,8 +81,8 @@ def two_sample_terms(
     k: int,
     n_threads: int | None,
     most: int | None = None,
-) -> tuple[tuple[np.ndarray, np.ndarray], float, bool]:
-    """A at the rows of X, B at those of Y, the share of rows with ties, and whether any row is at an atom.
+) -> tuple[tuple[np.ndarray, np.ndarray], float, tuple[Neighborhoods, Neighborhoods] | None]:
+    """A at the rows of X, B at those of Y, the share of rows with ties, and the neighbourhoods if no row is at an atom.
 
     A row is at an atom if `most` rows coincide there, by default k.
     """
@@ -98,7 +94,7 @@ def two_sample_terms(
     if not (at_atoms[0].any() or at_atoms[1].any()):
         found = around[0].terms(generator, k)[0], around[1].terms(generator, k)[1]
         n_tied = sum(int(about.tied(k).sum()) for about in around)
-        return found, n_tied / sum(sizes), False
+        return found, n_tied / sum(sizes), (around[0], around[1])
     found = np.empty(sizes[0]), np.empty(sizes[1])
     rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
     n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
@@ -117,7 +113,7 @@ def two_sample_terms(
         else:  # what one law has besides atoms, the other has not, or both have next to nothing
             log_ratio = np.sign(len(rest[0]) - len(rest[1])) * math.log(sum(sizes))
             values[~atoms] = terms(generator, np.full(len(rest[own]), log_ratio))[own]
-    return found, n_tied / sum(sizes), True
+    return found, n_tied / sum(sizes), None
 
 
 def two_sample_estimate(
@@ -141,12 +137,14 @@ def _by_neighbors(
 ) -> Estimate:
     if generator.name == "f":
         return _without_noise(arranged, generator, k, n_threads)
-    (A, B), tied_share, has_atoms = two_sample_terms(arranged, generator, k, n_threads)
+    (A, B), tied_share, around = two_sample_terms(arranged, generator, k, n_threads)
     value, independent = sum_of_means(A, B)
     if generator is GENERATORS["tv"]:
         return Estimate(value, math.nan, tied_share)
-    inflation = 1.0 if has_atoms else _variance_inflation(arranged, generator, k, n_threads)
-    return Estimate(value, independent * math.sqrt(inflation), tied_share)
+    if around is None:
+        return Estimate(value, independent, tied_share)
+    error = independent * math.sqrt(variance_inflation(around[0].samples, generator, k, n_threads))
+    return Estimate(value, error, tied_share, unseen_change(around, generator, k))
 
 
 def _without_noise(
@@ -163,47 +161,3 @@ def _without_noise(
         (A, B), tied_share, _ = two_sample_terms(arranged, generator, count, n_threads, double)
         value += weight * float(A.mean() + B.mean())
     return Estimate(value, math.nan, tied_share)
-
-
-def _variance_inflation(
-    arranged: tuple[Arrangement, Arrangement], generator: Generator, k: int, n_threads: int | None
-) -> float:
-    """By what the variance of independent terms is multiplied.
-
-    With a number of neighbours that does not grow both fall as 1/n: so many rows show their ratio.
-    """
-    random = np.random.default_rng(0)
-    parts = []
-    for sample in arranged:
-        rows = sample.points
-        if len(rows) > MOST_FOR_VARIANCE:
-            rows = rows[random.choice(len(rows), MOST_FOR_VARIANCE, replace=False)]
-        parts.append(rows)
-    samples = parts[0], parts[1]
-    if min(map(len, samples)) <= k:
-        return 1.0
-    about = [neighborhoods_with_indices(samples, own, k, n_threads) for own in (0, 1)]
-    if any(part.at_atoms(k).any() for part in about):
-        return 1.0
-    A, B = about[0].terms(generator, k)[0], about[1].terms(generator, k)[1]
-    variance = sum_of_means(A, B)[1] ** 2
-    if not variance > 0:
-        return 1.0
-    jackknife = _jackknife_variance(about[0], about[1], generator, k, A, B)
-    return 1.0 + SHARED_PART * max(jackknife / variance - 1.0, 0.0)
-
-
-def _jackknife_variance(
-    about_x: Neighborhoods, about_y: Neighborhoods, generator: Generator, k: int, A: np.ndarray, B: np.ndarray
-) -> float:
-    """Variance by deleting every point once: its own term goes, and the balls that it lay in grow by one neighbour."""
-    variance = 0.0
-    for deleted, own_terms in ((0, A), (1, B)):
-        n = len(own_terms)
-        without = -own_terms / (n - 1)
-        for which, about in ((0, about_x), (1, about_y)):
-            change, neighbors = about.changes(generator, k, deleted, which)
-            n_terms = len(change) - (which == deleted)
-            without += np.bincount(neighbors.ravel(), np.repeat(change, neighbors.shape[1]), n) / n_terms
-        variance += float(without.var()) * (n - 1)
-    return variance

@@ -40,12 +40,12 @@ class Neighborhoods:
                 found |= radii[others] == 0
         return found
 
-    def tied(self, k: int) -> np.ndarray:
-        """Points that have more than k rows within the k-th distance of one of the samples."""
-        tied = np.zeros(len(self.points), bool)
+    def tied(self, k: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Which points have more than k rows within the k-th distance of one of the samples."""
+        tied = np.zeros(len(self.points[rows]), bool)
         for radii in self.radii:
             if k + 1 in radii:
-                tied |= radii[k] == radii[k + 1]
+                tied |= radii[k][rows] == radii[k + 1][rows]
         return tied
 
     def log_ratios(self, first: int, second: int, rows: np.ndarray | slice) -> np.ndarray:
@@ -71,22 +71,6 @@ class Neighborhoods:
         others = np.delete(np.arange(len(self.points)), tied)
         _fill(both, others, corrected_terms(generator, self.log_ratios(k, k, others), k, k))
         return both
-
-    def changes(self, generator: Generator, k: int, deleted: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-        """By how much A (which = 0) or B (1) changes at each point without one of its k neighbours in sample `deleted`.
-
-        The second array is the indices of those neighbours. Points with ties are taken not to change.
-        """
-        if self.indices is None:
-            raise ValueError("neighbours must have been searched with their indices")
-        change = np.zeros(len(self.points))
-        rows = np.flatnonzero(~self.tied(k))
-        counts = (k + 1, k) if deleted == 0 else (k, k + 1)
-        if k + 1 in self.radii[deleted]:
-            after = corrected_terms(generator, self.log_ratios(*counts, rows), k, k)[which]
-            before = corrected_terms(generator, self.log_ratios(k, k, rows), k, k)[which]
-            change[rows] = after - before
-        return change, self.indices[deleted][:, :k]
 
 
 def _fill(both: tuple[np.ndarray, np.ndarray], rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray]) -> None:
