@@ -79,7 +79,7 @@ def test_all_that_is_not_for_the_tree_is_answered_too():
     huge = points("normal", 60, 2) * 1e200
     queries = arrange([huge])[0]
     assert queries.tree is None
-    expected = fd.kneighbors(queries.points, k=3, exclude_self=True)[0][:, 1:]
+    expected = fd.kneighbors(queries.points, k=3, exclude_self=True)[0][:, 1:].T
     assert np.array_equal(distances_of_ranks(queries, queries, [2, 3]), expected)
 
 
@@ -93,5 +93,5 @@ def test_any_number_of_threads_gives_the_same(d):
     for other in found[1:]:
         assert np.array_equal(found[0][0], other[0])
         assert np.array_equal(found[0][1], other[1])
-    expected = fd.kneighbors(found[0][0], k=5, exclude_self=True)[0][:, 3:]
+    expected = fd.kneighbors(found[0][0], k=5, exclude_self=True)[0][:, 3:].T
     assert np.array_equal(found[0][1], expected)

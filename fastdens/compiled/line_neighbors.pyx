@@ -115,16 +115,30 @@ cdef inline double distance_of_rank(const double *left, const double *right, dou
     return smallest
 
 
+cdef void distances_among_own(const double *points, Py_ssize_t n, Py_ssize_t k, double *distances) noexcept nogil:
+    """The same from n points to their neighbours in the array that they are part of, side by side."""
+    cdef Py_ssize_t i, j
+    cdef double of_left, of_right
+    for i in range(n):
+        of_left, of_right = points[i] - points[i - k], points[i + k] - points[i]
+        distances[i] = of_left if of_left < of_right else of_right
+    for j in range(1, k):
+        for i in range(n):
+            of_left, of_right = points[i] - points[i - j], points[i + k - j] - points[i]
+            of_left = of_left if of_left > of_right else of_right
+            distances[i] = of_left if of_left < distances[i] else distances[i]
+
+
 def distances_of_ranks(
     const double[::1] padded, Py_ssize_t margin, const double[::1] queries, bint leave_out_own,
     const Py_ssize_t[::1] ranks, double[:, ::1] distances_out, BlockQueue queue,
 ):
-    """Distances to the neighbours with these ranks (1 for the nearest), without telling which points they are.
+    """Distances to the neighbours with these ranks (1 for the nearest), a row each, without telling which points.
 
     `padded` are ascending points between `margin` times -inf and +inf, the margin at least the largest rank. `queries`
     ascend; with `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
-    cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, right
+    cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, right, first, stop
     cdef const double *points = &padded[margin]
     cdef long long block
     with nogil:
@@ -132,14 +146,14 @@ def distances_of_ranks(
             block = queue.next()
             if block < 0:
                 break
-            j = block * QUERIES_IN_BLOCK
-            right = first_not_below(points, n, queries[j])
-            for j in range(j, min((block + 1) * QUERIES_IN_BLOCK, m)):
-                if leave_out_own:
-                    right = j
+            first, stop = block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)
+            if leave_out_own:
+                for c in range(ranks.shape[0]):
+                    distances_among_own(points + first, stop - first, ranks[c], &distances_out[c, first])
+                continue
+            right = first_not_below(points, n, queries[first])
+            for j in range(first, stop):
                 while right < n and points[right] < queries[j]:
                     right += 1
                 for c in range(ranks.shape[0]):
-                    distances_out[j, c] = distance_of_rank(
-                        points + right - 1, points + right + leave_out_own, queries[j], ranks[c]
-                    )
+                    distances_out[c, j] = distance_of_rank(points + right - 1, points + right, queries[j], ranks[c])

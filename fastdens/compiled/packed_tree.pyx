@@ -163,7 +163,7 @@ cdef class PackedTree:
     ):
         """From each point of this tree to the neighbours with these ranks (1 for the nearest) in another, or in itself.
 
-        In its own tree a point is left out among its neighbours. Ranks ascend, up to HIGHEST_RANK. A block is
+        A row of the result for each rank. In its own tree a point is left out among its neighbours. Ranks ascend, up to HIGHEST_RANK. A block is
         QUERIES_PER_BLOCK points.
         """
         cdef Py_ssize_t highest = ranks[ranks.shape[0] - 1], i, c, place, stop, k
@@ -185,7 +185,7 @@ cdef class PackedTree:
                 for i in range(stop):
                     place = i // FD_PACK * k * FD_PACK + i % FD_PACK
                     for c in range(ranks.shape[0]):
-                        distances_out[block * FD_PACK_QUERIES + i, c] = sqrt(
+                        distances_out[c, block * FD_PACK_QUERIES + i] = sqrt(
                             squared[place + (ranks[c] - 1) * FD_PACK]
                         )
         free(memory)

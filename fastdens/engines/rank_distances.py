@@ -113,12 +113,12 @@ def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
 def distances_of_ranks(
     queries: Arrangement, points: Arrangement, ranks: list[int], n_threads: int | None = None
 ) -> np.ndarray:
-    """Distances from the queries to their neighbours of these ascending ranks, 1 for the nearest, (n_queries, n_ranks).
+    """Distances from the queries to their neighbours of these ascending ranks, 1 for the nearest: (n_ranks, n_queries).
 
     Where `points` is `queries`, each point is left out among its own neighbours.
     """
     own, columns = points is queries, np.array(ranks, dtype=np.intp)
-    distances = np.empty((len(queries), len(ranks)))
+    distances = np.empty((len(ranks), len(queries)))
     if queries.tree is not None and points.tree is not None and ranks[-1] <= packed_tree.HIGHEST_RANK:
         run_blocks(
             partial(queries.tree.distances_of_ranks, points.tree, columns, distances),
@@ -139,4 +139,4 @@ def distances_of_ranks(
         return distances
     others = None if own else queries.points
     found, _ = kneighbors(points.points, others, ranks[-1], exclude_self=own, n_threads=n_threads)
-    return found[:, columns - 1]
+    return np.ascontiguousarray(found.T[columns - 1])

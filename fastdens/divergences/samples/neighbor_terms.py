@@ -68,12 +68,12 @@ def corrected_terms(generator: Generator, u: np.ndarray, k: Count, l: Count) -> 
 
 def _softplus_sum(u: np.ndarray, k: int) -> np.ndarray:
     """What is added to max(0, -u) to estimate ln(1 + 1/r); even in u."""
-    decay, power = np.exp(-np.abs(u)), np.ones_like(u)
+    decay = np.exp(-np.abs(u))
     total = np.zeros_like(u)
-    for j in range(1, k):
-        power = power * decay
+    for j in range(k - 1, 0, -1):  # Horner
         log_size = 2 * math.lgamma(k) - math.lgamma(k - j) - math.lgamma(k + j)
-        total += (-1) ** (j - 1) * math.exp(log_size) / j * power
+        total += (-1) ** (j - 1) * math.exp(log_size) / j
+        total *= decay
     return total
 
 

@@ -28,9 +28,8 @@ from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborho
 
 # b and c, on the line and in more dimensions.
 ON_THE_LINE, BEYOND = (0.06, 1.4), (0.0, 1.0)
-# Rows of each sample that the jackknife is formed with, by features: more would be dearer than what they add to its
-# accuracy. Beyond two features no interval rests on it.
-MOST_ROWS, MOST_ROWS_BEYOND = {1: 8000, 2: 4000}, 1000
+# Rows of each sample that the jackknife is formed with: more would be dearer than what they add to its accuracy.
+MOST_ROWS = 1000
 LARGEST_TAKEN_OFF = 0.2  # of I; a few long distances can make D as large as they like
 # By how much the log-ratio may exceed its estimate where the other sample does not reach: chosen by coverage
 # (benchmarks/studies/divergence_coverage.py). It is more where tails are heavier; no distance says so.
@@ -44,7 +43,7 @@ def variance_inflation(
 
     With a number of neighbours that stays the same both fall as 1/n, so that some of the rows show their ratio.
     """
-    random, most = np.random.default_rng(0), MOST_ROWS.get(samples[0].shape[1], MOST_ROWS_BEYOND)
+    random, most = np.random.default_rng(0), MOST_ROWS
     some = [rows if len(rows) <= most else rows[random.choice(len(rows), most, replace=False)] for rows in samples]
     part = some[0], some[1]
     if min(map(len, part)) <= k:
@@ -121,12 +120,14 @@ def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generat
 def _outside(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, int]:
     """Which points lie beyond all others in some direction, and how many of the others are the last in one."""
     outside, extreme = np.zeros(len(points), bool), np.zeros(len(others), bool)
-    directions = list(np.eye(points.shape[1]))
-    if points.shape[1] == 2:  # the axes are no better than the diagonals
-        directions += [np.array([1.0, 1.0]), np.array([1.0, -1.0])]
-    for direction in directions:
-        along, of_others = points @ direction, others @ direction
+    for along, of_others in zip(_in_directions(points), _in_directions(others)):
         low, high = of_others.min(), of_others.max()
         outside |= (along < low) | (along > high)
         extreme |= (of_others == low) | (of_others == high)
     return outside, int(extreme.sum())
+
+
+def _in_directions(points: np.ndarray) -> list[np.ndarray]:
+    """Along the axes, and in the plane along the diagonals, which are no worse."""
+    axes = list(np.ascontiguousarray(points.T))
+    return [*axes, axes[0] + axes[1], axes[0] - axes[1]] if len(axes) == 2 else axes

@@ -52,7 +52,8 @@ class Neighborhoods:
         """ln(m V_q) - ln(n V_p) by the distances to those neighbours in the two samples, which are positive."""
         n, m = (size - (i == self.own) for i, size in enumerate(self.sizes))
         radii_p, radii_q = self.radii[0][first][rows], self.radii[1][second][rows]
-        return self.points.shape[1] * (np.log(radii_q) - np.log(radii_p)) + math.log(m / n)
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):  # beyond what any term tells apart
+            return self.points.shape[1] * np.log(radii_q / radii_p) + math.log(m / n)
 
     def terms(self, generator: Generator, k: int) -> tuple[np.ndarray, np.ndarray]:
         """A and B at every point; none is at an atom."""
@@ -92,7 +93,7 @@ def neighborhoods_by_rank(
         wanted = {rank for k in ks for rank in (k, k + 1, max(k, 2) - (i == own)) if rank <= len(sample) - (i == own)}
         ranks = sorted(wanted)
         distances = distances_of_ranks(arranged[own], sample, ranks, n_threads)
-        radii.append({rank: distances[:, column] for column, rank in enumerate(ranks)})
+        radii.append(dict(zip(ranks, distances)))
     samples = arranged[0].points, arranged[1].points
     return Neighborhoods(samples[own], samples, own, radii, sizes or [len(sample) for sample in samples], n_threads)
 
