@@ -20,7 +20,7 @@ import numpy as np
 
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
-from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighbor_space import whitened
 from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.neighbor_variance import unseen_change, variance_inflation
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_by_rank
@@ -120,8 +120,7 @@ def two_sample_estimate(
     X: np.ndarray, Y: np.ndarray, generator: Generator, k: int | None = None, n_threads: int | None = None
 ) -> Estimate:
     """D_f(P, Q) from X of P and Y of Q by k neighbours, by default as few as the data allow."""
-    into = whitening(X, Y)
-    arranged = tuple(arrange([into(X), into(Y)], n_threads))
+    arranged = tuple(arrange(whitened(X, Y)[1], n_threads))
     if k is not None:
         return _by_neighbors(arranged, generator, k, n_threads)
     most = min(map(len, arranged)) - 1

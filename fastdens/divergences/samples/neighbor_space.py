@@ -24,42 +24,61 @@ class Whitening:
     log_determinant: float
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
+        return self.of_scaled((rows.T[self.features] - self.centre[:, None]) / self.scale[:, None])
+
+    def of_scaled(self, scaled: np.ndarray) -> np.ndarray:
+        """Rows from columns that are centred and scaled."""
         # Feature by feature, each a sum formed in the same order for every row, which BLAS does not promise.
-        scaled = (rows.T[self.features] - self.centre[:, None]) / self.scale[:, None]
-        product = np.zeros((self.matrix.shape[1], len(rows)))
+        product = np.zeros((self.matrix.shape[1], scaled.shape[1]))
         for i, weights in enumerate(self.matrix):
             for j, weight in enumerate(weights):
                 product[j] += scaled[i] * weight
         return product.T
 
 
-def whitening(*samples: np.ndarray, within: bool = True) -> Whitening:
-    """The map to unit covariance.
+def whitened(*samples: np.ndarray, within: bool = True) -> tuple[Whitening, list[np.ndarray]]:
+    """The map to unit covariance, and the samples in its coordinates.
 
     With `within` the covariance is the mean of those of the samples, so that a distance between them does not hide
     what is within; otherwise, or where that has no full rank, it is that of all rows, whichever sample they are of.
     """
-    columns = [np.ascontiguousarray(sample.T) for sample in samples]
+    columns = [np.array(sample.T, order="C") for sample in samples]
     low = np.min([each.min(axis=1) for each in columns], axis=0)
     high = np.max([each.max(axis=1) for each in columns], axis=0)
     centre, scale = low / 2 + high / 2, high / 2 - low / 2
     varies = np.flatnonzero(scale > 0)
     if not varies.size:
-        return Whitening(np.zeros(1, int), low[:1], np.ones(1), np.zeros((1, 1)), -np.inf)
+        into = Whitening(np.zeros(1, int), low[:1], np.ones(1), np.zeros((1, 1)), -np.inf)
+        return into, [into(sample) for sample in samples]
     centre, scale = centre[varies], scale[varies]
     log_determinant = -float(np.log(scale).sum()) if len(varies) == len(low) else -np.inf
+    columns = columns if len(varies) == len(low) else [each[varies] for each in columns]
+    for each in columns:
+        each -= centre[:, None]
+        each /= scale[:, None]
     if len(varies) == 1:
-        return Whitening(varies, centre, scale, np.ones((1, 1)), log_determinant)
-    scaled = [(each[varies] - centre[:, None]) / scale[:, None] for each in columns]
+        into = Whitening(varies, centre, scale, np.ones((1, 1)), log_determinant)
+        return into, [each.T for each in columns]
     covariance = None
     if within and min(map(len, samples)) > 1:
-        inner = np.mean([np.cov(each) for each in scaled], axis=0)
+        inner = np.mean([_covariance(each) for each in columns], axis=0)
         values = np.linalg.eigvalsh(inner)
         if values[0] > RANK_TOLERANCE * values[-1]:
             covariance = inner
     if covariance is None:
-        covariance = np.cov(np.hstack(scaled))
+        covariance = _covariance(np.hstack(columns))
     values, vectors = np.linalg.eigh(covariance)
     kept = values > RANK_TOLERANCE * values[-1]
     log_determinant -= 0.5 * float(np.log(values[kept]).sum()) if kept.all() else np.inf
-    return Whitening(varies, centre, scale, vectors[:, kept] / np.sqrt(values[kept]), log_determinant)
+    into = Whitening(varies, centre, scale, vectors[:, kept] / np.sqrt(values[kept]), log_determinant)
+    return into, [into.of_scaled(each) for each in columns]
+
+
+def whitening(*samples: np.ndarray, within: bool = True) -> Whitening:
+    """The map alone."""
+    return whitened(*samples, within=within)[0]
+
+
+def _covariance(columns: np.ndarray) -> np.ndarray:
+    centred = columns - columns.mean(axis=1, keepdims=True)
+    return centred @ centred.T / (columns.shape[1] - 1)

@@ -28,8 +28,9 @@ from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborho
 
 # b and c, on the line and in more dimensions.
 ON_THE_LINE, BEYOND = (0.06, 1.4), (0.0, 1.0)
-# Rows of each sample that the jackknife is formed with: more would be dearer than what they add to its accuracy.
-MOST_ROWS = 1000
+# With more rows of a sample than the first the jackknife is formed with the second number of them: more would be dearer
+# than what they add to its accuracy.
+MANY_ROWS, SOME_ROWS = 2000, 500
 LARGEST_TAKEN_OFF = 0.2  # of I; a few long distances can make D as large as they like
 # By how much the log-ratio may exceed its estimate where the other sample does not reach: chosen by coverage
 # (benchmarks/studies/divergence_coverage.py). It is more where tails are heavier; no distance says so.
@@ -43,8 +44,10 @@ def variance_inflation(
 
     With a number of neighbours that stays the same both fall as 1/n, so that some of the rows show their ratio.
     """
-    random, most = np.random.default_rng(0), MOST_ROWS
-    some = [rows if len(rows) <= most else rows[random.choice(len(rows), most, replace=False)] for rows in samples]
+    random = np.random.default_rng(0)
+    some = [
+        rows if len(rows) <= MANY_ROWS else rows[random.choice(len(rows), SOME_ROWS, replace=False)] for rows in samples
+    ]
     part = some[0], some[1]
     if min(map(len, part)) <= k:
         return 1.0
