@@ -48,6 +48,8 @@ TOPICS = {
         "box_sums",
         "box_interpolants",
         "box_lines",
+        "box_passes",
+        "box_surroundings",
         "sorted_sums",
         "sorted_moments",
         "sorting",

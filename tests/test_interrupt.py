@@ -25,6 +25,11 @@ X = random.normal(size=(1_000_000, 3))
 job = lambda: fd.kernel_sum(X, X + 1e4, bandwidth=0.1, log=True)
 again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1, log=True)
 """,
+    "kernel_sum_boxes": """
+X = random.normal(size=(1_000_000, 3))
+job = lambda: [fd.kernel_sum(X, bandwidth=0.14, rtol=1e-9, algorithm="grid") for _ in range(100)]
+again = lambda: fd.kernel_sum(X[:100], bandwidth=0.14, algorithm="grid")
+""",
     "kernel_sum_few_queries": """
 X = random.normal(size=(400_000, 30))
 job = lambda: fd.kernel_sum(X, X[:400], bandwidth=0.1, n_threads=1)

@@ -1,6 +1,6 @@
 """The tiles of the box transform in use, for every module that works with boxes."""
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "box_sums.h" nogil:
     int FD_BOX_SCRATCH
@@ -20,3 +20,15 @@ cdef extern from "box_sums.h" nogil:
     const fd_box_sum_tiles fd_box_sum_tiles_of[]
 
 cdef const fd_box_sum_tiles *tiles
+
+
+cdef inline Py_ssize_t first_from(const int64_t *keys, Py_ssize_t low, Py_ssize_t high, int64_t wanted) noexcept nogil:
+    """The first of the sorted keys[low ... high - 1] that is not below `wanted`."""
+    cdef Py_ssize_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if keys[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low

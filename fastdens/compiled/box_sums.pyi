@@ -53,21 +53,3 @@ def evaluate(
     failed_out: np.ndarray,
     queue: BlockQueue,
 ) -> None: ...
-def near_sums(
-    points: np.ndarray,
-    queries: np.ndarray,
-    scales: np.ndarray,
-    weights: np.ndarray | None,
-    kernel: int,
-    exponent: float,
-    inverse: float,
-    support: float,
-    point_order: np.ndarray,
-    ranges: np.ndarray,
-    query_order: np.ndarray,
-    query_starts: np.ndarray,
-    boxes: np.ndarray,
-    sums_out: np.ndarray,
-    bounds: np.ndarray,
-    queue: BlockQueue,
-) -> None: ...

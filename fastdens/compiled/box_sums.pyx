@@ -5,12 +5,11 @@ place of a point in its box keeps all its digits, wherever the box lies.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.math cimport INFINITY, floor
+from libc.math cimport floor
 from libc.stdint cimport int64_t
 
 from fastdens.compiled import instruction_sets
 from fastdens.compiled.blocks cimport BlockQueue
-from fastdens.compiled.kernel_sums cimport fd_bandwidth, tiles as direct_tiles
 
 cdef enum:
     ROWS_IN_BLOCK = 16384  # points per block of the passes over points
@@ -243,90 +242,4 @@ def evaluate(
                             bounds_out[order[first + i]] = -1.0
                             failed_out[b] = 1
                     first = last
-    PyMem_RawFree(scratch)
-
-
-def near_sums(
-    const double[:, ::1] points,
-    const double[:, ::1] queries,
-    const double[::1] scales,
-    const double[::1] weights,
-    int kernel,
-    double exponent,
-    double inverse,
-    double support,
-    const Py_ssize_t[::1] point_order,
-    const Py_ssize_t[:, :, ::1] ranges,
-    const Py_ssize_t[::1] query_order,
-    const Py_ssize_t[::1] query_starts,
-    const Py_ssize_t[::1] boxes,
-    double[::1] sums_out,
-    double[::1] bounds,
-    BlockQueue queue,
-):
-    """Direct sums over the points around, for the queries of some boxes whose `bounds` is negative.
-
-    `ranges[b]` are the runs (first, end) of `point_order` that surround box `boxes[b]`; its queries are
-    query_order[query_starts[boxes[b]]] and so on. One box is one block of work.
-    """
-    cdef Py_ssize_t d = points.shape[1], b, i, j, a, r, first, count, padded, point
-    cdef long long block
-    cdef fd_bandwidth bandwidth
-    cdef Py_ssize_t size = (d + 2) * 512 * sizeof(double)
-    cdef double *scratch = <double *> PyMem_RawMalloc(size)
-    cdef double *strip
-    cdef double *packed_weights
-    if scratch == NULL:
-        raise MemoryError()
-    strip = scratch + d * 512
-    packed_weights = strip + 512
-    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            b = boxes[block]
-            for j in range(query_starts[b], query_starts[b + 1]):
-                if bounds[query_order[j]] < 0:
-                    sums_out[query_order[j]] = 0.0
-            count = 0
-            r = 0
-            first = ranges[block, 0, 0]
-            while r < ranges.shape[1]:
-                # Gather points of consecutive runs until the strip is full or no run is left.
-                while count < 512 and r < ranges.shape[1]:
-                    if first >= ranges[block, r, 1]:
-                        r += 1
-                        if r < ranges.shape[1]:
-                            first = ranges[block, r, 0]
-                        continue
-                    point = point_order[first]
-                    for a in range(d):
-                        scratch[a * 512 + count] = points[point, a]
-                    packed_weights[count] = weights[point] if weights is not None else 1.0
-                    count += 1
-                    first += 1
-                if count == 0:
-                    break
-                if queue.must_stop():
-                    break
-                padded = (count + 63) // 64 * 64
-                for i in range(count, padded):
-                    packed_weights[i] = 0.0
-                    for a in range(d):
-                        scratch[a * 512 + i] = INFINITY
-                if padded < 512:  # rows of the strip lie `padded` apart
-                    for a in range(1, d):
-                        for i in range(padded):
-                            scratch[a * padded + i] = scratch[a * 512 + i]
-                for j in range(query_starts[b], query_starts[b + 1]):
-                    if bounds[query_order[j]] < 0:
-                        direct_tiles.on_double.distances(
-                            scratch, padded, d, &queries[query_order[j], 0], &scales[0], strip
-                        )
-                        sums_out[query_order[j]] += direct_tiles.on_double.weighted_sum[kernel](
-                            strip, padded, &bandwidth, packed_weights
-                        )
-                count = 0
     PyMem_RawFree(scratch)

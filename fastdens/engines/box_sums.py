@@ -16,19 +16,26 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import box_sums as compiled
+from fastdens.compiled import box_surroundings as surroundings
 from fastdens.engines import box_lines
-from fastdens.engines.box_interpolants import AxisTransform, axis_transform
+from fastdens.engines.box_interpolants import axis_transform
+from fastdens.engines.box_passes import BoxPasses
 from fastdens.engines.sum_bounds import UNIT_ROUNDOFF
+from fastdens.engines.sum_costs import BOX_CARRY_NS, FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import run_blocks
 
 # Beyond this many boxes along an axis their edges are no longer exact in double precision.
 MOST_BOXES_ALONG = 2.0**45
 # Up to this many cells (and up to so many a point) the boxes are looked up in a table, beyond by binary search.
-MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT = 1 << 25, 8
+MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT = 1 << 25, 2
 # On a line, with no more boxes than this and at least so many points a box, points are taken in blocks, unsorted:
 # tables of moments of the blocks stay smaller than the blocks.
 MOST_BOXES_OF_BLOCKS, FEWEST_POINTS_PER_BOX = 1024, 32
+# Keys whose neighbours are listed at once.
+KEYS_AT_ONCE = 1 << 13
+# Nanoseconds on one core to find the points on a line of boxes, and to gather each.
+NEAR_LINE_NS, GATHER_NS = 120.0, 2.0
 
 
 class Boxes:
@@ -61,21 +68,13 @@ class Boxes:
         inside = (moved >= 0) & (moved < self.shape[axis])
         return np.where(inside, keys[:, None] + offsets * self.strides[axis], 0), inside
 
-    def by_line(self, keys: np.ndarray, axis: int) -> np.ndarray:
-        """The order in which boxes next to each other along an axis follow each other."""
-        if axis == 0:
-            return np.arange(len(keys))
-        coordinate = keys // self.strides[axis] % self.shape[axis]
-        return np.lexsort((coordinate, keys - coordinate * self.strides[axis]))
-
     def dilated(self, keys: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
         """All boxes within the offsets of some box, along an axis."""
-        moved, inside = self.along(keys, axis, offsets)
-        if not self.table:
-            return np.unique(moved[inside])
-        present = np.zeros(math.prod(self.shape), dtype=bool)
-        present[moved[inside]] = True
-        return np.flatnonzero(present)
+        parts = [keys[:0]]
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            moved, inside = self.along(keys[first : first + KEYS_AT_ONCE], axis, offsets)
+            parts.append(np.unique(moved[inside]))
+        return parts[1] if len(parts) == 2 else np.unique(np.concatenate(parts))
 
     def neighbours(self, keys: np.ndarray, of: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
         """For each box of `of`, where the boxes `offsets` away stand in `keys` (-1: absent), (n_boxes, n_offsets)."""
@@ -119,7 +118,7 @@ def sort_into_boxes(X: np.ndarray, widths: np.ndarray, boxes: Boxes, n_threads: 
     if boxes.table:
         starts = np.empty(math.prod(boxes.shape) + 2, dtype=np.intp)
         compiled.counting_sort(keys, len(starts) - 2, starts, order)
-        occupied = np.flatnonzero(np.diff(starts[:-1]))
+        occupied = np.flatnonzero(starts[1:-1] != starts[:-2])
         starts = np.append(starts[occupied], n)
     else:
         order = np.argsort(keys, kind="stable")
@@ -191,24 +190,36 @@ class BoxTransform:
         box_weights = np.diff(sources.starts).astype(np.float64)
         if sorted_weights is not None:
             box_weights = np.add.reduceat(sorted_weights, sources.starts[:-1])
-        moments = self._moments(sources, sorted_weights)
-        expansions, bounds, far = self._translate(boxes, sources.keys, moments, box_weights, targets.keys)
-        sums, query_bounds = np.empty(len(Q)), np.empty(len(Q))
-        failed = np.empty(len(targets.keys), dtype=np.uint8)
-
-        def work(queue: Any) -> None:
-            compiled.evaluate(
-                targets.local, targets.order, targets.starts, self.terms, expansions, bounds,
-                rtol, atol, sums, query_bounds, failed, queue,
-            )  # fmt: skip
-
-        self._in_box_blocks(work, len(targets.keys), 3.0 * len(Q) * self.terms ** (len(self.axes) - 1))
-        failing = np.flatnonzero(failed)
+        within, bounds, far, near_points = self._surroundings(boxes, sources, box_weights, targets.keys)
+        # Queries whose bound stays -1 are summed point by point, or left to the caller where no point is near.
+        sums, query_bounds = np.zeros(len(Q)), np.full(len(Q), -1.0)
+        failed = np.zeros(len(targets.keys), dtype=np.uint8)
+        by_points = self._better_by_points(near_points, np.diff(targets.starts), rtol)
+        by_boxes = np.flatnonzero(~by_points & (near_points > 0))
+        BoxPasses(
+            boxes, self.axes, self._along(boxes), self.terms, sources, sorted_weights, targets, self.n_threads
+        ).evaluate(by_boxes, bounds, rtol, atol, sums, query_bounds, failed)
+        failing = np.flatnonzero((failed.view(bool) | by_points) & (near_points > 0))
         if failing.size:
             self._sum_near(
-                self.X, self.weights, Q, boxes, sources, targets, failing, far, rtol, atol, sums, query_bounds
+                boxes, sources, sorted_weights, targets, failing, within, far, rtol, atol, sums, query_bounds
             )
         return sums, query_bounds
+
+    def _along(self, boxes: Boxes) -> np.ndarray:
+        """Stride, number of boxes and reach of each axis."""
+        reach = [axis.offsets[-1] for axis in self.axes]
+        return np.array([boxes.strides, boxes.shape, reach], dtype=np.int64).T.copy()
+
+    def _better_by_points(self, near_points: np.ndarray, n_queries: np.ndarray, rtol: float) -> np.ndarray:
+        """Boxes where the pairs with the points within reach cost less than to carry expansions there."""
+        d = len(self.axes)
+        n_lines = math.prod(len(axis.offsets) for axis in self.axes[1:])
+        pairs = near_points * (n_queries * (PAIR_NS["gaussian"] + d * FEATURE_NS) + GATHER_NS) + NEAR_LINE_NS * n_lines
+        numbers = compiled.row_length(self.terms) * self.terms ** (d - 1)
+        carrying = sum(len(axis.offsets) for axis in self.axes) * numbers * self.terms * BOX_CARRY_NS
+        # Rounding of the direct sums has to stay far below the tolerance.
+        return (pairs < carrying) & (64 * UNIT_ROUNDOFF * np.sqrt(near_points) < rtol)
 
     def _evaluate_in_blocks(
         self, Q: np.ndarray, boxes: Boxes, rtol: float, atol: float
@@ -217,136 +228,88 @@ class BoxTransform:
         x, q, width, lowest = self.X[:, 0], Q[:, 0], float(self.widths[0]), float(boxes.lowest[0])
         keys = np.arange(boxes.shape[0])
         moments, box_weights = box_lines.moments(x, self.weights, width, lowest, len(keys), self.terms, self.n_threads)
-        expansions, bounds, far = self._translate(boxes, keys, moments, box_weights, keys)
+        starts = np.zeros(len(keys) + 1, dtype=np.intp)  # how many points there are near a box is not asked for here
+        within, bounds, far, _ = self._surroundings(boxes, SortedPoints(keys, starts, keys, x), box_weights, keys)
+        expansions = self._on_a_line(boxes, keys, moments)
         sums, query_bounds, any_failed = box_lines.evaluate(
             q, width, lowest, self.terms, expansions, bounds, rtol, atol, self.n_threads
         )
         if any_failed:
             again = np.flatnonzero(query_bounds < 0)
-            Q_again = Q[again]
-            targets = sort_into_boxes(Q_again, self.widths, boxes, self.n_threads)
+            targets = sort_into_boxes(Q[again], self.widths, boxes, self.n_threads)
             # Only points within reach of such a query are put into order.
             wanted = np.zeros(len(keys), dtype=np.uint8)
             wanted[boxes.dilated(targets.keys, 0, self.axes[0].offsets)] = 1
             near = box_lines.select(x, width, lowest, wanted, self.n_threads)
-            X_near, weights_near = self.X[near], None if self.weights is None else self.weights[near]
-            sources = sort_into_boxes(X_near, self.widths, boxes, self.n_threads)
+            sources = sort_into_boxes(self.X[near], self.widths, boxes, self.n_threads)
+            weights = None if self.weights is None else self.weights[near][sources.order]
             sums_again, bounds_again = sums[again], query_bounds[again]
             self._sum_near(
-                X_near, weights_near, Q_again, boxes, sources, targets, np.arange(len(targets.keys)),
-                far[targets.keys], rtol, atol, sums_again, bounds_again,
+                boxes, sources, weights, targets, np.arange(len(targets.keys)),
+                within[targets.keys], far[targets.keys], rtol, atol, sums_again, bounds_again,
             )  # fmt: skip
             sums[again], query_bounds[again] = sums_again, bounds_again
         return sums, query_bounds
 
     def _sum_near(
         self,
-        X: np.ndarray,
-        weights: np.ndarray | None,
-        Q: np.ndarray,
         boxes: Boxes,
         sources: SortedPoints,
+        weights: np.ndarray | None,
         targets: SortedPoints,
         failing: np.ndarray,
+        within: np.ndarray,
         far: np.ndarray,
         rtol: float,
         atol: float,
         sums: np.ndarray,
         query_bounds: np.ndarray,
     ) -> None:
-        """Sum directly over the boxes around where the expansion is not good enough: only what is cut off is missed."""
-        again = np.flatnonzero(query_bounds < 0)
-        ranges = self._ranges_around(boxes, sources, targets.keys[failing])
-        kernel = KERNELS["gaussian"]
-        exponent = kernel.log2_exponent or 0.0
-
-        def work(queue: Any) -> None:
-            compiled.near_sums(
-                X, Q, 1.0 / self.bandwidths, weights, kernel.code, exponent, 1.0, 1.0,
-                sources.order, ranges, targets.order, targets.starts, failing, sums, query_bounds, queue,
-            )  # fmt: skip
-
-        run_blocks(work, len(failing), self.n_threads)
-        box_of_query = np.empty(len(Q), dtype=np.intp)
-        box_of_query[targets.order] = np.repeat(np.arange(len(targets.keys)), np.diff(targets.starts))
-        missed = self.tail * far[box_of_query[again]] + 16 * math.sqrt(len(self.X)) * UNIT_ROUNDOFF * sums[again]
-        query_bounds[again] = np.where(missed <= rtol * (sums[again] - missed) + atol, missed, -1.0)
-
-    def _ranges_around(self, boxes: Boxes, sources: SortedPoints, keys: np.ndarray) -> np.ndarray:
-        """For each box, the runs of sorted points in the boxes within reach: one run per row of boxes."""
-        d, reach = len(self.axes), [int(axis.offsets[-1]) for axis in self.axes]
-        coordinate = keys % boxes.shape[0]
-        rows, inside = (keys - coordinate)[:, None], np.ones((len(keys), 1), dtype=bool)
-        for axis in range(1, d):
-            moved, valid = boxes.along(keys, axis, np.arange(-reach[axis], reach[axis] + 1))
-            shifts = np.where(valid, moved - keys[:, None], 0)
-            rows = (rows[:, :, None] + shifts[:, None, :]).reshape(len(keys), -1)
-            inside = (inside[:, :, None] & valid[:, None, :]).reshape(len(keys), -1)
-        first = rows + np.maximum(coordinate - reach[0], 0)[:, None]
-        last = rows + np.minimum(coordinate + reach[0], boxes.shape[0] - 1)[:, None]
-        starts = sources.starts[np.searchsorted(sources.keys, first)]
-        ends = sources.starts[np.searchsorted(sources.keys, last, side="right")]
-        ranges = np.stack([np.where(inside, starts, 0), np.where(inside, ends, 0)], axis=2)
-        return np.ascontiguousarray(ranges, dtype=np.intp)
-
-    def _in_box_blocks(self, work: Any, n_boxes: int, estimated_ns: float) -> None:
-        run_blocks(work, -(-n_boxes // compiled.BOXES_PER_BLOCK), self.n_threads, estimated_ns)
-
-    def _moments(self, sources: SortedPoints, weights: np.ndarray | None) -> np.ndarray:
-        others = self.terms ** (len(self.axes) - 1)
-        moments = np.empty((len(sources.keys), compiled.row_length(self.terms) * others))
-
-        def work(queue: Any) -> None:
-            compiled.moments(sources.local, weights, sources.starts, self.terms, moments, queue)
-
-        self._in_box_blocks(work, len(sources.keys), 2.0 * len(self.X) * others)
-        return moments
-
-    def _translate(
-        self, boxes: Boxes, keys: np.ndarray, expansions: np.ndarray, box_weights: np.ndarray, target_keys: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Expansions about the target boxes, the bound of the error in each, and the weight beyond its reach.
-
-        `expansions` are the moments of the boxes `keys`.
+        """Sum directly over the boxes around where there is no expansion, or it is not good enough: only what is cut
+        off is missed. `within` and `far` are the weights within reach of each target box, and beyond.
         """
-        d = len(self.axes)
-        # Where partial results are needed: before the last axis, wherever the last axis takes them from, and so on.
-        needed = [target_keys]
-        for axis in range(d - 1, 0, -1):
-            needed.append(boxes.dilated(needed[-1], axis, self.axes[axis].offsets))
-        needed.reverse()
-        total = float(box_weights.sum())
-        # Columns: the near weight, then per axis the weights times that axis' errors and the other axes' heights.
-        measures = np.repeat(box_weights[:, None], 1 + d, axis=1)
-        for axis, (transform, wanted) in enumerate(zip(self.axes, needed, strict=True)):
-            neighbours = boxes.neighbours(keys, wanted, axis, transform.offsets)
-            if axis < d - 1:
-                reached = (neighbours >= 0).any(axis=1)
-                wanted, neighbours = wanted[reached], np.ascontiguousarray(neighbours[reached])
-            expansions = self._along_axis(expansions, neighbours, boxes.by_line(wanted, axis), transform, axis)
-            factors = np.array(
-                [np.ones(len(transform.offsets))]
-                + [transform.errors if term == axis else transform.heights for term in range(d)]
-            )
-            padded = np.append(measures, np.zeros((1, 1 + d)), axis=0)
-            measures = np.empty((len(wanted), 1 + d))
-            for column in range(1 + d):
-                measures[:, column] = padded[neighbours, column] @ factors[column]
-            keys = wanted
-        # Rounding may make the weight beyond reach look smaller than it is.
-        far = np.maximum(total - measures[:, 0], 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total
-        return expansions, (measures[:, 1:].sum(axis=1) + far * self.tail) * (1 + 1e-9), far
+        kernel, along, scales = KERNELS["gaussian"], self._along(boxes), self.widths / self.bandwidths / 2
+        # Places in boxes are rounded as numbers up to 1, those seen from a box around as numbers up to 2 reach + 1.
+        displacement = UNIT_ROUNDOFF * math.sqrt(len(scales)) * float(((2 * along[:, 2] + 12) * scales).max())
+        arguments = (
+            sources.local, weights, sources.keys, sources.starts, targets.local, targets.order, targets.starts,
+            targets.keys, along, scales, kernel.code, kernel.log2_exponent or 0.0, failing, within, self.tail * far,
+            displacement, rtol, atol, sums, query_bounds,
+        )  # fmt: skip
+        run_blocks(surroundings.near_sums, len(failing), self.n_threads, arguments=arguments)
 
-    def _along_axis(
-        self, sources: np.ndarray, neighbours: np.ndarray, order: np.ndarray, transform: AxisTransform, axis: int
-    ) -> np.ndarray:
-        d, p, row = len(self.axes), self.terms, compiled.row_length(self.terms)
-        inner = 1 if axis == 0 else row * p ** (axis - 1)
-        outer = p ** (d - 1) if axis == 0 else p ** (d - 1 - axis)
-        targets = np.empty((len(neighbours), sources.shape[1]))
+    def _surroundings(
+        self, boxes: Boxes, sources: SortedPoints, box_weights: np.ndarray, target_keys: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Of each target box: weight within reach, bound of the error, weight beyond reach, points within reach."""
+        most = max(len(axis.offsets) for axis in self.axes)
+        errors, heights = np.zeros((2, len(self.axes), most))
+        for a, axis in enumerate(self.axes):
+            errors[a, : len(axis.offsets)], heights[a, : len(axis.offsets)] = axis.errors, axis.heights
+        within, bounds, points = np.empty((3, len(target_keys)))
+        arguments = (
+            sources.keys, box_weights, sources.starts, target_keys, self._along(boxes), errors, heights,
+            within, bounds, points,
+        )  # fmt: skip
+        n_blocks = -(-len(target_keys) // surroundings.BOXES_PER_BLOCK)
+        estimated_ns = 20.0 * len(target_keys) * math.prod(len(axis.offsets) for axis in self.axes) ** (2 / 3)
+        run_blocks(surroundings.surroundings, n_blocks, self.n_threads, estimated_ns, arguments)
+        total = float(box_weights.sum())
+        # Rounding may make the weight beyond reach look smaller than it is.
+        far = np.maximum(total - within, 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total
+        return within, (bounds + far * self.tail) * (1 + 1e-9), far, points
+
+    def _on_a_line(self, boxes: Boxes, keys: np.ndarray, moments: np.ndarray) -> np.ndarray:
+        """Expansions about the boxes `keys` from their moments, in one dimension."""
+        axis = self.axes[0]
+        neighbours = boxes.neighbours(keys, keys, 0, axis.offsets)
+        expansions = np.empty_like(moments)
 
         def work(queue: Any) -> None:
-            compiled.translate(sources, neighbours, order, transform.matrices, outer, p, inner, targets, queue)
+            compiled.translate(
+                moments, neighbours, np.arange(len(keys)), axis.matrices, 1, self.terms, 1, expansions, queue
+            )
 
-        self._in_box_blocks(work, len(neighbours), 0.1 * neighbours.size * p ** (d + 1))
-        return targets
+        n_blocks = -(-len(keys) // compiled.BOXES_PER_BLOCK)
+        run_blocks(work, n_blocks, self.n_threads, 0.1 * neighbours.size * self.terms**2)
+        return expansions

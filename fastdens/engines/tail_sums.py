@@ -12,8 +12,8 @@ import numpy as np
 
 from fastdens.engines.neighbors import KDTree
 
-# Pairs of query and point taken at a time, and the cost of a pair here in pairs of a direct sum.
-PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 18, 30
+# Queries, and pairs of query and point, taken at a time; the cost of a pair here in pairs of a direct sum.
+QUERIES_AT_ONCE, PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 16, 1 << 16, 30
 # What the points beyond reach may be of a sum: nothing beside rounding.
 NEGLIGIBLE = 2.0**-56
 # Fewer pairs than this are summed directly: building a tree costs more.
@@ -77,6 +77,13 @@ class TailSum:
             places = np.full(int(max(own.max(initial=-1), self.kept.max(initial=-1))) + 1, -1)
             places[self.kept] = np.arange(len(self.kept))
             own = np.where(own >= 0, places[own], -1)
+        logs = np.empty(len(Q))
+        for first in range(0, len(Q), QUERIES_AT_ONCE):
+            part = slice(first, first + QUERIES_AT_ONCE)
+            logs[part] = self._log_sums(Q[part], None if own is None else own[part], n_threads)
+        return logs, ~np.isnan(logs)
+
+    def _log_sums(self, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
         scaled = Q / self.bandwidths
         k = min(1 if own is None else 2, len(self.X))
         distances, indices = self._tree.query(scaled, k, n_threads=n_threads)
@@ -102,7 +109,7 @@ class TailSum:
             part = chosen[start:end]
             logs[part] = self._near(Q[part], scaled[part], reach[part], None if own is None else own[part])
             start = end
-        return logs, ~np.isnan(logs)
+        return logs
 
     def _near(self, Q: np.ndarray, scaled: np.ndarray, reach: np.ndarray, own: np.ndarray | None) -> np.ndarray:
         near = self._tree.query_radius(scaled, reach)
