@@ -65,28 +65,22 @@ def row_width(Py_ssize_t d):
 
 
 def split_ranges(
-    double[:, ::1] rows, Py_ssize_t d, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] ends, bint to_leaves,
-    BlockQueue queue,
+    double[:, ::1] rows, double[:, ::1] room, Py_ssize_t d, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] ends,
+    bint to_leaves, BlockQueue queue,
 ):
     """Split the rows starts[i] ... ends[i] - 1, one block each: once, or until there are leaves.
 
-    A row has the point first and its index, as a number, last.
+    A row has the point first and its index, as a number, last. `room` is scratch of the same shape.
     """
     cdef long long block
-    cdef Py_ssize_t longest = 0, i
-    cdef double *room
-    for i in range(starts.shape[0]):
-        longest = max(longest, ends[i] - starts[i])
-    room = <double *>malloc(longest * rows.shape[1] * sizeof(double))
-    if room == NULL:
-        raise MemoryError(f"no memory to arrange {longest} points")
+    cdef Py_ssize_t start
     with nogil:
         while True:
             block = queue.next()
             if block < 0:
                 break
-            tiles.arrange(&rows[starts[block], 0], room, ends[block] - starts[block], d, to_leaves)
-    free(room)
+            start = starts[block]
+            tiles.arrange(&rows[start, 0], &room[start, 0], ends[block] - start, d, to_leaves)
 
 
 def fill_leaves(

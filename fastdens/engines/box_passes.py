@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastdens.engines.box_sums import Boxes, SortedPoints
 
 # Numbers in the ring and the slabs before it: so many, and in proportion to those that the data have.
-MOST_NUMBERS, NUMBERS_PER_COORDINATE = 1 << 22, 1.25
+MOST_NUMBERS, NUMBERS_PER_COORDINATE = 1 << 21, 1.25
 # Most targets of a tile, and most boxes that are listed for them: up to hundreds for one where targets lie far apart.
 MOST_TARGETS, MOST_LISTED = 1 << 14, 1 << 15
 # The ring is no shorter than for so many numbers: longer passes are worth a second thread.

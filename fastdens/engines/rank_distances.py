@@ -67,25 +67,27 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     for sample, start, end in zip(samples, starts, ends):
         rows[start:end, :d] = sample
         rows[start:end, d:] = np.arange(end - start)[:, None]
-    ranges = list(zip(starts, ends))
+    room, ranges = np.empty_like(rows), list(zip(starts, ends))
     while n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads:
         long = [(start, end) for start, end in ranges if end - start > packed_tree.PACK]
         if not long:
             break
-        _split(rows, d, long, False, n_threads)
+        _split(rows, room, d, long, False, n_threads)
         ranges = []
         for start, end in long:
             middle = start + packed_tree.left_size(end - start)
             ranges += [(start, middle), (middle, end)]
-    _split(rows, d, ranges, True, n_threads)
+    _split(rows, room, d, ranges, True, n_threads)
     return [_packed(rows[start:end], d, n_threads) for start, end in zip(starts, ends)]
 
 
-def _split(rows: np.ndarray, d: int, ranges: list[tuple[int, int]], to_leaves: bool, n_threads: int) -> None:
+def _split(
+    rows: np.ndarray, room: np.ndarray, d: int, ranges: list[tuple[int, int]], to_leaves: bool, n_threads: int
+) -> None:
     starts, ends = np.array(ranges, dtype=np.intp).T.copy()
     levels = np.log2(len(rows)) if to_leaves else 1
     run_blocks(
-        partial(packed_tree.split_ranges, rows, d, starts, ends, to_leaves),
+        partial(packed_tree.split_ranges, rows, room, d, starts, ends, to_leaves),
         len(ranges),
         n_threads,
         SPLIT_NS * len(rows) * levels,
