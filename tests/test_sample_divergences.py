@@ -134,7 +134,7 @@ def test_normal_laws_within_three_standard_errors(d, name):
         expected = truth_of_shift(kind, shift)
         assert abs(found.value - expected) < 3 * found.standard_error
         assert found.standard_error < 0.2 * max(expected, 1.0)
-        if d < 3 and math.isfinite(kind.largest):
+        if d < 3 and name in ("js", "js_distance"):
             assert found.interval[0] <= found.value <= found.interval[1]
 
 
@@ -247,7 +247,7 @@ def test_a_sample_cut_in_two():
     for name in ("js", "kl", "squared_hellinger"):
         found = estimate_from_samples(Z[::2], Z[1::2], check_kind(name))
         assert found.value <= 3 * found.standard_error
-        assert found.interval[0] == 0 or name == "kl"
+        assert found.interval[0] == 0 or name != "js"
     assert estimate_from_samples(Z, Z.copy(), check_kind("js")).value >= 0
 
 
@@ -286,13 +286,11 @@ def test_no_interval_where_none_is_supported():
         assert math.isnan(found.standard_error)
         assert all(map(math.isnan, found.interval))
         assert found.value > 0
-    far = [estimate_from_samples(*normal_pair(300, 1, 3.0), check_kind(name)) for name in ("kl", "jeffreys", "js")]
-    assert [math.isnan(found.interval[0]) for found in far] == [True, True, False]
-    assert all(found.standard_error > 0 for found in far)
-    hellinger = [estimate_from_samples(*normal_pair(300, 2, s), check_kind("squared_hellinger")) for s in (0.8, 2.0)]
-    assert [math.isnan(found.interval[0]) for found in hellinger] == [False, True]
+    unbounded = [estimate_from_samples(X, Y, check_kind(name)) for name in ("kl", "jeffreys", "squared_hellinger")]
+    assert all(math.isnan(found.interval[0]) and found.standard_error > 0 for found in unbounded)
+    assert estimate_from_samples(X, Y, check_kind("js")).interval[0] > 0
     for d in (3, 5):
-        wide = estimate_from_samples(*normal_pair(300, d), check_kind("kl"))
+        wide = estimate_from_samples(*normal_pair(300, d), check_kind("js"))
         assert wide.standard_error > 0
         assert all(map(math.isnan, wide.interval))
 

@@ -194,13 +194,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs=2, default=None)
     parser.add_argument("--grid", choices=list(GRIDS))
     parser.add_argument("--sizes", type=int, nargs=2, default=[500, 500])
-    arguments = parser.parse_args()
-    fd.threads(1)
+    parser.add_argument(
+        "--kinds", nargs="*", default=["kl", "reverse_kl", "jeffreys", "js", "squared_hellinger", "alpha=0.3"]
+    )
+    with fd.threads(1):
+        print_tables(parser.parse_args())
+
+
+def print_tables(arguments: argparse.Namespace) -> None:
     if arguments.grid is not None:
         print("| laws | d | rows | kind | truth | bias / deviation | offered | coverage |\n" + 8 * "|---" + "|")
         for pair, (P, Q) in GRIDS[arguments.grid].items():
             for d in (1, 2):
-                for kind in ("kl", "reverse_kl", "jeffreys", "js", "squared_hellinger", "alpha=0.3"):
+                for kind in arguments.kinds:
                     print(grid_row(pair, P, Q, d, tuple(arguments.sizes), arguments.repetitions, kind), flush=True)
         return
     if arguments.rows is None:

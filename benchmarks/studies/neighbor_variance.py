@@ -13,7 +13,6 @@ import argparse
 
 import numpy as np
 
-import fastdens as fd
 from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.samples.neighbor_variance import variances
 from fastdens.divergences.samples.neighborhoods import Neighborhoods
@@ -74,7 +73,6 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=500)
     parser.add_argument("--features", type=int, nargs="*", default=[1, 2, 3])
     arguments = parser.parse_args()
-    fd.threads(1)
     print("| d | rows | k | kind | variance / independent | c |\n|---|---|---|---|---|---|")
     for d in arguments.features:
         for sizes in ((500, 500), (300, 1200), (1200, 300)):

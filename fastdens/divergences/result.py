@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fastdens.divergences.kinds import Kind
@@ -55,6 +56,7 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
             float(kind.of(value)), float(kind.slope(max(value, 0.0))) * standard_error, interval, method, n_evaluations
         )
     of = kind.of(min(max(value, 0.0), kind.generator.largest))
-    # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
-    error = min(float(kind.slope(max(value, 0.0))) * standard_error, (interval[1] - interval[0]) / QUANTILE)
+    error = float(kind.slope(max(value, 0.0))) * standard_error
+    if math.isinf(kind.slope(0.0)):  # of a root at zero, where the interval still says how far the value may be off
+        error = min(error, (interval[1] - interval[0]) / QUANTILE)
     return Divergence(float(of), error, interval, method, n_evaluations)

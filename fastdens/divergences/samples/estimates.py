@@ -8,10 +8,10 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for bounded kinds whose noise is corrected exactly, in at most two dimensions, without ties to speak of, for
-laws not too far apart; by plug-in for models with few parameters, if they can represent the laws. Elsewhere the
-interval, and where its size is unknown the standard error too, is nan. What an unbounded kind is depends on tails in
-which no row is, so that its estimate by neighbours has a standard error alone.
+neighbours for Jensen-Shannon, whose terms are bounded, in at most two dimensions, without ties to speak of; by plug-in
+for models with few parameters, if they can represent the laws. Elsewhere the interval, and where its size is unknown
+the standard error too, is nan. Terms without bound put weight on tails in which no row is: other kinds have a standard
+error by neighbours and no interval.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error 
 FEWEST_DRAWS = 1000
 # Above these no coverage has been shown.
 MOST_FEATURES = 2
-MOST_SHARE = 0.15  # of the largest value, where powers of the ratio are averaged
 PARAMETERS_PER_ROOT = 0.1  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
@@ -255,8 +254,8 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_feat
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
-    near = generator is GENERATORS["js"] or found.value <= MOST_SHARE * generator.largest < math.inf
-    offered = near and n_features <= MOST_FEATURES and found.tied_share <= neighbor_ratios.MOST_TIED
+    few_ties = found.tied_share <= neighbor_ratios.MOST_TIED
+    offered = generator is GENERATORS["js"] and n_features <= MOST_FEATURES and few_ties
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))

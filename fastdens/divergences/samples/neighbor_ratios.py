@@ -143,8 +143,8 @@ def _by_neighbors(
     if around is None:
         return Estimate(value, independent, tied_share)
     error = independent * math.sqrt(variance_inflation(around[0].samples, generator, k, n_threads))
-    # Of an unbounded divergence no interval is offered.
-    unseen = unseen_change(around, generator, k) if generator.largest < math.inf else 0.0
+    # Of the others no interval is offered.
+    unseen = unseen_change(around, generator, k) if generator is GENERATORS["js"] else 0.0
     return Estimate(value, error, tied_share, unseen)
 
 
