@@ -289,6 +289,7 @@ def test_no_interval_where_none_is_supported():
     unbounded = [estimate_from_samples(X, Y, check_kind(name)) for name in ("kl", "jeffreys", "squared_hellinger")]
     assert all(math.isnan(found.interval[0]) and found.standard_error > 0 for found in unbounded)
     assert estimate_from_samples(X, Y, check_kind("js")).interval[0] > 0
+    assert math.isnan(estimate_from_samples(X, Y, check_kind("js"), n_neighbors=20).interval[0])
     for d in (3, 5):
         wide = estimate_from_samples(*normal_pair(300, d), check_kind("js"))
         assert wide.standard_error > 0

@@ -6,7 +6,7 @@ as for; results come in the order of the arrangement. Where neither applies, `kn
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 
@@ -34,12 +34,10 @@ class Arrangement:
     def __len__(self) -> int:
         return len(self._rows)
 
-    @cached_property
+    @property
     def points(self) -> np.ndarray:
         """The points in that order, (n, d)."""
-        if self.tree is None:
-            return self._rows
-        return np.ascontiguousarray(self._rows[:, : self.tree.n_features])
+        return self._rows if self.tree is None else self._rows[:, : self.tree.n_features]
 
 
 def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arrangement]:

@@ -8,10 +8,11 @@ variational         any kind; a lower bound by a learnt function, judged on othe
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
-neighbours for Jensen-Shannon, whose terms are bounded, in at most two dimensions, without ties to speak of; by plug-in
-for models with few parameters, if they can represent the laws. Elsewhere the interval, and where its size is unknown
-the standard error too, is nan. Terms without bound put weight on tails in which no row is: other kinds have a standard
-error by neighbours and no interval.
+neighbours for Jensen-Shannon, whose terms are bounded, in at most two dimensions, without ties to speak of, with as
+many neighbours as are chosen for the size of the samples (more of them are a bias); by plug-in for models with few
+parameters, if they can represent the laws. Elsewhere the interval, and where its size is unknown the standard error
+too, is nan. Terms without bound put weight on tails in which no row is: other kinds have a standard error by neighbours
+and no interval.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ SMALLEST_SAMPLE = 2
 N_FOLDS = 5
 DRAWS_PER_ROW = 4  # from a known density, so that they add little to the error that the sample has
 FEWEST_DRAWS = 1000
-# Above these no coverage has been shown.
-MOST_FEATURES = 2
+# Of two samples, and of a sample and a density: above these no coverage has been shown.
+MOST_FEATURES, MOST_FEATURES_OF_ONE = 2, 1
 PARAMETERS_PER_ROOT = 0.1  # of a model, per root of the rows, so that squares of their errors are negligible
 
 
@@ -126,7 +127,8 @@ def estimate_from_samples(
         k = _check_neighbors(n_neighbors, kind.generator, min(map(len, rows)) - 1, smallest_count(kind.generator))
         found = neighbor_ratios.two_sample_estimate(rows[0], rows[1], kind.generator, k, n_threads)
         n_features = rows[0].shape[1]
-        return _result(kind, found, "nearest neighbours", len(rows[0]) + len(rows[1]), n_features)
+        offered = n_features <= MOST_FEATURES and n_neighbors is None
+        return _result(kind, found, "nearest neighbours", len(rows[0]) + len(rows[1]), offered)
     if method == "classifier":
         return _by_classifier(rows, kind, model, n_neighbors, random, n_threads)
     n_folds = validation.check_integer(N_FOLDS if n_folds is None else n_folds, "n_folds", 2)
@@ -220,7 +222,8 @@ def _one_sided(
         generator, k, sample_is_first=sample_is_first, n_threads=n_threads,
     )  # fmt: skip
     n = len(sample) + (0 if draws is None else len(draws))
-    return _result(kind, found, "nearest neighbours and a density", n, sample.shape[1])
+    offered = sample.shape[1] <= MOST_FEATURES_OF_ONE and n_neighbors is None
+    return _result(kind, found, "nearest neighbours and a density", n, offered)
 
 
 def _log_density(density: Any, points: np.ndarray) -> np.ndarray:
@@ -249,13 +252,13 @@ def _lower_bound(kind: Kind, value: float, error: float, low: float, method: str
     return Divergence(found.value, found.standard_error, (of_low, kind.largest), method, n_evaluations)
 
 
-def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, n_features: int) -> Divergence:
+def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, offered: bool) -> Divergence:
     """An estimate by neighbours with the error that the study of coverage supports."""
     generator = kind.generator
     exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
     error = found.standard_error if exact else math.nan
     few_ties = found.tied_share <= neighbor_ratios.MOST_TIED
-    offered = generator is GENERATORS["js"] and n_features <= MOST_FEATURES and few_ties
+    offered = offered and generator is GENERATORS["js"] and few_ties
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))
