@@ -24,7 +24,8 @@ SCAN_SIZE = 256  # points per leaf of the row of leaves that brute force scans
 # What the choice of the route rests on, in nanoseconds on one core (AVX-512 at 2.6 GHz, November 2026, timed by hand on
 # normal samples); only the proportions matter.
 BUILD_NS = 150.0  # per point
-TREE_QUERY_NS = 1000.0  # in few dimensions
+TREE_QUERY_NS, TREE_NEIGHBOR_NS = 250.0, 60.0  # per query and per neighbour, in few dimensions
+INSERTION_NS = 18.0  # of a point that is nearer than those found before it; k (1 + ln(n / k)) are, in random order
 SURE_DIMENSION = 4  # up to here a tree pays on any data
 N_PILOT = 64
 
@@ -287,8 +288,10 @@ class Searcher:
 def fastest_searcher(X: np.ndarray, Q: np.ndarray, k: int, n_threads: int) -> Searcher:
     """A tree where it saves time; what it saves in many dimensions is found out by a few of the queries."""
     n_samples, n_features = X.shape
-    all_pairs_ns = float(len(Q)) * n_samples * _pair_ns(n_features)
-    if all_pairs_ns < 2 * (BUILD_NS * n_samples + TREE_QUERY_NS * len(Q)):
+    insertions = k * (1 + math.log(n_samples / k))
+    all_pairs_ns = len(Q) * (n_samples * _pair_ns(n_features) + INSERTION_NS * insertions)
+    tree_ns = BUILD_NS * n_samples + (TREE_QUERY_NS + TREE_NEIGHBOR_NS * k) * len(Q)
+    if all_pairs_ns < (tree_ns if n_features <= SURE_DIMENSION else 2 * tree_ns):
         return Searcher.brute(X)
     tree = Searcher.tree(X, LEAF_MULTIPLE if n_features == 1 else 2 * LEAF_MULTIPLE, n_threads)
     if n_features > SURE_DIMENSION:
