@@ -157,8 +157,8 @@ cdef class PackedTree:
     ):
         """From each point of this tree to the neighbours with these ranks (1 for the nearest) in another, or in itself.
 
-        A row of the result for each rank. In its own tree a point is left out among its neighbours. Ranks ascend, up to HIGHEST_RANK. A block is
-        QUERIES_PER_BLOCK points.
+        A row of the result for each rank. In its own tree a point is left out among its neighbours. Ranks ascend, up
+        to HIGHEST_RANK. A block is QUERIES_PER_BLOCK points.
         """
         cdef Py_ssize_t highest = ranks[ranks.shape[0] - 1], i, c, place, stop, k
         cdef long long block

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from fastdens.divergences.kinds import Kind
+from fastdens.divergences.kinds import ROOTS, Kind
 
 # Two-sided 95 % of the normal law.
 QUANTILE = 1.959963984540054
@@ -57,6 +56,7 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
         )
     of = kind.of(min(max(value, 0.0), kind.generator.largest))
     error = float(kind.slope(max(value, 0.0))) * standard_error
-    if math.isinf(kind.slope(0.0)):  # of a root at zero, where the interval still says how far the value may be off
+    # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
+    if kind.name in ROOTS:
         error = min(error, (interval[1] - interval[0]) / QUANTILE)
     return Divergence(float(of), error, interval, method, n_evaluations)

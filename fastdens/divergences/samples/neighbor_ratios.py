@@ -75,6 +75,11 @@ def log_ratios_of_counts(
         return bounded_log_ratios(np.log(counts[0] * m / (counts[1] * n)), n + m)
 
 
+def arranged_pair(X: np.ndarray, Y: np.ndarray, n_threads: int | None) -> tuple[Arrangement, Arrangement]:
+    first, second = arrange([X, Y], n_threads)
+    return first, second
+
+
 def two_sample_terms(
     arranged: tuple[Arrangement, Arrangement],
     generator: Generator,
@@ -99,7 +104,7 @@ def two_sample_terms(
     rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
     n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
     are_left = min(map(len, rest)) > k
-    rearranged = tuple(arrange(list(rest), n_threads)) if are_left else ()
+    rearranged = arranged_pair(*rest, n_threads) if are_left else arranged
     for own, (values, sample, atoms) in enumerate(zip(found, samples, at_atoms)):
         if atoms.any():
             values[atoms] = terms(generator, log_ratios_of_counts(sample[atoms], samples, n_threads))[own]
@@ -120,7 +125,7 @@ def two_sample_estimate(
     X: np.ndarray, Y: np.ndarray, generator: Generator, k: int | None = None, n_threads: int | None = None
 ) -> Estimate:
     """D_f(P, Q) from X of P and Y of Q by k neighbours, by default as few as the data allow."""
-    arranged = tuple(arrange(whitened(X, Y)[1], n_threads))
+    arranged = arranged_pair(*whitened(X, Y)[1], n_threads)
     if k is not None:
         return _by_neighbors(arranged, generator, k, n_threads)
     most = min(map(len, arranged)) - 1

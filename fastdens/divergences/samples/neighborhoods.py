@@ -19,7 +19,7 @@ class Neighborhoods:
     """Points, and about each the nearest rows of two samples; sample `own` is the points themselves.
 
     `radii` has the distances for each sample by rank, 1 for the nearest; the ranks that were asked for and exist.
-    `indices`, where they were, are the rows. `sizes` are those of the samples that the rows are from, where rows have
+    `indices`, where they were, are the rows, else there are none. `sizes` are those of the samples that the rows are from, where rows have
     been left out.
     """
 
@@ -29,7 +29,7 @@ class Neighborhoods:
     radii: list[dict[int, np.ndarray]]
     sizes: Sequence[int]
     n_threads: int | None
-    indices: list[np.ndarray] | None = None
+    indices: Sequence[np.ndarray] = ()
 
     def at_atoms(self, k: int) -> np.ndarray:
         """Which points are where at least k rows (two, if k is one) of one of the samples coincide."""
