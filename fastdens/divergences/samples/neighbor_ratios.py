@@ -14,6 +14,7 @@ in bounded divergences, while KL, which is infinite, grows with the samples.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,8 +76,8 @@ def log_ratios_of_counts(
         return bounded_log_ratios(np.log(counts[0] * m / (counts[1] * n)), n + m)
 
 
-def arranged_pair(X: np.ndarray, Y: np.ndarray, n_threads: int | None) -> tuple[Arrangement, Arrangement]:
-    first, second = arrange([X, Y], n_threads)
+def arranged_pair(samples: Sequence[np.ndarray], n_threads: int | None) -> tuple[Arrangement, Arrangement]:
+    first, second = arrange(list(samples), n_threads)
     return first, second
 
 
@@ -104,7 +105,7 @@ def two_sample_terms(
     rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
     n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
     are_left = min(map(len, rest)) > k
-    rearranged = arranged_pair(*rest, n_threads) if are_left else arranged
+    rearranged = arranged_pair(rest, n_threads) if are_left else arranged
     for own, (values, sample, atoms) in enumerate(zip(found, samples, at_atoms)):
         if atoms.any():
             values[atoms] = terms(generator, log_ratios_of_counts(sample[atoms], samples, n_threads))[own]
@@ -125,7 +126,7 @@ def two_sample_estimate(
     X: np.ndarray, Y: np.ndarray, generator: Generator, k: int | None = None, n_threads: int | None = None
 ) -> Estimate:
     """D_f(P, Q) from X of P and Y of Q by k neighbours, by default as few as the data allow."""
-    arranged = arranged_pair(*whitened(X, Y)[1], n_threads)
+    arranged = arranged_pair(whitened(X, Y)[1], n_threads)
     if k is not None:
         return _by_neighbors(arranged, generator, k, n_threads)
     most = min(map(len, arranged)) - 1

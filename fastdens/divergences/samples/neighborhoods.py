@@ -19,8 +19,8 @@ class Neighborhoods:
     """Points, and about each the nearest rows of two samples; sample `own` is the points themselves.
 
     `radii` has the distances for each sample by rank, 1 for the nearest; the ranks that were asked for and exist.
-    `indices`, where they were, are the rows, else there are none. `sizes` are those of the samples that the rows are from, where rows have
-    been left out.
+    `indices`, where they were, are the rows, else there are none. `sizes` are those of the samples that the rows are
+    from, where rows have been left out.
     """
 
     points: np.ndarray
