@@ -28,7 +28,7 @@ cdef extern from "packed_tree.h" nogil:
         int32_t *outer
         int32_t *spare
         int32_t *leaves
-        int32_t *far_leaves
+        double *gaps
     Py_ssize_t fd_packed_left(Py_ssize_t n)
     struct fd_packed_tiles:
         void (*arrange)(double *, double *, Py_ssize_t, Py_ssize_t, int) noexcept nogil
@@ -164,11 +164,13 @@ cdef class PackedTree:
         cdef long long block
         cdef fd_packed_room room
         cdef double[FD_PACK_QUERIES * FD_PACK_RANK] squared
-        cdef int32_t *memory = <int32_t *>malloc(4 * points.n_nodes * sizeof(int32_t))
-        if memory == NULL:
+        cdef int32_t *memory
+        room.gaps = <double *>malloc(points.n_nodes * (sizeof(double) + 3 * sizeof(int32_t)))
+        if room.gaps == NULL:
             raise MemoryError("no memory for lists of nodes")
+        memory = <int32_t *>(room.gaps + points.n_nodes)
         room.outer, room.spare = memory, memory + points.n_nodes
-        room.leaves, room.far_leaves = memory + 2 * points.n_nodes, memory + 3 * points.n_nodes
+        room.leaves = memory + 2 * points.n_nodes
         with nogil:
             while True:
                 block = queue.next()
@@ -182,4 +184,4 @@ cdef class PackedTree:
                         distances_out[c, block * FD_PACK_QUERIES + i] = sqrt(
                             squared[place + (ranks[c] - 1) * FD_PACK]
                         )
-        free(memory)
+        free(room.gaps)

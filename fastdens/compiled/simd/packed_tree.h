@@ -34,8 +34,8 @@ struct fd_packed_tree {
 struct fd_packed_room {
     int32_t *outer;  /* nodes near the 64 queries, as many as there may be on any level above the leaves */
     int32_t *spare;  /* the same */
-    int32_t *leaves; /* leaves very near one group */
-    int32_t *far_leaves;
+    int32_t *leaves; /* leaves near one group */
+    double *gaps;    /* squared distances from the group to leaves */
 };
 
 /* How many of n > 8 points go to the left of a split: whole nodes of the largest level that has more than one. */

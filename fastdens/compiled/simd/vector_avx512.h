@@ -15,6 +15,25 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
     const __m256d cd = _mm256_hadd_pd(fd_halves_avx512(c), fd_halves_avx512(d));
     return _mm256_add_pd(_mm256_permute2f128_pd(ab, cd, 0x20), _mm256_permute2f128_pd(ab, cd, 0x31));
 }
+static inline void fd_columns_avx512(__m512d *x, const double *p, ptrdiff_t n) {
+    __m512d pairs[8], fours[8];
+    int i;
+    for (i = 0; i < 8; i += 2) { /* lane pairs of columns 0, 2, 4, 6 and of 1, 3, 5, 7 */
+        const __m512d row = _mm512_loadu_pd(p + i * n), next = _mm512_loadu_pd(p + (i + 1) * n);
+        pairs[i] = _mm512_unpacklo_pd(row, next);
+        pairs[i + 1] = _mm512_unpackhi_pd(row, next);
+    }
+    for (i = 0; i < 8; i += 4) { /* rows 4 to 7 stand in the same places of the second four */
+        fours[i] = _mm512_shuffle_f64x2(pairs[i], pairs[i + 2], 0x88);     /* columns 0, 4 */
+        fours[i + 1] = _mm512_shuffle_f64x2(pairs[i + 1], pairs[i + 3], 0x88); /* 1, 5 */
+        fours[i + 2] = _mm512_shuffle_f64x2(pairs[i], pairs[i + 2], 0xdd);     /* 2, 6 */
+        fours[i + 3] = _mm512_shuffle_f64x2(pairs[i + 1], pairs[i + 3], 0xdd); /* 3, 7 */
+    }
+    for (i = 0; i < 4; i++) {
+        x[i] = _mm512_shuffle_f64x2(fours[i], fours[i + 4], 0x88);
+        x[i + 4] = _mm512_shuffle_f64x2(fours[i], fours[i + 4], 0xdd);
+    }
+}
 #endif
 
 #define vd __m512d
@@ -67,6 +86,8 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vu_of_bits(a) _mm512_castpd_si512(a)
 
 /* Stores those of i, ..., i + 7 whose bits are set, side by side; p has room for 8 numbers of 32 bits. */
+#define vd_compress(p, a, bits) _mm512_storeu_pd(p, _mm512_maskz_compress_pd((__mmask8)(bits), a))
+#define vd_columns(x, p, n) fd_columns_avx512(x, p, n)
 #define vi_compress(p, i, bits)                                                                                     \
     _mm256_storeu_si256((__m256i *)(p), _mm256_maskz_compress_epi32((__mmask8)(bits),                                \
         _mm256_add_epi32(_mm256_set1_epi32((int)(i)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))))

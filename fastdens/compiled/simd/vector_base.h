@@ -19,6 +19,8 @@
  *   vd_add_sums(p, a, b, c, d)        adds the sums over the lanes of a, b, c, d to p[0], p[1], p[2], p[3]
  *   vd_sum(a)                         the sum over the lanes
  *   vd_hold(a)                        keeps a variable in a register that compilers would load anew for each use
+ *   vd_compress(p, a, bits)           stores the lanes whose bits are set, one after the other; writes VD_LANES
+ *   vd_columns(x, p, n)               x[j] = p[j], p[n + j], p[2 n + j], ... for j < VD_LANES
  * and vu, VD_LANES words of 64 bits:
  *   vu_load(p) vu_store(p, a)         unaligned, from and to memory of words or of doubles
  *   vu_set1(x) vu_add vu_xor vu_or (a, b)    vu_left vu_right (a, n): shifts by a constant, 0 < n < 64
@@ -119,6 +121,8 @@ static inline double fd_mantissa_base(double a) {
 #define vu_or(a, b) ((a) | (b))
 #define vu_left(a, n) ((a) << (n))
 #define vu_right(a, n) ((a) >> (n))
+#define vd_compress(p, a, bits) (*(p) = (a))
+#define vd_columns(x, p, n) ((x)[0] = *(p))
 #define vd_of_bits(a) fd_double_of_bits(a)
 #define vu_of_bits(a) fd_bits_of_double(a)
 

@@ -17,6 +17,8 @@
 #undef vd_abs
 #undef vd_max_abs
 #undef vd_lt
+#undef vd_compress
+#undef vd_columns
 #undef vi_compress
 #undef vd_select
 #undef vd_keep

@@ -61,6 +61,13 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vu_or(a, b) vorrq_u64(a, b)
 #define vu_left(a, n) vshlq_n_u64(a, n)
 #define vu_right(a, n) vshrq_n_u64(a, n)
+#define vd_compress(p, a, bits) vst1q_f64(p, (bits) == 2 ? vdupq_laneq_f64(a, 1) : (a))
+#define vd_columns(x, p, n)                                               \
+    {                                                                     \
+        const float64x2_t row = vld1q_f64(p), next = vld1q_f64((p) + (n)); \
+        (x)[0] = vzip1q_f64(row, next);                                   \
+        (x)[1] = vzip2q_f64(row, next);                                   \
+    }
 #define vd_of_bits(a) vreinterpretq_f64_u64(a)
 #define vu_of_bits(a) vreinterpretq_u64_f64(a)
 
