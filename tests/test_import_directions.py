@@ -97,6 +97,7 @@ TOPICS = {
         "up_sets",
     },
     "random_numbers": {"random_numbers"},
+    "binning": {"binning"},
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pyi"))

@@ -1,4 +1,4 @@
-"""The grid of bins of a histogram: edges on every axis, and the cell that a point lies in."""
+"""The grid of bins of a histogram: edges on every axis."""
 
 from __future__ import annotations
 
@@ -15,35 +15,6 @@ from fastdens.models import bin_rules
 MOST_CELLS = 2**24  # 128 MiB for each of masses and densities
 FEWEST_CELLS_ALLOWED = 2**12  # rules for several features may make this many cells however few rows there are,
 MOST_CELLS_PER_ROW = 64  # and this many per row
-LEAST_WIDTH = 1e-290  # of a range that is divided by
-
-
-def find_cells(X: np.ndarray, edges: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Flat number of the cell of every row, and whether it lies in one (0 where it does not)."""
-    cells, inside = np.zeros(len(X), dtype=np.intp), np.ones(len(X), dtype=bool)
-    for j, e in enumerate(edges):
-        x, bins = np.ascontiguousarray(X[:, j]), len(e) - 1
-        at = _find_bins(x, e)
-        inside &= (x >= e[0]) & (x <= e[-1])
-        cells = cells * bins + at
-    cells[~inside] = 0
-    return cells, inside
-
-
-def _find_bins(x: np.ndarray, e: np.ndarray) -> np.ndarray:
-    """Number of the bin of every value; the first or last one for values outside."""
-    last, width = len(e) - 2, float(e[-1] - e[0])
-    per_unit = (last + 1) / max(width, LEAST_WIDTH)
-    # Where all edges are within half a bin of equal spacing, arithmetic is at most one bin off, and comparing with the
-    # edges themselves put it right: three times as fast as searching.
-    if len(x) > len(e) and np.abs((e - e[0]) * per_unit - np.arange(len(e))).max() < 0.4:
-        with np.errstate(over="ignore"):
-            at = np.clip((x - e[0]) * per_unit, 0, last).astype(np.intp)
-        at -= x < e.take(at)
-        np.maximum(at, 0, out=at)
-        at += (x >= e.take(at + 1)) & (at < last)
-        return at
-    return np.clip(np.searchsorted(e, x, side="right") - 1, 0, last)
 
 
 def choose_edges(bins: Any, limits: Any, X: np.ndarray, weights: np.ndarray | None) -> list[np.ndarray]:
@@ -53,14 +24,8 @@ def choose_edges(bins: Any, limits: Any, X: np.ndarray, weights: np.ndarray | No
     for j, (item, span) in enumerate(zip(wanted, ranges)):
         if isinstance(item, np.ndarray) and span is not None:
             raise ValueError(f"range must not be given where bins are edges, got both for feature {j}")
-    inside = np.ones(len(X), dtype=bool)
-    for x, span in zip(X.T, ranges):
-        if span is not None:
-            inside &= (x >= span[0]) & (x <= span[1])
-    if not inside.any():
-        raise ValueError(f"range must hold at least one row of X, got {limits!r}")
-    if not inside.all():
-        X, weights = X[inside], None if weights is None else weights[inside]
+    if any(span is not None for span in ranges):
+        X, weights = _rows_within(ranges, limits, X, weights)
     columns = [
         None if isinstance(item, np.ndarray) else bin_rules.prepare(np.ascontiguousarray(x), weights, span, d)
         for x, item, span in zip(X.T, wanted, ranges)
@@ -78,6 +43,20 @@ def choose_edges(bins: Any, limits: Any, X: np.ndarray, weights: np.ndarray | No
         else:
             edges.append(bin_rules.equal_bins(column.low, column.high, item))
     return _within_memory(edges, by_rule, len(X))
+
+
+def _rows_within(
+    ranges: list[tuple[float, float] | None], limits: Any, X: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    inside = np.ones(len(X), dtype=bool)
+    for x, span in zip(X.T, ranges):
+        if span is not None:
+            inside &= (x >= span[0]) & (x <= span[1])
+    if not inside.any():
+        raise ValueError(f"range must hold at least one row of X, got {limits!r}")
+    if inside.all():
+        return X, weights
+    return X[inside], None if weights is None else weights[inside]
 
 
 def _within_memory(edges: list[np.ndarray], by_rule: set[int], n_rows: int) -> list[np.ndarray]:
@@ -138,6 +117,8 @@ def _per_feature(bins: Any, d: int) -> list[Any]:
         return [_one_feature(bins, "bins")] * d
     if not hasattr(bins, "__len__"):
         raise TypeError(f"bins must be an integer, a rule, edges, or a list of these for each feature, got {bins!r}")
+    if d == 1 and isinstance(bins, np.ndarray) and bins.ndim == 1 and bins.dtype == np.float64 and len(bins) > 1:
+        return [bin_rules.check_edges(bins, "bins")]  # as below, but no number is looked at by itself
     items = list(bins)
     scalars = all(isinstance(item, numbers.Real) for item in items)
     if d == 1 and scalars and not (len(items) == 1 and isinstance(items[0], numbers.Integral)):

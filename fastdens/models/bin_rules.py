@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -225,10 +226,11 @@ def check_edges(edges: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold at least two edges in one dimension, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must hold finite edges, got {array[~np.isfinite(array)][0]}")
-    if not array[-1] / 2 - array[0] / 2 < np.finfo(float).max / 2:
+    if not float(array[-1]) / 2 - float(array[0]) / 2 < sys.float_info.max / 2:
         raise ValueError(f"{name} must span a finite range, got [{array[0]:g}, {array[-1]:g}]")
-    if not (np.diff(array) > 0).all():
-        at = int(np.argmin(np.diff(array) > 0))
+    ascends = array[1:] > array[:-1]
+    if not ascends.all():
+        at = int(np.argmin(ascends))
         raise ValueError(f"{name} must hold edges that increase strictly, got {array[at]} before {array[at + 1]}")
     return array
 

@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.bin_grid import choose_edges, find_cells
+from fastdens.engines.binning import find_cells, sum_cells, take_values
+from fastdens.models.bin_grid import choose_edges
 from fastdens.models.bin_rules import bin_edges
 from fastdens.models.contract import Density
 from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
@@ -77,6 +78,7 @@ class Histogram(Density):
     density_: np.ndarray
     n_parameters_: int
     weight_sum_: float
+    _rows: tuple[np.ndarray, np.ndarray | None]
 
     def __init__(self, bins: Any = "auto", range: Any = None) -> None:
         self.bins = bins
@@ -104,23 +106,21 @@ class Histogram(Density):
         data, weights, names = self._fit_data(X, sample_weight)
         given = validation.positive_weights(sample_weight)
         edges = choose_edges(self.bins, self.range, data, given)
-        cells, inside = find_cells(data, edges)
-        if not inside.any():
-            raise ValueError(f"the bins must hold at least one row of X, got none of {len(data)} inside them")
-        if not inside.all():
-            left_out = len(data) - np.count_nonzero(inside)
-            warnings.warn(f"{left_out} of {len(data)} rows of X lie outside the bins and are left out.", stacklevel=2)
         shape = tuple(len(e) - 1 for e in edges)
-        inner_weights = None if weights is None else weights[inside]
-        counts = np.bincount(cells[inside], weights=inner_weights, minlength=math.prod(shape)).astype(np.float64)
-        total = counts.sum()
+        n_cells = math.prod(shape)
+        cells = find_cells(data, edges)
+        counts = sum_cells(cells, n_cells, weights)
+        left_out = int(counts[-1]) if weights is None else np.count_nonzero(cells == n_cells)
+        if left_out == len(data):
+            raise ValueError(f"the bins must hold at least one row of X, got none of {len(data)} inside them")
+        if left_out > 0:
+            warnings.warn(f"{left_out} of {len(data)} rows of X lie outside the bins and are left out.", stacklevel=2)
+        total = counts[:-1].sum()
         scale = 0 if given is None else math.frexp(float(given.max()))[1]
-        self._set_law(edges, (counts / total).reshape(shape))
+        self._set_law(edges, (counts[:-1] / total).reshape(shape))
         self.weight_sum_ = float(np.ldexp(total, scale))
-        w = np.ones(len(data)) if weights is None else weights
-        with np.errstate(divide="ignore", invalid="ignore"):
-            others = np.where(inside, (counts[cells] - w) / (total - w), 0.0)
-            self._loo_log_density = np.log(np.nan_to_num(others)) - self._log_volumes(cells)
+        self._rows = cells, weights  # of which leave-one-out scores are made when they are asked for
+        vars(self).pop("_loo_log_density", None)
         self._remember_data(data.shape[1], names)
         return self
 
@@ -190,8 +190,13 @@ class Histogram(Density):
         ndarray of shape (n_samples,)
             Natural logarithms; -inf outside the bins and in empty ones.
         """
-        cells, inside = find_cells(self._new_data(X), self.edges_)
+        cells, n_cells = find_cells(self._new_data(X), self.edges_), self.mass_.size
         with np.errstate(divide="ignore"):
+            if len(cells) > n_cells:  # then each cell's logarithm once
+                log_density = np.log(self.mass_.reshape(-1)) - self._log_volumes(np.arange(n_cells))
+                return take_values(np.append(log_density, -np.inf), cells)
+            inside = cells < n_cells
+            cells = np.where(inside, cells, 0)
             return np.log(np.where(inside, self.mass_.reshape(-1)[cells], 0.0)) - self._log_volumes(cells)
 
     def loo_score_samples(self) -> np.ndarray:
@@ -203,9 +208,29 @@ class Histogram(Density):
             Without rows of weight 0; -inf for a row alone in its bin, or outside the bins.
         """
         self._check_fitted()
+        if hasattr(self, "_rows"):
+            return self._leave_one_out(*self._rows)
         if not hasattr(self, "_loo_log_density"):
             raise ValueError("leave-one-out scores need the training rows: they are there after fit only")
         return self._loo_log_density.copy()
+
+    def _leave_one_out(self, cells: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        n_cells = self.mass_.size
+        counts = sum_cells(cells, n_cells, weights)[:-1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if weights is None:  # then the same for all rows of a cell
+                others = np.log(np.nan_to_num((counts - 1) / (counts.sum() - 1)))
+                return take_values(np.append(others - self._log_volumes(np.arange(n_cells)), -np.inf), cells)
+            inside = cells < n_cells
+            cells = np.where(inside, cells, 0)
+            others = np.where(inside, (counts[cells] - weights) / (counts.sum() - weights), 0.0)
+            return np.log(np.nan_to_num(others)) - self._log_volumes(cells)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = vars(self).copy()
+        if "_rows" in state:  # files and pickles hold the scores themselves
+            state["_loo_log_density"] = self._leave_one_out(*state.pop("_rows"))
+        return state
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw rows.
