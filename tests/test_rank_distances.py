@@ -45,8 +45,10 @@ def check(X, Y, ranks, n_threads=1):
             here = [rank for rank in ranks if rank <= len(sample) - own]
             if not here:
                 continue
-            found = distances_of_ranks(queries, sample, here, n_threads)
-            assert np.array_equal(found, twin.distances_of_ranks(queries.points, sample.points, here, own))
+            for n_coincident in (1, here[-1], here[-1] + 1):
+                found = distances_of_ranks(queries, sample, here, n_coincident, n_threads)
+                expected = twin.distances_of_ranks(queries.points, sample.points, here, n_coincident, own)
+                assert all(map(np.array_equal, found, expected))
 
 
 @pytest.mark.parametrize("kind", ["normal", "ties", "equal", "one axis", "heavy tails", "far clusters"])
@@ -76,11 +78,12 @@ def test_more_features(d, monkeypatch, instruction_set):
 def test_all_that_is_not_for_the_tree_is_answered_too():
     check(points("normal", 60, 6), points("normal", 50, 6, 1), [1, 3])
     check(points("normal", 60, 2), points("normal", 50, 2, 1), [5, packed_tree.HIGHEST_RANK + 4])
+    check(points("ties", 90, 1), points("normal", 80, 1, 1), [5, rank_distances.MARGIN + 4])
     huge = points("normal", 60, 2) * 1e200
     queries = arrange([huge])[0]
     assert queries.tree is None
     expected = fd.kneighbors(queries.points, k=3, exclude_self=True)[0][:, 1:].T
-    assert np.array_equal(distances_of_ranks(queries, queries, [2, 3]), expected)
+    assert np.array_equal(distances_of_ranks(queries, queries, [2, 3]).distances, expected)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -89,9 +92,9 @@ def test_any_number_of_threads_gives_the_same(d):
     found = []
     for n_threads in (1, 2, 5):
         sample = arrange([X], n_threads)[0]
-        found.append((sample.points, distances_of_ranks(sample, sample, [4, 5], n_threads)))
+        found.append((sample.points, distances_of_ranks(sample, sample, [4, 5], 1, n_threads)))
     for other in found[1:]:
         assert np.array_equal(found[0][0], other[0])
-        assert np.array_equal(found[0][1], other[1])
+        assert all(map(np.array_equal, found[0][1], other[1]))
     expected = fd.kneighbors(found[0][0], k=5, exclude_self=True)[0][:, 3:].T
-    assert np.array_equal(found[0][1], expected)
+    assert np.array_equal(found[0][1].distances, expected)

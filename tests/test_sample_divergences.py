@@ -16,7 +16,7 @@ from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_di
 from fastdens.divergences.samples.estimates import estimate_from_samples
 from fastdens.divergences.samples.first_order import slopes, terms
 from fastdens.divergences.samples.neighbor_space import whitening
-from fastdens.divergences.samples.neighbor_terms import corrected_terms, smallest_count
+from fastdens.divergences.samples.neighbor_terms import corrected_term, smallest_count
 from fastdens.divergences.samples.neighborhoods import neighborhoods_by_rank, neighborhoods_with_indices
 from fastdens.engines.rank_distances import arrange
 
@@ -84,7 +84,7 @@ def test_noise_of_neighbours_leaves_no_bias(kind, log_ratio):
     for k, l in [(fewest, fewest), (5, 5), *([(5, 7)] if generator.name != "js" else [])]:
         expected = terms(generator, np.array([log_ratio]))
         for which in (0, 1):
-            found = expectation(lambda u: corrected_terms(generator, u, k, l)[which], log_ratio, k, l)  # noqa: B023
+            found = expectation(lambda u: corrected_term(generator, u, k, l, which), log_ratio, k, l)  # noqa: B023
             assert found == pytest.approx(expected[which][0], rel=1e-6, abs=1e-8)
 
 
@@ -94,7 +94,7 @@ def test_noise_on_one_side_only():
         law = stats.gamma(k)
         for which in (0, 1):
             found = integrate.quad(
-                lambda g: corrected_terms(generator, np.array([u - math.log(g)]), k, None)[which][0] * law.pdf(g),  # noqa: B023
+                lambda g: corrected_term(generator, np.array([u - math.log(g)]), k, None, which)[0] * law.pdf(g),  # noqa: B023
                 0, np.inf, epsabs=1e-11,
             )[0]  # fmt: skip
             assert found == pytest.approx(terms(generator, np.array([u]))[which][0], rel=1e-7)
@@ -410,9 +410,9 @@ def test_a_place_is_an_atom_for_rows_of_both_samples():
         arranged = tuple(arrange(list(samples)))
         for own, sample in enumerate(samples):
             about = neighborhoods_with_indices(samples, own, 3, 1)
-            assert np.array_equal(about.at_atoms(3), expected & (sample[:, 0] == 0))
+            assert np.array_equal(about.at_atoms(), expected & (sample[:, 0] == 0))
             by_rank = neighborhoods_by_rank(arranged, own, [3], 1)
-            assert np.array_equal(by_rank.at_atoms(3), expected & (by_rank.points[:, 0] == 0))
+            assert np.array_equal(by_rank.at_atoms(), expected & (by_rank.points[:, 0] == 0))
 
 
 @pytest.mark.parametrize("model", [None, fd.Gaussian()], ids=repr)

@@ -23,6 +23,9 @@ def distances_of_ranks(
     queries: np.ndarray,
     leave_out_own: bool,
     ranks: np.ndarray,
+    coincident_rank: int,
     distances_out: np.ndarray,
+    tied_out: np.ndarray,
+    coincident_out: np.ndarray,
     queue: BlockQueue,
 ) -> None: ...

@@ -1,7 +1,7 @@
 """Nearest neighbours of sorted queries among sorted points on a line, to both sides of each query."""
 
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 from fastdens.compiled.blocks cimport BlockQueue
 
@@ -129,17 +129,31 @@ cdef void distances_among_own(const double *points, Py_ssize_t n, Py_ssize_t k, 
             distances[i] = of_left if of_left < distances[i] else distances[i]
 
 
+cdef inline bint coincide(const double *left, const double *right, double q, Py_ssize_t k) noexcept nogil:
+    """Whether k of the points left[0], left[-1], ... and right[0], right[1], ... are q."""
+    cdef Py_ssize_t n = 0
+    while n < k and left[-n] == q:
+        n += 1
+    right -= n
+    while n < k and right[n] == q:
+        n += 1
+    return n == k
+
+
 def distances_of_ranks(
     const double[::1] padded, Py_ssize_t margin, const double[::1] queries, bint leave_out_own,
-    const Py_ssize_t[::1] ranks, double[:, ::1] distances_out, BlockQueue queue,
+    const Py_ssize_t[::1] ranks, Py_ssize_t coincident_rank, double[:, ::1] distances_out, uint8_t[:, ::1] tied_out,
+    uint8_t[::1] coincident_out, BlockQueue queue,
 ):
     """Distances to the neighbours with these ranks (1 for the nearest), a row each, without telling which points.
 
-    `padded` are ascending points between `margin` times -inf and +inf, the margin at least the largest rank. `queries`
-    ascend; with `leave_out_own` they are the points, each of which is left out among its own neighbours.
+    Besides, whether the neighbour of the rank after each is as far away, and whether that of `coincident_rank` is at
+    distance zero. `padded` are ascending points between `margin` times -inf and +inf, the margin more than the ranks.
+    `queries` ascend; with `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
     cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, right, first, stop
     cdef const double *points = &padded[margin]
+    cdef double[QUERIES_IN_BLOCK] next_rank
     cdef long long block
     with nogil:
         while True:
@@ -147,13 +161,21 @@ def distances_of_ranks(
             if block < 0:
                 break
             first, stop = block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)
+            right = first_not_below(points, n, queries[first])
             if leave_out_own:
                 for c in range(ranks.shape[0]):
                     distances_among_own(points + first, stop - first, ranks[c], &distances_out[c, first])
+                    distances_among_own(points + first, stop - first, ranks[c] + 1, next_rank)
+                    for j in range(first, stop):
+                        tied_out[c, j] = next_rank[j - first] == distances_out[c, j]
+                for j in range(first, stop):
+                    coincident_out[j] = coincide(points + j, points + j + 1, queries[j], coincident_rank + 1)
                 continue
-            right = first_not_below(points, n, queries[first])
             for j in range(first, stop):
                 while right < n and points[right] < queries[j]:
                     right += 1
                 for c in range(ranks.shape[0]):
                     distances_out[c, j] = distance_of_rank(points + right - 1, points + right, queries[j], ranks[c])
+                    next_rank[0] = distance_of_rank(points + right - 1, points + right, queries[j], ranks[c] + 1)
+                    tied_out[c, j] = next_rank[0] == distances_out[c, j]
+                coincident_out[j] = coincide(points + right - 1, points + right, queries[j], coincident_rank)

@@ -28,5 +28,12 @@ class PackedTree:
     n_nodes: int
     def __init__(self, n_points: int, points: np.ndarray, leaf_boxes: np.ndarray, boxes: list[np.ndarray]) -> None: ...
     def distances_of_ranks(
-        self, points: PackedTree, ranks: np.ndarray, distances_out: np.ndarray, queue: BlockQueue
+        self,
+        points: PackedTree,
+        ranks: np.ndarray,
+        coincident_rank: int,
+        distances_out: np.ndarray,
+        tied_out: np.ndarray,
+        coincident_out: np.ndarray,
+        queue: BlockQueue,
     ) -> None: ...

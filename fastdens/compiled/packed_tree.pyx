@@ -4,7 +4,7 @@ simd/packed_tree.h says how a tree is laid out.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport free, malloc
 
 from fastdens.compiled import instruction_sets
@@ -153,17 +153,21 @@ cdef class PackedTree:
             self.tree.boxes[level] = &of_level[0, 0, 0, 0]
 
     def distances_of_ranks(
-        self, PackedTree points, const Py_ssize_t[::1] ranks, double[:, ::1] distances_out, BlockQueue queue
+        self, PackedTree points, const Py_ssize_t[::1] ranks, Py_ssize_t coincident_rank, double[:, ::1] distances_out,
+        uint8_t[:, ::1] tied_out, uint8_t[::1] coincident_out, BlockQueue queue,
     ):
         """From each point of this tree to the neighbours with these ranks (1 for the nearest) in another, or in itself.
 
-        A row of the result for each rank. In its own tree a point is left out among its neighbours. Ranks ascend, up
-        to HIGHEST_RANK. A block is QUERIES_PER_BLOCK points.
+        A row of the result for each rank; besides, whether the neighbour of the next rank is as far away, and whether
+        that of `coincident_rank` is at distance zero. In its own tree a point is left out among its neighbours. Ranks
+        ascend; they are below HIGHEST_RANK, `coincident_rank` is at most one above them. A block is QUERIES_PER_BLOCK.
         """
-        cdef Py_ssize_t highest = ranks[ranks.shape[0] - 1], i, c, place, stop, k
+        cdef Py_ssize_t highest = ranks[ranks.shape[0] - 1] + 1, i, c, place, stop, k
         cdef long long block
         cdef fd_packed_room room
         cdef double[FD_PACK_QUERIES * FD_PACK_RANK] squared
+        cdef const double *nearest
+        cdef double distance
         cdef int32_t *memory
         room.gaps = <double *>malloc(points.n_nodes * (sizeof(double) + 3 * sizeof(int32_t)))
         if room.gaps == NULL:
@@ -181,7 +185,9 @@ cdef class PackedTree:
                 for i in range(stop):
                     place = i // FD_PACK * k * FD_PACK + i % FD_PACK
                     for c in range(ranks.shape[0]):
-                        distances_out[c, block * FD_PACK_QUERIES + i] = sqrt(
-                            squared[place + (ranks[c] - 1) * FD_PACK]
-                        )
+                        nearest = squared + place + (ranks[c] - 1) * FD_PACK
+                        distance = sqrt(nearest[0])
+                        distances_out[c, block * FD_PACK_QUERIES + i] = distance
+                        tied_out[c, block * FD_PACK_QUERIES + i] = sqrt(nearest[FD_PACK]) == distance
+                    coincident_out[block * FD_PACK_QUERIES + i] = squared[place + (coincident_rank - 1) * FD_PACK] == 0
         free(room.gaps)

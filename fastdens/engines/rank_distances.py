@@ -7,10 +7,12 @@ as for; results come in the order of the arrangement. Where neither applies, `kn
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from fastdens.compiled import line_neighbors, packed_tree
+from fastdens.compiled.blocks import BlockQueue
 from fastdens.engines.neighbors import kneighbors
 from fastdens.engines.sorting import sort_in_place
 from fastdens.threads import check_n_threads, run_blocks
@@ -21,15 +23,21 @@ LARGEST, SMALLEST = 2.0**300, 2.0**-300
 MOST_FEATURES = 4
 # Nanoseconds per point for a level and for the leaves, and per query, on one core (Intel Xeon, Sapphire Rapids class,
 # November 2026), to decide whether threads are worth waking.
-SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS = 7.0, 10.0, 20.0, 200.0
+SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS, SORT_NS = 7.0, 10.0, 20.0, 150.0, 20.0
 RANGES_PER_THREAD = 8
+MARGIN = 64  # of a line, so that its ends are found without looking for them, up to this rank
 
 
 class Arrangement:
-    """The points of a sample in an order in which neighbours are close together."""
+    """The points of a sample in an order in which neighbours are close together.
 
-    def __init__(self, rows: np.ndarray, tree: packed_tree.PackedTree | None = None):
-        self._rows, self.tree = rows, tree
+    On a line, `padded` has them between MARGIN times -inf and +inf.
+    """
+
+    def __init__(
+        self, rows: np.ndarray, tree: packed_tree.PackedTree | None = None, padded: np.ndarray | None = None
+    ) -> None:
+        self._rows, self.tree, self.padded = rows, tree, padded
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -44,13 +52,24 @@ def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arr
     """An arrangement of each of some samples with the same features, side by side on the threads."""
     d = samples[0].shape[1]
     if d == 1:
-        lines = [np.array(sample[:, 0], order="C") for sample in samples]
-        for line in lines:
-            sort_in_place(line, n_threads)
-        return [Arrangement(line[:, None]) for line in lines]
+        return _sorted_lines(samples, n_threads)
     if d > MOST_FEATURES or not all(map(_squares_are_safe, samples)):
         return [Arrangement(np.ascontiguousarray(sample)) for sample in samples]
     return _trees(samples, check_n_threads(n_threads))
+
+
+def _sorted_lines(samples: list[np.ndarray], n_threads: int | None) -> list[Arrangement]:
+    padded = [np.empty(len(sample) + 2 * MARGIN) for sample in samples]
+
+    def sort(queue: BlockQueue) -> None:
+        while (block := queue.take()) >= 0:
+            ends = padded[block]
+            ends[:MARGIN], ends[-MARGIN:] = -np.inf, np.inf
+            ends[MARGIN:-MARGIN] = samples[block][:, 0]
+            sort_in_place(ends[MARGIN:-MARGIN], n_threads)
+
+    run_blocks(sort, len(samples), n_threads, SORT_NS * sum(map(len, samples)))
+    return [Arrangement(line[MARGIN:-MARGIN, None], padded=line) for line in padded]
 
 
 def _squares_are_safe(X: np.ndarray) -> bool:
@@ -110,33 +129,56 @@ def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
     return Arrangement(rows, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
 
 
-def distances_of_ranks(
-    queries: Arrangement, points: Arrangement, ranks: list[int], n_threads: int | None = None
-) -> np.ndarray:
-    """Distances from the queries to their neighbours of these ascending ranks, 1 for the nearest: (n_ranks, n_queries).
+class RankDistances(NamedTuple):
+    """What is known of the neighbours of certain ranks, 1 for the nearest."""
 
-    Where `points` is `queries`, each point is left out among its own neighbours.
+    distances: np.ndarray
+    """(n_ranks, n_queries)."""
+    tied: np.ndarray
+    """Whether the neighbour of the next rank is as far away, (n_ranks, n_queries)."""
+    coincident: np.ndarray
+    """Whether as many points as were asked for are where the query is, (n_queries,)."""
+
+
+def distances_of_ranks(
+    queries: Arrangement, points: Arrangement, ranks: list[int], coincident_rank: int = 1, n_threads: int | None = None
+) -> RankDistances:
+    """Distances from the queries to their neighbours of these ascending ranks, and whether others are as near.
+
+    `coincident_rank` is how many points make a query coincident, at most one more than the highest rank. Where `points`
+    is `queries`, each point is left out among its own neighbours.
     """
     own, columns = points is queries, np.array(ranks, dtype=np.intp)
-    distances = np.empty((len(ranks), len(queries)))
-    if queries.tree is not None and points.tree is not None and ranks[-1] <= packed_tree.HIGHEST_RANK:
+    found = RankDistances(
+        np.empty((len(ranks), len(queries))), np.empty((len(ranks), len(queries)), bool), np.empty(len(queries), bool)
+    )
+    places = found.distances, found.tied.view(np.uint8), found.coincident.view(np.uint8)
+    if queries.tree is not None and points.tree is not None and ranks[-1] < packed_tree.HIGHEST_RANK:
         run_blocks(
-            partial(queries.tree.distances_of_ranks, points.tree, columns, distances),
+            partial(queries.tree.distances_of_ranks, points.tree, columns, coincident_rank, *places),
             -(-len(queries) // packed_tree.QUERIES_PER_BLOCK),
             n_threads,
             TREE_NS * len(queries),
         )
-        return distances
+        return found
     if queries.points.shape[1] == 1:
-        padded = np.pad(points.points[:, 0], ranks[-1], constant_values=(-np.inf, np.inf))
-        line = queries.points[:, 0]
+        margin, padded, line = MARGIN, points.padded, queries.points[:, 0]
+        if ranks[-1] >= MARGIN:
+            margin = ranks[-1] + 1
+            padded = np.pad(points.points[:, 0], margin, constant_values=(-np.inf, np.inf))
         run_blocks(
-            lambda queue: line_neighbors.distances_of_ranks(padded, ranks[-1], line, own, columns, distances, queue),
+            partial(line_neighbors.distances_of_ranks, padded, margin, line, own, columns, coincident_rank, *places),
             -(-len(line) // line_neighbors.QUERIES_PER_BLOCK),
             n_threads,
             LINE_NS * len(ranks) * len(line),
         )
-        return distances
+        return found
+    # All that is there, where that is less than one more than the highest rank.
+    available = min(ranks[-1] + 1, len(points) - own)
     others = None if own else queries.points
-    found, _ = kneighbors(points.points, others, ranks[-1], exclude_self=own, n_threads=n_threads)
-    return np.ascontiguousarray(found.T[columns - 1])
+    by_rank = kneighbors(points.points, others, available, exclude_self=own, n_threads=n_threads)[0].T
+    following = np.vstack([by_rank, np.full((1, len(queries)), np.inf)])[columns]
+    np.copyto(found.distances, by_rank[columns - 1])
+    np.equal(found.distances, following, out=found.tied)
+    np.copyto(found.coincident, by_rank[coincident_rank - 1] == 0 if coincident_rank <= available else False)
+    return found

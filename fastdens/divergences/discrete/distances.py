@@ -132,8 +132,8 @@ def chi2_divergence(p: Any, q: Any, *, variant: str = "pearson", axis: int = -1,
     Examples
     --------
     >>> import fastdens as fd
-    >>> fd.chi2_divergence([0.5, 0.5], [0.25, 0.75])
-    0.3333333333333333
+    >>> fd.chi2_divergence([0.75, 0.25], [0.5, 0.5])
+    0.25
     """
     row = {"pearson": "chi2", "neyman": "neyman_chi2"}[
         validation.check_option(variant, "variant", ("pearson", "neyman"))

@@ -72,7 +72,7 @@ def _majority(samples: tuple[np.ndarray, np.ndarray], points: np.ndarray, k: int
     """Where the first sample is denser, by the distances to the k-th neighbours, and at atoms by counts."""
     about = neighborhoods_with_indices(samples, None, k, n_threads, points)
     inside = np.empty(len(points), bool)
-    atoms = about.at_atoms(k)
+    atoms = about.at_atoms()
     rows = np.flatnonzero(~atoms)
     # At a point that coincides with fewer rows than k makes an atom, all k-th distances are positive.
     inside[rows] = about.log_ratios(k, k, rows) > 0

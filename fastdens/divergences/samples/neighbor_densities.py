@@ -11,7 +11,7 @@ from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.first_order import sum_of_means
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_space import whitening
-from fastdens.divergences.samples.neighbor_terms import corrected_terms
+from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.engines.neighbors import kneighbors
 
 
@@ -41,9 +41,12 @@ def one_sided_estimate(
     sides = []
     for side, (log_sample, log_known) in enumerate(log_densities):
         u = log_sample + into.log_determinant - log_known
-        A, B = corrected_terms(generator, u, k, None) if sample_is_first else corrected_terms(generator, -u, None, k)
-        of_first = (side == 0) == sample_is_first
-        sides.append(A if of_first else B)
+        which = 0 if (side == 0) == sample_is_first else 1
+        sides.append(
+            corrected_term(generator, u, k, None, which)
+            if sample_is_first
+            else corrected_term(generator, -u, None, k, which)
+        )
     value, standard_error = sum_of_means(sides[0], sides[1] if draws is not None else np.zeros(2))
     exact = generator is not GENERATORS["tv"] and generator.name != "f"
     return Estimate(value, standard_error if exact else math.nan)

@@ -31,6 +31,8 @@ from fastdens.engines.rank_distances import Arrangement, arrange
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
 # more rows the balls shrink even if they hold more, and noise can be saved: the less the more features there are.
 N_NEIGHBORS, N_ROWS, GROWTH, MOST_NEIGHBORS = 4, 500, 0.25, 10
+# In trees, where lists of eight distances are kept and one more tells ties.
+MOST_IN_TREES = 7
 # Where noise is corrected for by two numbers of neighbours, or not at all, balls must hold more.
 N_NEIGHBORS_OF_USERS = 8
 LARGEST_FOR_SETS = 50
@@ -58,7 +60,8 @@ def default_count(generator: Generator, n: int, n_features: int) -> int:
         return min(max(10, round(math.sqrt(n))), LARGEST_FOR_SETS)
     if generator.name == "f":
         return N_NEIGHBORS_OF_USERS
-    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** (GROWTH / n_features)), MOST_NEIGHBORS)
+    most = MOST_NEIGHBORS if n_features == 1 else MOST_IN_TREES
+    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** (GROWTH / n_features)), most)
     return max(N_NEIGHBORS, smooth, 2 * smallest_count(generator))
 
 
@@ -96,9 +99,9 @@ def two_sample_terms(
     samples = arranged[0].points, arranged[1].points
     sizes = len(samples[0]), len(samples[1])
     around = [neighborhoods_by_rank(arranged, own, sorted({k, most}), n_threads) for own in (0, 1)]
-    at_atoms = [about.at_atoms(most) for about in around]
+    at_atoms = [about.at_atoms() for about in around]
     if not (at_atoms[0].any() or at_atoms[1].any()):
-        found = around[0].terms(generator, k)[0], around[1].terms(generator, k)[1]
+        found = around[0].terms(generator, k, 0), around[1].terms(generator, k, 1)
         n_tied = sum(int(about.tied(k).sum()) for about in around)
         return found, n_tied / sum(sizes), (around[0], around[1])
     found = np.empty(sizes[0]), np.empty(sizes[1])
@@ -113,8 +116,7 @@ def two_sample_terms(
             continue
         if are_left:
             about = neighborhoods_by_rank(rearranged, own, [k], n_threads, sizes)
-            at_rest = about.terms(generator, k)[own]
-            values[~atoms] = at_rest
+            values[~atoms] = about.terms(generator, k, own)
             n_tied += int(about.tied(k).sum())
         else:  # what one law has besides atoms, the other has not, or both have next to nothing
             log_ratio = np.sign(len(rest[0]) - len(rest[1])) * math.log(sum(sizes))
@@ -148,7 +150,7 @@ def _by_neighbors(
         return Estimate(value, math.nan, tied_share)
     if around is None:
         return Estimate(value, independent, tied_share)
-    error = independent * math.sqrt(variance_inflation(around[0].samples, generator, k, n_threads))
+    error = independent * math.sqrt(variance_inflation((around[0].points, around[1].points), generator, k, n_threads))
     # Of the others no interval is offered.
     unseen = unseen_change(around, generator, k) if generator is GENERATORS["js"] else 0.0
     return Estimate(value, error, tied_share, unseen)

@@ -39,8 +39,8 @@ def smallest_count(generator: Generator) -> int:
                 *(2 for _, alpha in powers if alpha in (0, 1))])  # fmt: skip
 
 
-def corrected_terms(generator: Generator, u: np.ndarray, k: Count, l: Count) -> tuple[np.ndarray, np.ndarray]:
-    """A and B of `first_order` at log-ratios of volumes u, found with k and l neighbours.
+def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side: int) -> np.ndarray:
+    """A of `first_order` (side 0) or B (side 1) at log-ratios of volumes u, found with k and l neighbours.
 
     Exact under the Gamma law for sums of powers, and for Jensen-Shannon with k = l; elsewhere the log-ratio itself is
     freed of bias, and what its variance does to curved terms of Jensen-Shannon is taken off to second order.
@@ -48,22 +48,21 @@ def corrected_terms(generator: Generator, u: np.ndarray, k: Count, l: Count) -> 
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
     powers = powers_of(generator)
     if powers:
-        A, B = np.zeros_like(u), np.zeros_like(u)
+        total = np.zeros_like(u)
         for weight, alpha in powers:
-            A += weight * over_alpha(alpha - 1.0, u, _log_factor(alpha - 1.0, k, l))
-            B -= weight * over_alpha(alpha, u, _log_factor(alpha, k, l))
-        return A, B
+            power = alpha - 1.0 if side == 0 else alpha
+            total += (weight if side == 0 else -weight) * over_alpha(power, u, _log_factor(power, k, l))
+        return total
     if generator is GENERATORS["js"]:
         if isinstance(k, int) and k == l:
             one_sided = math.log(2.0) - _softplus_sum(u, k)
-            return 0.5 * (one_sided + np.minimum(0.0, u)), 0.5 * (one_sided - np.maximum(0.0, u))
+            return 0.5 * (one_sided + np.minimum(0.0, u if side == 0 else -u))
         v = u + _log_factor(0.0, k, l)
-        A, B = terms(generator, v)
         share = 1.0 / (1.0 + np.exp(-v))
         # Half the variance times the second derivative, -1/2 of it that of ln(1 + e^-v).
         correction = 0.25 * (_trigamma(k) + _trigamma(l)) * share * (1.0 - share)
-        return A + correction, B + correction
-    return terms(generator, u + _log_factor(0.0, k, l))
+        return terms(generator, v)[side] + correction
+    return terms(generator, u + _log_factor(0.0, k, l))[side]
 
 
 def _softplus_sum(u: np.ndarray, k: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.divergences.generators import Generator
-from fastdens.divergences.samples.neighbor_terms import corrected_terms
+from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_with_indices
 
 # b and c, on the line and in more dimensions.
@@ -52,9 +52,9 @@ def variance_inflation(
     if min(map(len, part)) <= k:
         return 1.0
     about = tuple(neighborhoods_with_indices(part, own, k, n_threads) for own in (0, 1))
-    if any(each.at_atoms(k).any() for each in about):
+    if any(each.at_atoms().any() for each in about):
         return 1.0
-    both = about[0].terms(generator, k)[0], about[1].terms(generator, k)[1]
+    both = about[0].terms(generator, k, 0), about[1].terms(generator, k, 1)
     independent, jackknife, separate = variances((about[0], about[1]), generator, k, both)
     if not independent > 0:
         return 1.0
@@ -76,7 +76,9 @@ def variances(
         for which in (0, 1):
             change = _change(about[which], generator, k, both[which], deleted, which)
             n_terms = len(change) - (which == deleted)
-            neighbors = about[which].indices[deleted][:, :k]
+            indices = about[which].about[deleted].indices
+            assert indices is not None
+            neighbors = indices[:, :k]
             without += np.bincount(neighbors.ravel(), np.repeat(change, k), n) / n_terms
             separate += k * float(change @ change) / n_terms**2
         jackknife += float(without.var()) * (n - 1)
@@ -91,10 +93,10 @@ def _change(
     Points with ties are taken not to change.
     """
     change = np.zeros(len(before))
-    if k + 1 in about.radii[deleted]:
+    if k + 1 in about.about[deleted].radii:
         rows = np.flatnonzero(~about.tied(k))
         counts = (k + 1, k) if deleted == 0 else (k, k + 1)
-        change[rows] = corrected_terms(generator, about.log_ratios(*counts, rows), k, k)[which] - before[rows]
+        change[rows] = corrected_term(generator, about.log_ratios(*counts, rows), k, k, which) - before[rows]
     return change
 
 
@@ -107,7 +109,7 @@ def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generat
     """
     change = 0.0
     for which in (0, 1):
-        points, others = about[which].points, about[which].samples[1 - which]
+        points, others = about[which].points, about[which].about[1 - which].sample
         outside, n_extreme = _outside(points, others)
         rows = np.flatnonzero(outside)
         excess = len(rows) - n_extreme * len(points) / len(others)
@@ -115,7 +117,7 @@ def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generat
             continue
         u = about[which].log_ratios(k, k, rows)
         further = u + (UNSEEN_LOG_RATIO if which == 0 else -UNSEEN_LOG_RATIO)
-        moved = corrected_terms(generator, further, k, k)[which] - corrected_terms(generator, u, k, k)[which]
+        moved = corrected_term(generator, further, k, k, which) - corrected_term(generator, u, k, k, which)
         change += float(np.abs(moved).mean()) * excess / len(points)
     return change
 

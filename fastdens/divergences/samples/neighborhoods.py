@@ -8,75 +8,91 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastdens.compiled.blocks import BlockQueue
 from fastdens.divergences.generators import Generator
-from fastdens.divergences.samples.neighbor_terms import corrected_terms
+from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.engines.neighbors import KDTree, kneighbors
 from fastdens.engines.rank_distances import Arrangement, distances_of_ranks
+from fastdens.threads import run_blocks
+
+# Rows whose terms are formed together: what is needed between stays in the cache and touches no fresh memory.
+ROWS_PER_BLOCK = 8192
+TERM_NS = 40.0  # of a row, with the logarithm and the exponential (one core, November 2026)
+
+
+@dataclass
+class AboutSample:
+    """Distances from some points to their neighbours in one sample.
+
+    `radii` has them by rank, 1 for the nearest; `tied` by rank where the neighbour of the next rank is as far away;
+    `coincident` where so many rows of the sample are at the point that it is at an atom. `indices`, where they were
+    asked for, are the rows, nearest first. `n` is how many rows there were to be neighbours, before some were left out.
+    """
+
+    sample: np.ndarray
+    radii: dict[int, np.ndarray]
+    tied: dict[int, np.ndarray]
+    coincident: np.ndarray
+    n: int
+    indices: np.ndarray | None = None
+
+
+def n_others_at_atom(k: int, own: bool) -> int:
+    """How many neighbours at distance zero put a point at an atom: k rows (two, if k is one) that coincide.
+
+    A point of the sample is one of them itself.
+    """
+    return max(k, 2) - own
 
 
 @dataclass
 class Neighborhoods:
-    """Points, and about each the nearest rows of two samples; sample `own` is the points themselves.
-
-    `radii` has the distances for each sample by rank, 1 for the nearest; the ranks that were asked for and exist.
-    `indices`, where they were, are the rows, else there are none. `sizes` are those of the samples that the rows are
-    from, where rows have been left out.
-    """
+    """Points, and about each the nearest rows of two samples; sample `own` is the points themselves."""
 
     points: np.ndarray
-    samples: tuple[np.ndarray, np.ndarray]
     own: int | None
-    radii: list[dict[int, np.ndarray]]
-    sizes: Sequence[int]
+    about: tuple[AboutSample, AboutSample]
     n_threads: int | None
-    indices: Sequence[np.ndarray] = ()
 
-    def at_atoms(self, k: int) -> np.ndarray:
-        """Which points are where at least k rows (two, if k is one) of one of the samples coincide."""
-        found = np.zeros(len(self.points), bool)
-        for i, radii in enumerate(self.radii):
-            others = max(k, 2) - (i == self.own)  # the point itself is one of them
-            if others in radii:
-                found |= radii[others] == 0
-        return found
+    def at_atoms(self) -> np.ndarray:
+        """Which points are where many rows of one of the samples coincide."""
+        return self.about[0].coincident | self.about[1].coincident
 
-    def tied(self, k: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    def tied(self, k: int) -> np.ndarray:
         """Which points have more than k rows within the k-th distance of one of the samples."""
-        tied = np.zeros(len(self.points[rows]), bool)
-        for radii in self.radii:
-            if k + 1 in radii:
-                tied |= radii[k][rows] == radii[k + 1][rows]
-        return tied
+        return self.about[0].tied[k] | self.about[1].tied[k]
 
     def log_ratios(self, first: int, second: int, rows: np.ndarray | slice) -> np.ndarray:
         """ln(m V_q) - ln(n V_p) by the distances to those neighbours in the two samples, which are positive."""
-        n, m = (size - (i == self.own) for i, size in enumerate(self.sizes))
-        radii_p, radii_q = self.radii[0][first][rows], self.radii[1][second][rows]
+        p, q = self.about
         with np.errstate(over="ignore", under="ignore", divide="ignore"):  # beyond what any term tells apart
-            return self.points.shape[1] * np.log(radii_q / radii_p) + math.log(m / n)
+            log_ratios = np.log(q.radii[second][rows] / p.radii[first][rows])
+        log_ratios *= self.points.shape[1]
+        log_ratios += math.log(q.n / p.n)
+        return log_ratios
 
-    def terms(self, generator: Generator, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """A and B at every point; none is at an atom."""
+    def terms(self, generator: Generator, k: int, side: int) -> np.ndarray:
+        """A (side 0) or B (side 1) at every point; none is at an atom."""
+        n = len(self.points)
+        values = np.empty(n)
+
+        def fill(queue: BlockQueue) -> None:
+            while (block := queue.take()) >= 0:
+                rows = slice(block * ROWS_PER_BLOCK, (block + 1) * ROWS_PER_BLOCK)
+                values[rows] = corrected_term(generator, self.log_ratios(k, k, rows), k, k, side)
+
+        run_blocks(fill, -(-n // ROWS_PER_BLOCK), self.n_threads, TERM_NS * n)
         tied = np.flatnonzero(self.tied(k))
-        if not tied.size:
-            return corrected_terms(generator, self.log_ratios(k, k, slice(None)), k, k)
-        both = np.empty(len(self.points)), np.empty(len(self.points))
-        counts = [
-            KDTree(sample, n_threads=self.n_threads).count_radius(
-                self.points[tied], radii[k][tied], n_threads=self.n_threads
-            )
-            - (i == self.own)
-            for i, (sample, radii) in enumerate(zip(self.samples, self.radii))
-        ]
-        _fill(both, tied, corrected_terms(generator, self.log_ratios(k, k, tied), *counts))
-        others = np.delete(np.arange(len(self.points)), tied)
-        _fill(both, others, corrected_terms(generator, self.log_ratios(k, k, others), k, k))
-        return both
-
-
-def _fill(both: tuple[np.ndarray, np.ndarray], rows: np.ndarray, parts: tuple[np.ndarray, np.ndarray]) -> None:
-    for values, part in zip(both, parts):
-        values[rows] = part
+        if tied.size:
+            counts = [
+                KDTree(about.sample, n_threads=self.n_threads).count_radius(
+                    self.points[tied], about.radii[k][tied], n_threads=self.n_threads
+                )
+                - (i == self.own)
+                for i, about in enumerate(self.about)
+            ]
+            values[tied] = corrected_term(generator, self.log_ratios(k, k, tied), *counts, side)
+        return values
 
 
 def neighborhoods_by_rank(
@@ -86,16 +102,18 @@ def neighborhoods_by_rank(
     n_threads: int | None,
     sizes: tuple[int, int] | None = None,
 ) -> Neighborhoods:
-    """About the points of one of two arranged samples, in their order: what `ks` neighbours need, without indices."""
-    radii = []
+    """About the points of one of two arranged samples, in their order: what `ks` neighbours need, without indices.
+
+    The largest of them makes an atom. `sizes` are those of the samples that the rows are from, where some are left out.
+    """
+    about = []
     for i, sample in enumerate(arranged):
-        # One neighbour more tells ties, one less tells atoms.
-        wanted = {rank for k in ks for rank in (k, k + 1, max(k, 2) - (i == own)) if rank <= len(sample) - (i == own)}
-        ranks = sorted(wanted)
-        distances = distances_of_ranks(arranged[own], sample, ranks, n_threads)
-        radii.append(dict(zip(ranks, distances)))
-    samples = arranged[0].points, arranged[1].points
-    return Neighborhoods(samples[own], samples, own, radii, sizes or [len(sample) for sample in samples], n_threads)
+        is_own = i == own
+        found = distances_of_ranks(arranged[own], sample, sorted(ks), n_others_at_atom(max(ks), is_own), n_threads)
+        radii, tied = dict(zip(sorted(ks), found.distances)), dict(zip(sorted(ks), found.tied))
+        n = (sizes[i] if sizes else len(sample)) - is_own
+        about.append(AboutSample(sample.points, radii, tied, found.coincident, n))
+    return Neighborhoods(arranged[own].points, own, (about[0], about[1]), n_threads)
 
 
 def neighborhoods_with_indices(
@@ -105,14 +123,18 @@ def neighborhoods_with_indices(
     n_threads: int | None,
     points: np.ndarray | None = None,
 ) -> Neighborhoods:
-    """About the rows of sample `own`, or other points: up to k + 1 neighbours and which they are."""
-    radii, indices = [], []
+    """About the rows of sample `own`, or other points: up to k + 1 neighbours and which they are; k make an atom."""
+    about = []
     for i, sample in enumerate(samples):
-        queries = None if i == own else points if own is None else samples[own]
-        count = min(k + 1, len(sample) - (i == own))
-        distances, found = kneighbors(sample, queries, count, exclude_self=i == own, n_threads=n_threads)
-        radii.append({rank: distances[:, rank - 1] for rank in range(1, count + 1)})
-        indices.append(found)
+        is_own = i == own
+        queries = None if is_own else points if own is None else samples[own]
+        count = min(k + 1, len(sample) - is_own)
+        distances, indices = kneighbors(sample, queries, count, exclude_self=is_own, n_threads=n_threads)
+        n_at_point = (distances == 0).sum(axis=1)
+        radii = {rank: distances[:, rank - 1] for rank in range(1, count + 1)}
+        tied = {k: radii[k] == radii[k + 1] if k < count else np.zeros(len(distances), bool)}
+        coincident = n_at_point >= n_others_at_atom(k, is_own)
+        about.append(AboutSample(sample, radii, tied, coincident, len(sample) - is_own, indices))
     centres = samples[own] if own is not None else points
     assert centres is not None
-    return Neighborhoods(centres, samples, own, radii, [len(sample) for sample in samples], n_threads, indices)
+    return Neighborhoods(centres, own, (about[0], about[1]), n_threads)
