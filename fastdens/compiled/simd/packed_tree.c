@@ -2,14 +2,10 @@
 #include "packed_tree.h"
 
 /* Of the squared distance that is wanted: leaves that near come first, so that less is wanted of the others. */
-#ifndef FD_VERY_NEAR
-#define FD_VERY_NEAR 0.15
-#endif
-#ifndef FD_FIRST_LEAVES
-#define FD_FIRST_LEAVES 4 /* looked at whole, a power of two up to FD_PACK */
-#endif
-#define FD_CHUNK 64       /* leaves whose pairs with queries wait together */
-#define FD_ROOM 64        /* of a query for what is found */
+#define FD_VERY_NEAR 0.1
+#define FD_FIRST_LEAVES 4  /* looked at whole, a power of two up to FD_PACK */
+#define FD_CHUNK 64        /* leaves whose pairs with queries wait together */
+#define FD_ROOM 64         /* of a query for what is found */
 #define FD_FEW_ROWS 32     /* sorted by counting */
 #define FD_SAMPLE 32       /* rows among which a pivot is chosen */
 #define FD_SMALL_SAMPLE 12
