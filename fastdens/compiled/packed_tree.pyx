@@ -4,7 +4,7 @@ simd/packed_tree.h says how a tree is laid out.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdint cimport int32_t
+from libc.stdint cimport int16_t, int32_t
 from libc.stdlib cimport free, malloc
 
 from fastdens.compiled import instruction_sets
@@ -29,9 +29,23 @@ cdef extern from "packed_tree.h" nogil:
         int32_t *spare
         int32_t *leaves
         int32_t *far_leaves
+    struct fd_packed_sample:
+        const double *points
+        Py_ssize_t n_features
+        Py_ssize_t row_step
+        Py_ssize_t feature_step
+    struct fd_packed_leaves:
+        double *points
+        double *leaf_boxes
+        double *boxes
+        double *parents
     Py_ssize_t fd_packed_left(Py_ssize_t n)
+    Py_ssize_t fd_packed_width(Py_ssize_t d)
     struct fd_packed_tiles:
-        void (*arrange)(double *, double *, Py_ssize_t, Py_ssize_t, int) noexcept nogil
+        void (*arrange)(const fd_packed_sample *, int16_t *, int16_t *, Py_ssize_t, int) noexcept nogil
+        void (*fill)(
+            const fd_packed_sample *, const int16_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const fd_packed_leaves *
+        ) noexcept nogil
         Py_ssize_t (*nearest)(
             const fd_packed_tree *, const fd_packed_tree *, Py_ssize_t, Py_ssize_t, const fd_packed_room *, double *
         ) noexcept nogil
@@ -60,55 +74,69 @@ def left_size(Py_ssize_t n):
 
 
 def row_width(Py_ssize_t d):
-    """How many numbers a row has: the point and its index."""
-    return 4 if d < 4 else 8
+    """How many numbers of 16 bits a row has: the coordinates, anything, and in the last two the place."""
+    return fd_packed_width(d)
+
+
+cdef fd_packed_sample sample_of(const double[:, :] points) noexcept:
+    cdef fd_packed_sample sample
+    sample.points, sample.n_features = &points[0, 0], points.shape[1]
+    sample.row_step = points.strides[0] // <Py_ssize_t>sizeof(double)
+    sample.feature_step = points.strides[1] // <Py_ssize_t>sizeof(double)
+    return sample
 
 
 def split_ranges(
-    double[:, ::1] rows, double[:, ::1] room, Py_ssize_t d, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] ends,
-    bint to_leaves, BlockQueue queue,
+    samples, int16_t[:, ::1] rows, const Py_ssize_t[::1] owners, const Py_ssize_t[::1] starts,
+    const Py_ssize_t[::1] ends, bint to_leaves, BlockQueue queue,
 ):
-    """Split the rows starts[i] ... ends[i] - 1, one block each: once, or until there are leaves.
-
-    A row has the point first and its index, as a number, last. `room` is scratch of the same shape.
-    """
+    """Split the rows starts[i] ... ends[i] - 1, of sample owners[i], one block each: once, or until there are leaves."""
     cdef long long block
-    cdef Py_ssize_t start
+    cdef Py_ssize_t i, longest = 1, n_samples = len(samples)
+    cdef int16_t *column
+    cdef fd_packed_sample *of_samples
+    for i in range(starts.shape[0]):
+        longest = max(longest, ends[i] - starts[i])
+    of_samples = <fd_packed_sample *>malloc(n_samples * sizeof(fd_packed_sample) + longest * sizeof(int16_t))
+    if of_samples == NULL:
+        raise MemoryError("no memory for a column of rows")
+    column = <int16_t *>(of_samples + n_samples)
+    for i in range(n_samples):
+        of_samples[i] = sample_of(samples[i])
     with nogil:
         while True:
             block = queue.next()
             if block < 0:
                 break
-            start = starts[block]
-            tiles.arrange(&rows[start, 0], &room[start, 0], ends[block] - start, d, to_leaves)
+            tiles.arrange(
+                of_samples + owners[block], &rows[starts[block], 0], column, ends[block] - starts[block], to_leaves
+            )
+    free(of_samples)
 
 
 def fill_leaves(
-    const double[:, ::1] rows, double[:, :, ::1] points_out, double[:, :, ::1] leaf_boxes_out, BlockQueue queue
+    const double[:, :] points, const int16_t[:, ::1] rows, double[:, :, ::1] points_out,
+    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out, BlockQueue queue,
 ):
     """Points by leaf and within it by feature, (n_leaves, d, 8), and the leaves' boxes, (n_leaves, 2, d), padded.
 
-    A block is LEAVES_PER_BLOCK leaves.
+    Also the boxes by parent, as of `fill_boxes`, unless there are to be none, and the parents' own. A block is
+    LEAVES_PER_BLOCK leaves.
     """
-    cdef Py_ssize_t n = rows.shape[0], d = points_out.shape[1], leaf, f, i
     cdef long long block
-    cdef double low, high, x
+    cdef fd_packed_sample sample = sample_of(points)
+    cdef fd_packed_leaves out
+    cdef Py_ssize_t n_parents = points_out.shape[0] // FD_PACK, step = LEAVES_IN_BLOCK // FD_PACK
+    out.points, out.leaf_boxes, out.parents = &points_out[0, 0, 0], &leaf_boxes_out[0, 0, 0], &parents_out[0, 0, 0]
+    out.boxes = NULL if boxes_out is None else &boxes_out[0, 0, 0, 0]
     with nogil:
         while True:
             block = queue.next()
             if block < 0:
                 break
-            for leaf in range(block * LEAVES_IN_BLOCK, min((block + 1) * LEAVES_IN_BLOCK, points_out.shape[0])):
-                for f in range(d):
-                    low, high = INFINITY, -INFINITY
-                    for i in range(FD_PACK):
-                        x = INFINITY
-                        if leaf * FD_PACK + i < n:
-                            x = rows[leaf * FD_PACK + i, f]
-                            low = x if x < low else low
-                            high = x if x > high else high
-                        points_out[leaf, f, i] = x
-                    leaf_boxes_out[leaf, 0, f], leaf_boxes_out[leaf, 1, f] = low, high
+            tiles.fill(
+                &sample, &rows[0, 0], rows.shape[0], block * step, min((block + 1) * step, n_parents), &out
+            )
 
 
 def fill_boxes(

@@ -23,6 +23,7 @@ MOST_FEATURES = 4
 # November 2026), to decide whether threads are worth waking.
 SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS = 7.0, 10.0, 20.0, 200.0
 RANGES_PER_THREAD = 8
+LONGEST_RANGE = 1 << 18
 
 
 class Arrangement:
@@ -37,7 +38,7 @@ class Arrangement:
     @property
     def points(self) -> np.ndarray:
         """The points in that order, (n, d)."""
-        return self._rows if self.tree is None else self._rows[:, : self.tree.n_features]
+        return self._rows
 
 
 def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arrangement]:
@@ -59,47 +60,56 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 
 
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
-    d, ends = samples[0].shape[1], np.cumsum([len(sample) for sample in samples]).tolist()
-    starts = [0, *ends[:-1]]
-    rows = np.empty((ends[-1], packed_tree.row_width(d)))
-    for sample, start, end in zip(samples, starts, ends):
-        rows[start:end, :d] = sample
-        rows[start:end, d:] = np.arange(end - start)[:, None]
-    room, ranges = np.empty_like(rows), list(zip(starts, ends))
-    while n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads:
-        long = [(start, end) for start, end in ranges if end - start > packed_tree.PACK]
+    ends = np.cumsum([len(sample) for sample in samples]).tolist()
+    ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
+    rows = np.zeros((ends[-1], packed_tree.row_width(samples[0].shape[1])), np.int16)
+    for _, start, end in ranges:
+        rows.view(np.uint32)[start:end, -1] = np.arange(end - start)
+    of_samples = [rows[start:end] for _, start, end in ranges]
+    while True:
+        # Few ranges are shared badly, and a long one is deaf to Ctrl-C.
+        few = 1 < n_threads and len(ranges) < RANGES_PER_THREAD * n_threads
+        long = [each for each in ranges if each[2] - each[1] > (packed_tree.PACK if few else LONGEST_RANGE)]
         if not long:
             break
-        _split(rows, room, d, long, False, n_threads)
-        ranges = []
-        for start, end in long:
+        _split(samples, rows, long, False, n_threads)
+        ranges = [each for each in ranges if each[2] - each[1] > packed_tree.PACK and each not in long]
+        for owner, start, end in long:
             middle = start + packed_tree.left_size(end - start)
-            ranges += [(start, middle), (middle, end)]
-    _split(rows, room, d, ranges, True, n_threads)
-    return [_packed(rows[start:end], d, n_threads) for start, end in zip(starts, ends)]
+            ranges += [(owner, start, middle), (owner, middle, end)]
+    if ranges:
+        _split(samples, rows, ranges, True, n_threads)
+    return [_packed(sample, own, n_threads) for sample, own in zip(samples, of_samples)]
 
 
 def _split(
-    rows: np.ndarray, room: np.ndarray, d: int, ranges: list[tuple[int, int]], to_leaves: bool, n_threads: int
+    samples: list[np.ndarray], rows: np.ndarray, ranges: list[tuple[int, int, int]], to_leaves: bool, n_threads: int
 ) -> None:
-    starts, ends = np.array(ranges, dtype=np.intp).T.copy()
+    owners, starts, ends = np.array(ranges, dtype=np.intp).T.copy()
     levels = np.log2(len(rows)) if to_leaves else 1
     run_blocks(
-        partial(packed_tree.split_ranges, rows, room, d, starts, ends, to_leaves),
+        partial(packed_tree.split_ranges, samples, rows, owners, starts, ends, to_leaves),
         len(ranges),
         n_threads,
         SPLIT_NS * len(rows) * levels,
     )
 
 
-def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
-    """The tree over rows that are in its order."""
-    n, pack = len(rows), packed_tree.PACK
-    n_leaves = -(-n // pack**2) * pack
+def _packed(sample: np.ndarray, rows: np.ndarray, n_threads: int) -> Arrangement:
+    """The tree over a sample whose rows are in its order."""
+    (n, d), pack = sample.shape, packed_tree.PACK
+    n_nodes, n_parents = -(-n // pack), -(-n // pack**2)
+    n_leaves = n_parents * pack
     points, leaf_boxes = np.empty((n_leaves, d, pack)), np.empty((n_leaves, 2, d))
-    n_blocks = -(-n_leaves // packed_tree.LEAVES_PER_BLOCK)
-    run_blocks(partial(packed_tree.fill_leaves, rows, points, leaf_boxes), n_blocks, n_threads, LEAF_NS * n)
-    boxes, of_level, n_nodes = [], leaf_boxes, -(-n // pack)
+    parents = np.empty((-(-n_parents // pack) * pack, 2, d))
+    boxes = [np.empty((len(parents), 2, d, pack))] if n_nodes > 1 else []
+    run_blocks(
+        partial(packed_tree.fill_leaves, sample, rows, points, leaf_boxes, boxes[0] if boxes else None, parents),
+        -(-n_leaves // packed_tree.LEAVES_PER_BLOCK),
+        n_threads,
+        LEAF_NS * n,
+    )
+    of_level, n_nodes = parents, n_parents
     while n_nodes > 1:
         n_parents = -(-n_nodes // pack)
         n_padded = -(-n_parents // pack) * pack
@@ -107,7 +117,7 @@ def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
         parents = np.empty((n_padded, 2, d))
         packed_tree.fill_boxes(of_level, n_nodes, boxes[-1], parents)
         of_level, n_nodes = parents, n_parents
-    return Arrangement(rows, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
+    return Arrangement(points.transpose(0, 2, 1).reshape(-1, d)[:n], packed_tree.PackedTree(n, points, leaf_boxes, boxes))
 
 
 def distances_of_ranks(

@@ -3,10 +3,10 @@
 
 /* Of the squared distance that is wanted: leaves that near come first, so that less is wanted of the others. */
 #define FD_VERY_NEAR 0.15
-#define FD_FEW_ROWS 32     /* sorted by counting */
-#define FD_SAMPLE 32       /* rows among which a pivot is chosen */
-#define FD_SMALL_SAMPLE 12
-#define FD_MANY_ROWS 1024  /* from here on the larger sample pays */
+#define FD_FEW_ROWS 64     /* sorted by counting */
+#define FD_COARSE 64       /* rows are told apart anew where they spread over fewer numbers */
+#define FD_MANY_TIED 8     /* or where one in so many has the number of the median */
+#define FD_NO_SPREAD 0x1p-900 /* less of it counts as none: its reciprocal may overflow */
 #define FD_PACK_DEEPEST 64 /* of the stack of rows to be split */
 
 #if defined(__GNUC__) || defined(__clang__)
@@ -23,5 +23,5 @@ static inline int fd_count_bits(uint32_t bits) { /* by adding neighbouring field
 #define FD_TILES "packed_tree_tiles.inc"
 #include "each_instruction_set.inc"
 
-#define FD_TABLE(set) {arrange_##set, nearest_##set}
+#define FD_TABLE(set) {arrange_##set, fill_##set, nearest_##set}
 const struct fd_packed_tiles fd_packed_tiles_of[FD_N_INSTRUCTION_SETS] = FD_TABLES(FD_TABLE);

@@ -60,6 +60,16 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vd_of_bits(a) _mm256_castsi256_pd(a)
 #define vu_of_bits(a) _mm256_castpd_si256(a)
 
+#define vh __m256i
+#define VH_LANES 16
+#define vh_load(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define vh_store(p, a) _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#define vh_set1(x) _mm256_set1_epi16((short)(x))
+#define vh_add(a, b) _mm256_add_epi16(a, b)
+#define vh_min(a, b) _mm256_min_epi16(a, b)
+#define vh_max(a, b) _mm256_max_epi16(a, b)
+#define vh_count_less(n, a, b) _mm256_sub_epi16(n, _mm256_cmpgt_epi16(b, a))
+
 #define vf __m256
 #define vf_mask __m256
 #define VF_LANES 8

@@ -64,6 +64,16 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
 #define vd_of_bits(a) vreinterpretq_f64_u64(a)
 #define vu_of_bits(a) vreinterpretq_u64_f64(a)
 
+#define vh int16x8_t
+#define VH_LANES 8
+#define vh_load(p) vld1q_s16(p)
+#define vh_store(p, a) vst1q_s16(p, a)
+#define vh_set1(x) vdupq_n_s16((int16_t)(x))
+#define vh_add(a, b) vaddq_s16(a, b)
+#define vh_min(a, b) vminq_s16(a, b)
+#define vh_max(a, b) vmaxq_s16(a, b)
+#define vh_count_less(n, a, b) vsubq_s16(n, vreinterpretq_s16_u16(vcltq_s16(a, b)))
+
 #define vf float32x4_t
 #define vf_mask uint32x4_t
 #define VF_LANES 4
