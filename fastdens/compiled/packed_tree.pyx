@@ -17,6 +17,7 @@ cdef extern from "packed_tree.h" nogil:
         FD_PACK_FEATURES
         FD_PACK_RANK
         FD_PACK_LEVELS
+        FD_COLUMN_PADDING
     struct fd_packed_tree:
         Py_ssize_t n_points
         Py_ssize_t n_features
@@ -97,7 +98,7 @@ def split_ranges(
     cdef fd_packed_sample *of_samples
     for i in range(starts.shape[0]):
         longest = max(longest, ends[i] - starts[i])
-    of_samples = <fd_packed_sample *>malloc(n_samples * sizeof(fd_packed_sample) + longest * sizeof(int16_t))
+    of_samples = <fd_packed_sample *>malloc(n_samples * sizeof(fd_packed_sample) + (longest + FD_COLUMN_PADDING) * sizeof(int16_t))
     if of_samples == NULL:
         raise MemoryError("no memory for a column of rows")
     column = <int16_t *>(of_samples + n_samples)

@@ -109,6 +109,8 @@ def _packed(sample: np.ndarray, rows: np.ndarray, n_threads: int) -> Arrangement
         n_threads,
         LEAF_NS * n,
     )
+    if boxes:
+        boxes[0][n_parents:] = np.array([np.inf, -np.inf])[:, None, None]
     of_level, n_nodes = parents, n_parents
     while n_nodes > 1:
         n_parents = -(-n_nodes // pack)

@@ -20,6 +20,7 @@
 #define FD_PACK_FEATURES 7  /* most features */
 #define FD_PACK_RANK 16     /* highest rank */
 #define FD_PACK_LEVELS 20
+#define FD_COLUMN_PADDING 32 /* numbers behind a column that may be read */
 
 struct fd_packed_tree {
     ptrdiff_t n_points;
@@ -60,7 +61,8 @@ static inline ptrdiff_t fd_packed_width(ptrdiff_t d) { return d <= 2 ? 4 : d <= 
 
 struct fd_packed_tiles {
     /* Splits n rows at the median of the coordinate that spreads most, once, or until there are leaves; then point i of
-     * the tree is that of row i. Rows come with zeros for coordinates. `column` is scratch, n numbers. */
+     * the tree is that of row i. Rows come with zeros for coordinates. `column` is scratch, n numbers and
+     * FD_COLUMN_PADDING. */
     void (*arrange)(const struct fd_packed_sample *sample, int16_t *rows, int16_t *column, ptrdiff_t n, int to_leaves);
     /* Fills in parents first ... last - 1 of leaves, from n rows in order. */
     void (*fill)(const struct fd_packed_sample *sample, const int16_t *rows, ptrdiff_t n, ptrdiff_t first,

@@ -9,6 +9,9 @@ static inline double fd_sum_avx2(__m256d a) {
     const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
 }
+static inline uint32_t fd_bits_avx2(__m256i a) {
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)));
+}
 #endif
 
 #define vd __m256d
@@ -69,6 +72,7 @@ static inline double fd_sum_avx2(__m256d a) {
 #define vh_min(a, b) _mm256_min_epi16(a, b)
 #define vh_max(a, b) _mm256_max_epi16(a, b)
 #define vh_count_less(n, a, b) _mm256_sub_epi16(n, _mm256_cmpgt_epi16(b, a))
+#define vh_less_bits(a, b) fd_bits_avx2(_mm256_cmpgt_epi16(b, a))
 
 #define vf __m256
 #define vf_mask __m256

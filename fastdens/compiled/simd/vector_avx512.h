@@ -79,6 +79,7 @@ static inline __m256d fd_sums_avx512(__m512d a, __m512d b, __m512d c, __m512d d)
 #define vh_add(a, b) _mm512_add_epi16(a, b)
 #define vh_min(a, b) _mm512_min_epi16(a, b)
 #define vh_max(a, b) _mm512_max_epi16(a, b)
+#define vh_less_bits(a, b) (uint32_t)_mm512_cmplt_epi16_mask(a, b)
 #define vh_count_less(n, a, b) _mm512_mask_add_epi16(n, _mm512_cmplt_epi16_mask(a, b), n, _mm512_set1_epi16(1))
 
 #define vf __m512

@@ -26,6 +26,7 @@
  * and vh, VH_LANES signed integers of 16 bits:
  *   vh_load(p) vh_store(p, a) vh_set1(x) vh_add vh_min vh_max (a, b)
  *   vh_count_less(n, a, b)            n + 1 where a < b, else n
+ *   vh_less_bits(a, b)                bit i set where a < b in lane i, an uint32_t
  * and only where there is an instruction for it
  *   vi_compress(p, i, bits)           stores those of i, ..., i + 7 whose bits are set
  */
@@ -134,6 +135,7 @@ static inline double fd_mantissa_base(double a) {
 #define vh_min(a, b) ((a) < (b) ? (a) : (b))
 #define vh_max(a, b) ((a) > (b) ? (a) : (b))
 #define vh_count_less(n, a, b) (int16_t)((n) + ((a) < (b)))
+#define vh_less_bits(a, b) (uint32_t)((a) < (b))
 
 #define vf float
 #define vf_mask int

@@ -53,6 +53,7 @@
 #undef vh_min
 #undef vh_max
 #undef vh_count_less
+#undef vh_less_bits
 
 #undef vf
 #undef VF_LANES
