@@ -26,6 +26,7 @@ def fill_leaves(
     leaf_boxes_out: np.ndarray,
     boxes_out: np.ndarray | None,
     parents_out: np.ndarray,
+    in_order_out: np.ndarray,
     queue: BlockQueue,
 ) -> None: ...
 def fill_boxes(boxes: np.ndarray, n: int, by_parent_out: np.ndarray, parents_out: np.ndarray) -> None: ...

@@ -40,6 +40,7 @@ cdef extern from "packed_tree.h" nogil:
         double *leaf_boxes
         double *boxes
         double *parents
+        double *in_order
     Py_ssize_t fd_packed_left(Py_ssize_t n)
     Py_ssize_t fd_packed_width(Py_ssize_t d)
     struct fd_packed_tiles:
@@ -98,7 +99,9 @@ def split_ranges(
     cdef fd_packed_sample *of_samples
     for i in range(starts.shape[0]):
         longest = max(longest, ends[i] - starts[i])
-    of_samples = <fd_packed_sample *>malloc(n_samples * sizeof(fd_packed_sample) + (longest + FD_COLUMN_PADDING) * sizeof(int16_t))
+    of_samples = <fd_packed_sample *>malloc(
+        n_samples * sizeof(fd_packed_sample) + (longest + FD_COLUMN_PADDING) * sizeof(int16_t)
+    )
     if of_samples == NULL:
         raise MemoryError("no memory for a column of rows")
     column = <int16_t *>(of_samples + n_samples)
@@ -117,18 +120,20 @@ def split_ranges(
 
 def fill_leaves(
     const double[:, :] points, const int16_t[:, ::1] rows, double[:, :, ::1] points_out,
-    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out, BlockQueue queue,
+    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out, double[:, ::1] in_order_out,
+    BlockQueue queue,
 ):
     """Points by leaf and within it by feature, (n_leaves, d, 8), and the leaves' boxes, (n_leaves, 2, d), padded.
 
-    Also the boxes by parent, as of `fill_boxes`, unless there are to be none, and the parents' own. A block is
-    LEAVES_PER_BLOCK leaves.
+    Also the boxes by parent, as of `fill_boxes`, unless there are to be none, the parents' own, and the points as they
+    are ordered, (n, d). A block is LEAVES_PER_BLOCK leaves.
     """
     cdef long long block
     cdef fd_packed_sample sample = sample_of(points)
     cdef fd_packed_leaves out
     cdef Py_ssize_t n_parents = points_out.shape[0] // FD_PACK, step = LEAVES_IN_BLOCK // FD_PACK
     out.points, out.leaf_boxes, out.parents = &points_out[0, 0, 0], &leaf_boxes_out[0, 0, 0], &parents_out[0, 0, 0]
+    out.in_order = &in_order_out[0, 0]
     out.boxes = NULL if boxes_out is None else &boxes_out[0, 0, 0, 0]
     with nogil:
         while True:

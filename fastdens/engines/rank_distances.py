@@ -6,6 +6,7 @@ as for; results come in the order of the arrangement. Where neither applies, `kn
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -62,7 +63,9 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     ends = np.cumsum([len(sample) for sample in samples]).tolist()
     ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
-    rows = np.zeros((ends[-1], packed_tree.row_width(samples[0].shape[1])), np.int16)
+    room, *rooms = _in_one_piece([[(ends[-1], packed_tree.row_width(samples[0].shape[1]) // 4)], *map(_shapes, samples)])
+    rows = room[0].view(np.int16)
+    rows[:] = 0
     for _, start, end in ranges:
         rows.view(np.uint32)[start:end, -1] = np.arange(end - start)
     of_samples = [rows[start:end] for _, start, end in ranges]
@@ -79,7 +82,26 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
             ranges += [(owner, start, middle), (owner, middle, end)]
     if ranges:
         _split(samples, rows, ranges, True, n_threads)
-    return [_packed(sample, own, n_threads) for sample, own in zip(samples, of_samples)]
+    return [_packed(*each, n_threads) for each in zip(samples, of_samples, rooms)]
+
+
+def _shapes(sample: np.ndarray) -> list[tuple[int, ...]]:
+    """Of the points in order, one by one and by leaf, of the leaves' boxes and of those of each level above."""
+    (n, d), pack = sample.shape, packed_tree.PACK
+    n_nodes = -(-n // pack)
+    n_leaves = -(-n_nodes // pack) * pack
+    shapes: list[tuple[int, ...]] = [(n, d), (n_leaves, d, pack), (n_leaves, 2, d)]
+    while n_nodes > 1:
+        n_nodes = -(-n_nodes // pack)
+        shapes.append((-(-n_nodes // pack) * pack, 2, d, pack))
+    return shapes
+
+
+def _in_one_piece(shapes: list[list[tuple[int, ...]]]) -> list[list[np.ndarray]]:
+    """Arrays of these shapes side by side: NumPy asks for huge pages for what is large, which is less to set up."""
+    ends = np.cumsum([0, *(math.prod(shape) for some in shapes for shape in some)]).tolist()
+    memory, start = np.empty(ends[-1]), iter(zip(ends, ends[1:]))
+    return [[memory[slice(*next(start))].reshape(shape) for shape in some] for some in shapes]
 
 
 def _split(
@@ -95,31 +117,25 @@ def _split(
     )
 
 
-def _packed(sample: np.ndarray, rows: np.ndarray, n_threads: int) -> Arrangement:
+def _packed(sample: np.ndarray, rows: np.ndarray, room: list[np.ndarray], n_threads: int) -> Arrangement:
     """The tree over a sample whose rows are in its order."""
     (n, d), pack = sample.shape, packed_tree.PACK
-    n_nodes, n_parents = -(-n // pack), -(-n // pack**2)
-    n_leaves = n_parents * pack
-    points, leaf_boxes = np.empty((n_leaves, d, pack)), np.empty((n_leaves, 2, d))
-    parents = np.empty((-(-n_parents // pack) * pack, 2, d))
-    boxes = [np.empty((len(parents), 2, d, pack))] if n_nodes > 1 else []
+    in_order, points, leaf_boxes, *boxes = room
+    n_nodes, lowest = -(-n // pack**2), boxes[0] if boxes else None
+    parents = np.empty((-(-n_nodes // pack) * pack, 2, d))
     run_blocks(
-        partial(packed_tree.fill_leaves, sample, rows, points, leaf_boxes, boxes[0] if boxes else None, parents),
-        -(-n_leaves // packed_tree.LEAVES_PER_BLOCK),
+        partial(packed_tree.fill_leaves, sample, rows, points, leaf_boxes, lowest, parents, in_order),
+        -(-len(points) // packed_tree.LEAVES_PER_BLOCK),
         n_threads,
         LEAF_NS * n,
     )
     if boxes:
-        boxes[0][n_parents:] = np.array([np.inf, -np.inf])[:, None, None]
-    of_level, n_nodes = parents, n_parents
-    while n_nodes > 1:
-        n_parents = -(-n_nodes // pack)
-        n_padded = -(-n_parents // pack) * pack
-        boxes.append(np.empty((n_padded, 2, d, pack)))
-        parents = np.empty((n_padded, 2, d))
-        packed_tree.fill_boxes(of_level, n_nodes, boxes[-1], parents)
-        of_level, n_nodes = parents, n_parents
-    return Arrangement(points.transpose(0, 2, 1).reshape(-1, d)[:n], packed_tree.PackedTree(n, points, leaf_boxes, boxes))
+        boxes[0][n_nodes:] = np.array([np.inf, -np.inf])[:, None, None]
+    for by_parent in boxes[1:]:
+        of_level, parents = parents, np.empty((len(by_parent), 2, d))
+        packed_tree.fill_boxes(of_level, n_nodes, by_parent, parents)
+        n_nodes = -(-n_nodes // pack)
+    return Arrangement(in_order, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
 
 
 def distances_of_ranks(

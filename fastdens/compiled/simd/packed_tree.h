@@ -51,9 +51,10 @@ struct fd_packed_sample {
     ptrdiff_t n_features, row_step, feature_step;
 };
 
-/* Where a tree is written: as there, `boxes` of the lowest level or NULL, and the parents' own boxes like the leaves'. */
+/* Where a tree is written: as there, `boxes` of the lowest level or NULL, the parents' own boxes like the leaves', and
+ * the points one by one in the order of the tree. */
 struct fd_packed_leaves {
-    double *points, *leaf_boxes, *boxes, *parents;
+    double *points, *leaf_boxes, *boxes, *parents, *in_order;
 };
 
 /* Numbers of 16 bits in a row that is put in order: the coordinates, anything, and in the last two the place. */
