@@ -92,7 +92,10 @@ def split_ranges(
     samples, int16_t[:, ::1] rows, const Py_ssize_t[::1] owners, const Py_ssize_t[::1] starts,
     const Py_ssize_t[::1] ends, bint to_leaves, BlockQueue queue,
 ):
-    """Split the rows starts[i] ... ends[i] - 1, of sample owners[i], one block each: once, or until there are leaves."""
+    """Split the rows starts[i] ... ends[i] - 1, of sample owners[i], one block each: once, or until there are leaves.
+
+    Before the first split the numbers of a row are zero, but for its place in the sample, 32 bits, at the end.
+    """
     cdef long long block
     cdef Py_ssize_t i, longest = 1, n_samples = len(samples)
     cdef int16_t *column
@@ -105,23 +108,25 @@ def split_ranges(
     if of_samples == NULL:
         raise MemoryError("no memory for a column of rows")
     column = <int16_t *>(of_samples + n_samples)
-    for i in range(n_samples):
-        of_samples[i] = sample_of(samples[i])
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            tiles.arrange(
-                of_samples + owners[block], &rows[starts[block], 0], column, ends[block] - starts[block], to_leaves
-            )
-    free(of_samples)
+    try:
+        for i in range(n_samples):
+            of_samples[i] = sample_of(samples[i])
+        with nogil:
+            while True:
+                block = queue.next()
+                if block < 0:
+                    break
+                tiles.arrange(
+                    of_samples + owners[block], &rows[starts[block], 0], column, ends[block] - starts[block], to_leaves
+                )
+    finally:
+        free(of_samples)
 
 
 def fill_leaves(
     const double[:, :] points, const int16_t[:, ::1] rows, double[:, :, ::1] points_out,
-    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out, double[:, ::1] in_order_out,
-    BlockQueue queue,
+    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out,
+    double[:, ::1] in_order_out, BlockQueue queue,
 ):
     """Points by leaf and within it by feature, (n_leaves, d, 8), and the leaves' boxes, (n_leaves, 2, d), padded.
 

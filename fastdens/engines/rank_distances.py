@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,11 +21,12 @@ from fastdens.threads import check_n_threads, run_blocks
 LARGEST, SMALLEST = 2.0**300, 2.0**-300
 # With more features balls reach so many leaves that neighbours are as fast found with their indices.
 MOST_FEATURES = 4
-# Nanoseconds per point for a level and for the leaves, and per query, on one core (Intel Xeon, Sapphire Rapids class,
-# November 2026), to decide whether threads are worth waking.
-SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS = 7.0, 10.0, 20.0, 200.0
+# Nanoseconds per query on one core (Intel Xeon, Sapphire Rapids class, November 2026), and per point for a level and
+# for the leaves (AMD EPYC, Zen 3, November 2026), to decide whether threads are worth waking.
+LINE_NS, TREE_NS = 20.0, 200.0
+SPLIT_NS, LEAF_NS = 2.5, 12.0
 RANGES_PER_THREAD = 8
-LONGEST_RANGE = 1 << 18
+LONGEST_RANGE = 1 << 18  # of rows that are split until there are leaves in one go
 
 
 class Arrangement:
@@ -52,7 +54,14 @@ def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arr
         return [Arrangement(line[:, None]) for line in lines]
     if d > MOST_FEATURES or not all(map(_squares_are_safe, samples)):
         return [Arrangement(np.ascontiguousarray(sample)) for sample in samples]
-    return _trees(samples, check_n_threads(n_threads))
+    return _trees([_in_doubles(sample) for sample in samples], check_n_threads(n_threads))
+
+
+def _in_doubles(sample: np.ndarray) -> np.ndarray:
+    """With whole numbers of doubles from point to point and from feature to feature."""
+    sample = np.asarray(sample, np.float64)
+    whole = all(stride % sample.itemsize == 0 for stride in sample.strides)
+    return sample if whole else np.ascontiguousarray(sample)
 
 
 def _squares_are_safe(X: np.ndarray) -> bool:
@@ -63,7 +72,9 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     ends = np.cumsum([len(sample) for sample in samples]).tolist()
     ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
-    room, *rooms = _in_one_piece([[(ends[-1], packed_tree.row_width(samples[0].shape[1]) // 4)], *map(_shapes, samples)])
+    room, *rooms = _in_one_piece(
+        [[(ends[-1], packed_tree.row_width(samples[0].shape[1]) // 4)], *map(_shapes, samples)]
+    )
     rows = room[0].view(np.int16)
     rows[:] = 0
     for _, start, end in ranges:
@@ -71,7 +82,7 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     of_samples = [rows[start:end] for _, start, end in ranges]
     while True:
         # Few ranges are shared badly, and a long one is deaf to Ctrl-C.
-        few = 1 < n_threads and len(ranges) < RANGES_PER_THREAD * n_threads
+        few = n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads
         long = [each for each in ranges if each[2] - each[1] > (packed_tree.PACK if few else LONGEST_RANGE)]
         if not long:
             break
@@ -100,7 +111,7 @@ def _shapes(sample: np.ndarray) -> list[tuple[int, ...]]:
 def _in_one_piece(shapes: list[list[tuple[int, ...]]]) -> list[list[np.ndarray]]:
     """Arrays of these shapes side by side: NumPy asks for huge pages for what is large, which is less to set up."""
     ends = np.cumsum([0, *(math.prod(shape) for some in shapes for shape in some)]).tolist()
-    memory, start = np.empty(ends[-1]), iter(zip(ends, ends[1:]))
+    memory, start = np.empty(ends[-1]), pairwise(ends)
     return [[memory[slice(*next(start))].reshape(shape) for shape in some] for some in shapes]
 
 
