@@ -54,10 +54,10 @@ cdef extern from "packed_tree.h" nogil:
     const fd_packed_tiles fd_packed_tiles_of[]
 
 cdef enum:
-    LEAVES_IN_BLOCK = 1024
+    PARENTS_IN_BLOCK = 128
 
 PACK, MOST_FEATURES, HIGHEST_RANK = FD_PACK, FD_PACK_FEATURES, FD_PACK_RANK
-QUERIES_PER_BLOCK, LEAVES_PER_BLOCK = FD_PACK_QUERIES, LEAVES_IN_BLOCK
+QUERIES_PER_BLOCK = FD_PACK_QUERIES
 
 cdef const fd_packed_tiles *tiles
 
@@ -123,31 +123,56 @@ def split_ranges(
         free(of_samples)
 
 
-def fill_leaves(
-    const double[:, :] points, const int16_t[:, ::1] rows, double[:, :, ::1] points_out,
-    double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out, double[:, :, ::1] parents_out,
-    double[:, ::1] in_order_out, BlockQueue queue,
-):
-    """Points by leaf and within it by feature, (n_leaves, d, 8), and the leaves' boxes, (n_leaves, 2, d), padded.
+cdef class UnfilledTree:
+    """A sample, its rows in order, and where the leaves of its tree are to be written, padded.
 
-    Also the boxes by parent, as of `fill_boxes`, unless there are to be none, the parents' own, and the points as they
-    are ordered, (n, d). A block is LEAVES_PER_BLOCK leaves.
+    Points one by one, (n, d), by leaf and within it by feature, (n_leaves, d, 8), the leaves' boxes, (n_leaves, 2, d),
+    those by parent, as of `fill_boxes`, unless there are to be none, and the parents' own.
     """
-    cdef long long block
-    cdef fd_packed_sample sample = sample_of(points)
+
+    cdef fd_packed_sample sample
     cdef fd_packed_leaves out
-    cdef Py_ssize_t n_parents = points_out.shape[0] // FD_PACK, step = LEAVES_IN_BLOCK // FD_PACK
-    out.points, out.leaf_boxes, out.parents = &points_out[0, 0, 0], &leaf_boxes_out[0, 0, 0], &parents_out[0, 0, 0]
-    out.in_order = &in_order_out[0, 0]
-    out.boxes = NULL if boxes_out is None else &boxes_out[0, 0, 0, 0]
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            tiles.fill(
-                &sample, &rows[0, 0], rows.shape[0], block * step, min((block + 1) * step, n_parents), &out
-            )
+    cdef const int16_t *rows
+    cdef Py_ssize_t n_points, n_parents
+    cdef readonly Py_ssize_t n_blocks
+    cdef tuple arrays
+
+    def __init__(
+        self, const double[:, :] points, const int16_t[:, ::1] rows, double[:, ::1] in_order_out,
+        double[:, :, ::1] points_out, double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out,
+        double[:, :, ::1] parents_out,
+    ):
+        self.arrays = (points, rows, in_order_out, points_out, leaf_boxes_out, boxes_out, parents_out)
+        self.sample, self.rows, self.n_points = sample_of(points), &rows[0, 0], rows.shape[0]
+        self.n_parents = points_out.shape[0] // FD_PACK
+        self.n_blocks = (self.n_parents + PARENTS_IN_BLOCK - 1) // PARENTS_IN_BLOCK
+        self.out.points, self.out.leaf_boxes = &points_out[0, 0, 0], &leaf_boxes_out[0, 0, 0]
+        self.out.parents, self.out.in_order = &parents_out[0, 0, 0], &in_order_out[0, 0]
+        self.out.boxes = NULL if boxes_out is None else &boxes_out[0, 0, 0, 0]
+
+    cdef void fill(self, Py_ssize_t block) noexcept nogil:
+        tiles.fill(
+            &self.sample, self.rows, self.n_points, block * PARENTS_IN_BLOCK,
+            min((block + 1) * PARENTS_IN_BLOCK, self.n_parents), &self.out,
+        )
+
+
+def fill_leaves(list trees, BlockQueue queue):
+    """Fill some trees, as many blocks as they have together: the first tree's first."""
+    cdef long long block
+    cdef UnfilledTree tree
+    cdef Py_ssize_t i = 0, before = 0
+    tree = trees[0]
+    while True:
+        block = queue.next()
+        if block < 0:
+            break
+        while block - before >= tree.n_blocks:
+            before += tree.n_blocks
+            i += 1
+            tree = trees[i]
+        with nogil:
+            tree.fill(block - before)
 
 
 def fill_boxes(

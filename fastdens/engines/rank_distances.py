@@ -70,11 +70,9 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 
 
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
-    ends = np.cumsum([len(sample) for sample in samples]).tolist()
+    d, ends = samples[0].shape[1], np.cumsum([len(sample) for sample in samples]).tolist()
     ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
-    room, *rooms = _in_one_piece(
-        [[(ends[-1], packed_tree.row_width(samples[0].shape[1]) // 4)], *map(_shapes, samples)]
-    )
+    room, *rooms = _in_one_piece([[(ends[-1], packed_tree.row_width(d) // 4)], *map(_shapes, samples)])
     rows = room[0].view(np.int16)
     rows[:] = 0
     for _, start, end in ranges:
@@ -93,7 +91,14 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
             ranges += [(owner, start, middle), (owner, middle, end)]
     if ranges:
         _split(samples, rows, ranges, True, n_threads)
-    return [_packed(*each, n_threads) for each in zip(samples, of_samples, rooms)]
+    parents = [np.empty((-(-len(points) // packed_tree.PACK**2) * packed_tree.PACK, 2, d)) for _, points, *_ in rooms]
+    trees = [
+        packed_tree.UnfilledTree(sample, own, room[0], room[1], room[2], room[3] if len(room) > 3 else None, above)
+        for sample, own, room, above in zip(samples, of_samples, rooms, parents)
+    ]
+    n_blocks = sum(tree.n_blocks for tree in trees)
+    run_blocks(partial(packed_tree.fill_leaves, trees), n_blocks, n_threads, LEAF_NS * len(rows))
+    return [_packed(*each) for each in zip(rooms, parents)]
 
 
 def _shapes(sample: np.ndarray) -> list[tuple[int, ...]]:
@@ -128,18 +133,11 @@ def _split(
     )
 
 
-def _packed(sample: np.ndarray, rows: np.ndarray, room: list[np.ndarray], n_threads: int) -> Arrangement:
-    """The tree over a sample whose rows are in its order."""
-    (n, d), pack = sample.shape, packed_tree.PACK
+def _packed(room: list[np.ndarray], parents: np.ndarray) -> Arrangement:
+    """The tree of which all is known up to the boxes of the leaves' parents."""
     in_order, points, leaf_boxes, *boxes = room
-    n_nodes, lowest = -(-n // pack**2), boxes[0] if boxes else None
-    parents = np.empty((-(-n_nodes // pack) * pack, 2, d))
-    run_blocks(
-        partial(packed_tree.fill_leaves, sample, rows, points, leaf_boxes, lowest, parents, in_order),
-        -(-len(points) // packed_tree.LEAVES_PER_BLOCK),
-        n_threads,
-        LEAF_NS * n,
-    )
+    (n, d), pack = in_order.shape, packed_tree.PACK
+    n_nodes = -(-n // pack**2)
     if boxes:
         boxes[0][n_nodes:] = np.array([np.inf, -np.inf])[:, None, None]
     for by_parent in boxes[1:]:
