@@ -15,7 +15,7 @@ from fastdens.divergences.result import estimated
 from fastdens.divergences.samples.classifier_sets import binomial_bounds, set_difference
 from fastdens.divergences.samples.estimates import estimate_from_samples
 from fastdens.divergences.samples.first_order import slopes, terms
-from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.divergences.samples.neighbor_space import whitened, whitening
 from fastdens.divergences.samples.neighbor_terms import corrected_term, smallest_count
 from fastdens.divergences.samples.neighborhoods import neighborhoods_by_rank, neighborhoods_with_indices
 from fastdens.engines.rank_distances import arrange
@@ -269,6 +269,21 @@ def test_whitening():
     assert into.log_determinant == pytest.approx(math.log(volume), rel=1e-9)
     rows = np.vstack([X, X])
     assert np.array_equal(into(rows)[:500], into(rows)[500:])
+
+
+@pytest.mark.parametrize("d", [2, 3, 9])
+def test_whitening_in_blocks_of_rows(d):
+    X, Y = (sample @ np.tri(d) + 100.0 for sample in normal_pair(20_000, d, 5.0))
+    X[::7] = X[3]
+    X[::2, 0] = 0.0
+    into, (white, other) = whitened(X, Y)
+    np.testing.assert_allclose((np.cov(white.T) + np.cov(other.T)) / 2, np.eye(d), atol=1e-9)
+    assert (white[::14] == white[0]).all()
+    assert into(X).tobytes() == white.tobytes() == into(np.where(X == 0, -0.0, X)).tobytes()
+    centred = np.vstack([X, -X]) * [0.0, *np.ones(d - 1)]
+    centred[:, 0] = np.resize([1.0, -1.0, 0.0, -0.0], len(centred))
+    zeros = np.vstack([0 * X, -0.0 * np.abs(X)])
+    assert not np.signbit(whitening(centred)(zeros)).any()
 
 
 # --- where intervals are offered ------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ simd/packed_tree.h says how a tree is laid out.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int16_t, int32_t, uint8_t
 from libc.stdlib cimport free, malloc
 
 from fastdens.compiled import instruction_sets
@@ -17,6 +17,7 @@ cdef extern from "packed_tree.h" nogil:
         FD_PACK_FEATURES
         FD_PACK_RANK
         FD_PACK_LEVELS
+        FD_COLUMN_PADDING
     struct fd_packed_tree:
         Py_ssize_t n_points
         Py_ssize_t n_features
@@ -29,19 +30,34 @@ cdef extern from "packed_tree.h" nogil:
         int32_t *spare
         int32_t *leaves
         double *gaps
+    struct fd_packed_sample:
+        const double *points
+        Py_ssize_t n_features
+        Py_ssize_t row_step
+        Py_ssize_t feature_step
+    struct fd_packed_leaves:
+        double *points
+        double *leaf_boxes
+        double *boxes
+        double *parents
+        double *in_order
     Py_ssize_t fd_packed_left(Py_ssize_t n)
+    Py_ssize_t fd_packed_width(Py_ssize_t d)
     struct fd_packed_tiles:
-        void (*arrange)(double *, double *, Py_ssize_t, Py_ssize_t, int) noexcept nogil
+        void (*arrange)(const fd_packed_sample *, int16_t *, int16_t *, Py_ssize_t, int) noexcept nogil
+        void (*fill)(
+            const fd_packed_sample *, const int16_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const fd_packed_leaves *
+        ) noexcept nogil
         Py_ssize_t (*nearest)(
             const fd_packed_tree *, const fd_packed_tree *, Py_ssize_t, Py_ssize_t, const fd_packed_room *, double *
         ) noexcept nogil
     const fd_packed_tiles fd_packed_tiles_of[]
 
 cdef enum:
-    LEAVES_IN_BLOCK = 1024
+    PARENTS_IN_BLOCK = 128
 
 PACK, MOST_FEATURES, HIGHEST_RANK = FD_PACK, FD_PACK_FEATURES, FD_PACK_RANK
-QUERIES_PER_BLOCK, LEAVES_PER_BLOCK = FD_PACK_QUERIES, LEAVES_IN_BLOCK
+QUERIES_PER_BLOCK = FD_PACK_QUERIES
 
 cdef const fd_packed_tiles *tiles
 
@@ -60,55 +76,103 @@ def left_size(Py_ssize_t n):
 
 
 def row_width(Py_ssize_t d):
-    """How many numbers a row has: the point and its index."""
-    return 4 if d < 4 else 8
+    """How many numbers of 16 bits a row has: the coordinates, anything, and in the last two the place."""
+    return fd_packed_width(d)
+
+
+cdef fd_packed_sample sample_of(const double[:, :] points) noexcept:
+    cdef fd_packed_sample sample
+    sample.points, sample.n_features = &points[0, 0], points.shape[1]
+    sample.row_step = points.strides[0] // <Py_ssize_t>sizeof(double)
+    sample.feature_step = points.strides[1] // <Py_ssize_t>sizeof(double)
+    return sample
 
 
 def split_ranges(
-    double[:, ::1] rows, double[:, ::1] room, Py_ssize_t d, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] ends,
-    bint to_leaves, BlockQueue queue,
+    samples, int16_t[:, ::1] rows, const Py_ssize_t[::1] owners, const Py_ssize_t[::1] starts,
+    const Py_ssize_t[::1] ends, bint to_leaves, BlockQueue queue,
 ):
-    """Split the rows starts[i] ... ends[i] - 1, one block each: once, or until there are leaves.
+    """Split the rows starts[i] ... ends[i] - 1, of sample owners[i], one block each: once, or until there are leaves.
 
-    A row has the point first and its index, as a number, last. `room` is scratch of the same shape.
+    Before the first split the numbers of a row are zero, but for its place in the sample, 32 bits, at the end.
     """
     cdef long long block
-    cdef Py_ssize_t start
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            start = starts[block]
-            tiles.arrange(&rows[start, 0], &room[start, 0], ends[block] - start, d, to_leaves)
+    cdef Py_ssize_t i, longest = 1, n_samples = len(samples)
+    cdef int16_t *column
+    cdef fd_packed_sample *of_samples
+    for i in range(starts.shape[0]):
+        longest = max(longest, ends[i] - starts[i])
+    of_samples = <fd_packed_sample *>malloc(
+        n_samples * sizeof(fd_packed_sample) + (longest + FD_COLUMN_PADDING) * sizeof(int16_t)
+    )
+    if of_samples == NULL:
+        raise MemoryError("no memory for a column of rows")
+    column = <int16_t *>(of_samples + n_samples)
+    try:
+        for i in range(n_samples):
+            of_samples[i] = sample_of(samples[i])
+        with nogil:
+            while True:
+                block = queue.next()
+                if block < 0:
+                    break
+                tiles.arrange(
+                    of_samples + owners[block], &rows[starts[block], 0], column, ends[block] - starts[block], to_leaves
+                )
+    finally:
+        free(of_samples)
 
 
-def fill_leaves(
-    const double[:, ::1] rows, double[:, :, ::1] points_out, double[:, :, ::1] leaf_boxes_out, BlockQueue queue
-):
-    """Points by leaf and within it by feature, (n_leaves, d, 8), and the leaves' boxes, (n_leaves, 2, d), padded.
+cdef class UnfilledTree:
+    """A sample, its rows in order, and where the leaves of its tree are to be written, padded.
 
-    A block is LEAVES_PER_BLOCK leaves.
+    Points one by one, (n, d), by leaf and within it by feature, (n_leaves, d, 8), the leaves' boxes, (n_leaves, 2, d),
+    those by parent, as of `fill_boxes`, unless there are to be none, and the parents' own.
     """
-    cdef Py_ssize_t n = rows.shape[0], d = points_out.shape[1], leaf, f, i
+
+    cdef fd_packed_sample sample
+    cdef fd_packed_leaves out
+    cdef const int16_t *rows
+    cdef Py_ssize_t n_points, n_parents
+    cdef readonly Py_ssize_t n_blocks
+    cdef tuple arrays
+
+    def __init__(
+        self, const double[:, :] points, const int16_t[:, ::1] rows, double[:, ::1] in_order_out,
+        double[:, :, ::1] points_out, double[:, :, ::1] leaf_boxes_out, double[:, :, :, ::1] boxes_out,
+        double[:, :, ::1] parents_out,
+    ):
+        self.arrays = (points, rows, in_order_out, points_out, leaf_boxes_out, boxes_out, parents_out)
+        self.sample, self.rows, self.n_points = sample_of(points), &rows[0, 0], rows.shape[0]
+        self.n_parents = points_out.shape[0] // FD_PACK
+        self.n_blocks = (self.n_parents + PARENTS_IN_BLOCK - 1) // PARENTS_IN_BLOCK
+        self.out.points, self.out.leaf_boxes = &points_out[0, 0, 0], &leaf_boxes_out[0, 0, 0]
+        self.out.parents, self.out.in_order = &parents_out[0, 0, 0], &in_order_out[0, 0]
+        self.out.boxes = NULL if boxes_out is None else &boxes_out[0, 0, 0, 0]
+
+    cdef void fill(self, Py_ssize_t block) noexcept nogil:
+        tiles.fill(
+            &self.sample, self.rows, self.n_points, block * PARENTS_IN_BLOCK,
+            min((block + 1) * PARENTS_IN_BLOCK, self.n_parents), &self.out,
+        )
+
+
+def fill_leaves(list trees, BlockQueue queue):
+    """Fill some trees, as many blocks as they have together: the first tree's first."""
     cdef long long block
-    cdef double low, high, x
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for leaf in range(block * LEAVES_IN_BLOCK, min((block + 1) * LEAVES_IN_BLOCK, points_out.shape[0])):
-                for f in range(d):
-                    low, high = INFINITY, -INFINITY
-                    for i in range(FD_PACK):
-                        x = INFINITY
-                        if leaf * FD_PACK + i < n:
-                            x = rows[leaf * FD_PACK + i, f]
-                            low = x if x < low else low
-                            high = x if x > high else high
-                        points_out[leaf, f, i] = x
-                    leaf_boxes_out[leaf, 0, f], leaf_boxes_out[leaf, 1, f] = low, high
+    cdef UnfilledTree tree
+    cdef Py_ssize_t i = 0, before = 0
+    tree = trees[0]
+    while True:
+        block = queue.next()
+        if block < 0:
+            break
+        while block - before >= tree.n_blocks:
+            before += tree.n_blocks
+            i += 1
+            tree = trees[i]
+        with nogil:
+            tree.fill(block - before)
 
 
 def fill_boxes(

@@ -6,7 +6,9 @@ as for; results come in the order of the arrangement. Where neither applies, `kn
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +23,12 @@ from fastdens.threads import check_n_threads, run_blocks
 LARGEST, SMALLEST = 2.0**300, 2.0**-300
 # With more features balls reach so many leaves that neighbours are as fast found with their indices.
 MOST_FEATURES = 4
-# Nanoseconds per point for a level and for the leaves, and per query, on one core (Intel Xeon, Sapphire Rapids class,
-# November 2026), to decide whether threads are worth waking.
-SPLIT_NS, LEAF_NS, LINE_NS, TREE_NS, SORT_NS = 7.0, 10.0, 20.0, 150.0, 20.0
+# Nanoseconds per query, and per point for a level, for the leaves and to sort a line, on one core (Intel Xeon, Sapphire
+# Rapids class, or AMD EPYC, Zen 3, November 2026), to decide whether threads are worth waking.
+LINE_NS, TREE_NS = 20.0, 150.0
+SPLIT_NS, LEAF_NS, SORT_NS = 2.5, 12.0, 20.0
 RANGES_PER_THREAD = 8
+LONGEST_RANGE = 1 << 18  # of rows that are split until there are leaves in one go
 MARGIN = 64  # of a line, so that its ends are found without looking for them, up to this rank
 
 
@@ -45,7 +49,7 @@ class Arrangement:
     @property
     def points(self) -> np.ndarray:
         """The points in that order, (n, d)."""
-        return self._rows if self.tree is None else self._rows[:, : self.tree.n_features]
+        return self._rows
 
 
 def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arrangement]:
@@ -55,7 +59,14 @@ def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arr
         return _sorted_lines(samples, n_threads)
     if d > MOST_FEATURES or not all(map(_squares_are_safe, samples)):
         return [Arrangement(np.ascontiguousarray(sample)) for sample in samples]
-    return _trees(samples, check_n_threads(n_threads))
+    return _trees([_in_doubles(sample) for sample in samples], check_n_threads(n_threads))
+
+
+def _in_doubles(sample: np.ndarray) -> np.ndarray:
+    """With whole numbers of doubles from point to point and from feature to feature."""
+    sample = np.asarray(sample, np.float64)
+    whole = all(stride % sample.itemsize == 0 for stride in sample.strides)
+    return sample if whole else np.ascontiguousarray(sample)
 
 
 def _sorted_lines(samples: list[np.ndarray], n_threads: int | None) -> list[Arrangement]:
@@ -79,54 +90,80 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     d, ends = samples[0].shape[1], np.cumsum([len(sample) for sample in samples]).tolist()
-    starts = [0, *ends[:-1]]
-    rows = np.empty((ends[-1], packed_tree.row_width(d)))
-    for sample, start, end in zip(samples, starts, ends):
-        rows[start:end, :d] = sample
-        rows[start:end, d:] = np.arange(end - start)[:, None]
-    room, ranges = np.empty_like(rows), list(zip(starts, ends))
-    while n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads:
-        long = [(start, end) for start, end in ranges if end - start > packed_tree.PACK]
+    ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
+    room, *rooms = _in_one_piece([[(ends[-1], packed_tree.row_width(d) // 4)], *map(_shapes, samples)])
+    rows = room[0].view(np.int16)
+    rows[:] = 0
+    for _, start, end in ranges:
+        rows.view(np.uint32)[start:end, -1] = np.arange(end - start)
+    of_samples = [rows[start:end] for _, start, end in ranges]
+    while True:
+        # Few ranges are shared badly, and a long one is deaf to Ctrl-C.
+        few = n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads
+        long = [each for each in ranges if each[2] - each[1] > (packed_tree.PACK if few else LONGEST_RANGE)]
         if not long:
             break
-        _split(rows, room, d, long, False, n_threads)
-        ranges = []
-        for start, end in long:
+        _split(samples, rows, long, False, n_threads)
+        ranges = [each for each in ranges if each[2] - each[1] > packed_tree.PACK and each not in long]
+        for owner, start, end in long:
             middle = start + packed_tree.left_size(end - start)
-            ranges += [(start, middle), (middle, end)]
-    _split(rows, room, d, ranges, True, n_threads)
-    return [_packed(rows[start:end], d, n_threads) for start, end in zip(starts, ends)]
+            ranges += [(owner, start, middle), (owner, middle, end)]
+    if ranges:
+        _split(samples, rows, ranges, True, n_threads)
+    parents = [np.empty((-(-len(points) // packed_tree.PACK**2) * packed_tree.PACK, 2, d)) for _, points, *_ in rooms]
+    trees = [
+        packed_tree.UnfilledTree(sample, own, room[0], room[1], room[2], room[3] if len(room) > 3 else None, above)
+        for sample, own, room, above in zip(samples, of_samples, rooms, parents)
+    ]
+    n_blocks = sum(tree.n_blocks for tree in trees)
+    run_blocks(partial(packed_tree.fill_leaves, trees), n_blocks, n_threads, LEAF_NS * len(rows))
+    return [_packed(*each) for each in zip(rooms, parents)]
+
+
+def _shapes(sample: np.ndarray) -> list[tuple[int, ...]]:
+    """Of the points in order, one by one and by leaf, of the leaves' boxes and of those of each level above."""
+    (n, d), pack = sample.shape, packed_tree.PACK
+    n_nodes = -(-n // pack)
+    n_leaves = -(-n_nodes // pack) * pack
+    shapes: list[tuple[int, ...]] = [(n, d), (n_leaves, d, pack), (n_leaves, 2, d)]
+    while n_nodes > 1:
+        n_nodes = -(-n_nodes // pack)
+        shapes.append((-(-n_nodes // pack) * pack, 2, d, pack))
+    return shapes
+
+
+def _in_one_piece(shapes: list[list[tuple[int, ...]]]) -> list[list[np.ndarray]]:
+    """Arrays of these shapes side by side: NumPy asks for huge pages for what is large, which is less to set up."""
+    ends = np.cumsum([0, *(math.prod(shape) for some in shapes for shape in some)]).tolist()
+    memory, start = np.empty(ends[-1]), pairwise(ends)
+    return [[memory[slice(*next(start))].reshape(shape) for shape in some] for some in shapes]
 
 
 def _split(
-    rows: np.ndarray, room: np.ndarray, d: int, ranges: list[tuple[int, int]], to_leaves: bool, n_threads: int
+    samples: list[np.ndarray], rows: np.ndarray, ranges: list[tuple[int, int, int]], to_leaves: bool, n_threads: int
 ) -> None:
-    starts, ends = np.array(ranges, dtype=np.intp).T.copy()
+    owners, starts, ends = np.array(ranges, dtype=np.intp).T.copy()
     levels = np.log2(len(rows)) if to_leaves else 1
     run_blocks(
-        partial(packed_tree.split_ranges, rows, room, d, starts, ends, to_leaves),
+        partial(packed_tree.split_ranges, samples, rows, owners, starts, ends, to_leaves),
         len(ranges),
         n_threads,
         SPLIT_NS * len(rows) * levels,
     )
 
 
-def _packed(rows: np.ndarray, d: int, n_threads: int) -> Arrangement:
-    """The tree over rows that are in its order."""
-    n, pack = len(rows), packed_tree.PACK
-    n_leaves = -(-n // pack**2) * pack
-    points, leaf_boxes = np.empty((n_leaves, d, pack)), np.empty((n_leaves, 2, d))
-    n_blocks = -(-n_leaves // packed_tree.LEAVES_PER_BLOCK)
-    run_blocks(partial(packed_tree.fill_leaves, rows, points, leaf_boxes), n_blocks, n_threads, LEAF_NS * n)
-    boxes, of_level, n_nodes = [], leaf_boxes, -(-n // pack)
-    while n_nodes > 1:
-        n_parents = -(-n_nodes // pack)
-        n_padded = -(-n_parents // pack) * pack
-        boxes.append(np.empty((n_padded, 2, d, pack)))
-        parents = np.empty((n_padded, 2, d))
-        packed_tree.fill_boxes(of_level, n_nodes, boxes[-1], parents)
-        of_level, n_nodes = parents, n_parents
-    return Arrangement(rows, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
+def _packed(room: list[np.ndarray], parents: np.ndarray) -> Arrangement:
+    """The tree of which all is known up to the boxes of the leaves' parents."""
+    in_order, points, leaf_boxes, *boxes = room
+    (n, d), pack = in_order.shape, packed_tree.PACK
+    n_nodes = -(-n // pack**2)
+    if boxes:
+        boxes[0][n_nodes:] = np.array([np.inf, -np.inf])[:, None, None]
+    for by_parent in boxes[1:]:
+        of_level, parents = parents, np.empty((len(by_parent), 2, d))
+        packed_tree.fill_boxes(of_level, n_nodes, by_parent, parents)
+        n_nodes = -(-n_nodes // pack)
+    return Arrangement(in_order, packed_tree.PackedTree(n, points, leaf_boxes, boxes))
 
 
 class RankDistances(NamedTuple):

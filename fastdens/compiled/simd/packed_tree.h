@@ -20,6 +20,7 @@
 #define FD_PACK_FEATURES 7  /* most features */
 #define FD_PACK_RANK 16     /* highest rank */
 #define FD_PACK_LEVELS 20
+#define FD_COLUMN_PADDING 32 /* numbers behind a column that may be read */
 
 struct fd_packed_tree {
     ptrdiff_t n_points;
@@ -45,10 +46,28 @@ static inline ptrdiff_t fd_packed_left(ptrdiff_t n) {
     return ((n + unit - 1) / unit + 1) / 2 * unit;
 }
 
+struct fd_packed_sample {
+    const double *points; /* coordinate f of point i is points[i row_step + f feature_step] */
+    ptrdiff_t n_features, row_step, feature_step;
+};
+
+/* Where a tree is written: as there, `boxes` of the lowest level or NULL, the parents' own boxes like the leaves', and
+ * the points one by one in the order of the tree. */
+struct fd_packed_leaves {
+    double *points, *leaf_boxes, *boxes, *parents, *in_order;
+};
+
+/* Numbers of 16 bits in a row that is put in order: the coordinates, anything, and in the last two the place. */
+static inline ptrdiff_t fd_packed_width(ptrdiff_t d) { return d <= 2 ? 4 : d <= 6 ? 8 : 16; }
+
 struct fd_packed_tiles {
     /* Splits n rows at the median of the coordinate that spreads most, once, or until there are leaves; then point i of
-     * the tree is row i. A row is 4 numbers where d < 4, else 8: the point, anything, the index. `room` is as long. */
-    void (*arrange)(double *rows, double *room, ptrdiff_t n, ptrdiff_t d, int to_leaves);
+     * the tree is that of row i. Rows come with zeros for coordinates. `column` is scratch, n numbers and
+     * FD_COLUMN_PADDING. */
+    void (*arrange)(const struct fd_packed_sample *sample, int16_t *rows, int16_t *column, ptrdiff_t n, int to_leaves);
+    /* Fills in parents first ... last - 1 of leaves, from n rows in order. */
+    void (*fill)(const struct fd_packed_sample *sample, const int16_t *rows, ptrdiff_t n, ptrdiff_t first,
+                 ptrdiff_t last, const struct fd_packed_leaves *out);
     /* squared_out[8][k][8]: for each of the 8 leaves of queries, the k smallest squared distances of its 8 queries to
      * the points, ascending; returns k, at least `highest` and at most FD_PACK_RANK. Where queries and points are the
      * same tree, each query is left out for itself. Block b is the queries of leaves 8 b ... 8 b + 7. */

@@ -80,6 +80,9 @@ static inline void fd_columns_avx2(__m256d *x, const double *p, ptrdiff_t n) {
     x[2] = _mm256_permute2f128_pd(ab, cd, 0x31);
     x[3] = _mm256_permute2f128_pd(ba, dc, 0x31);
 }
+static inline uint32_t fd_bits_avx2(__m256i a) {
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)));
+}
 #endif
 
 #define vd __m256d
@@ -133,6 +136,17 @@ static inline void fd_columns_avx2(__m256d *x, const double *p, ptrdiff_t n) {
 #define vd_columns(x, p, n) fd_columns_avx2(x, p, n)
 #define vd_of_bits(a) _mm256_castsi256_pd(a)
 #define vu_of_bits(a) _mm256_castpd_si256(a)
+
+#define vh __m256i
+#define VH_LANES 16
+#define vh_load(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define vh_store(p, a) _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#define vh_set1(x) _mm256_set1_epi16((short)(x))
+#define vh_add(a, b) _mm256_add_epi16(a, b)
+#define vh_min(a, b) _mm256_min_epi16(a, b)
+#define vh_max(a, b) _mm256_max_epi16(a, b)
+#define vh_count_less(n, a, b) _mm256_sub_epi16(n, _mm256_cmpgt_epi16(b, a))
+#define vh_less_bits(a, b) fd_bits_avx2(_mm256_cmpgt_epi16(b, a))
 
 #define vf __m256
 #define vf_mask __m256

@@ -92,6 +92,17 @@ static inline void fd_columns_avx512(__m512d *x, const double *p, ptrdiff_t n) {
     _mm256_storeu_si256((__m256i *)(p), _mm256_maskz_compress_epi32((__mmask8)(bits),                                \
         _mm256_add_epi32(_mm256_set1_epi32((int)(i)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))))
 
+#define vh __m512i
+#define VH_LANES 32
+#define vh_load(p) _mm512_loadu_si512((const void *)(p))
+#define vh_store(p, a) _mm512_storeu_si512((void *)(p), a)
+#define vh_set1(x) _mm512_set1_epi16((short)(x))
+#define vh_add(a, b) _mm512_add_epi16(a, b)
+#define vh_min(a, b) _mm512_min_epi16(a, b)
+#define vh_max(a, b) _mm512_max_epi16(a, b)
+#define vh_less_bits(a, b) (uint32_t)_mm512_cmplt_epi16_mask(a, b)
+#define vh_count_less(n, a, b) _mm512_mask_add_epi16(n, _mm512_cmplt_epi16_mask(a, b), n, _mm512_set1_epi16(1))
+
 #define vf __m512
 #define vf_mask __mmask16
 #define VF_LANES 16

@@ -25,6 +25,10 @@
  *   vu_load(p) vu_store(p, a)         unaligned, from and to memory of words or of doubles
  *   vu_set1(x) vu_add vu_xor vu_or (a, b)    vu_left vu_right (a, n): shifts by a constant, 0 < n < 64
  *   vd_of_bits(a) vu_of_bits(a)       the same bits
+ * and vh, VH_LANES signed integers of 16 bits:
+ *   vh_load(p) vh_store(p, a) vh_set1(x) vh_add vh_min vh_max (a, b)
+ *   vh_count_less(n, a, b)            n + 1 where a < b, else n
+ *   vh_less_bits(a, b)                bit i set where a < b in lane i, an uint32_t
  * and only where there is an instruction for it
  *   vi_compress(p, i, bits)           stores those of i, ..., i + 7 whose bits are set
  */
@@ -125,6 +129,17 @@ static inline double fd_mantissa_base(double a) {
 #define vd_columns(x, p, n) ((x)[0] = *(p))
 #define vd_of_bits(a) fd_double_of_bits(a)
 #define vu_of_bits(a) fd_bits_of_double(a)
+
+#define vh int16_t
+#define VH_LANES 1
+#define vh_load(p) (*(p))
+#define vh_store(p, a) (*(p) = (a))
+#define vh_set1(x) (int16_t)(x)
+#define vh_add(a, b) (int16_t)((a) + (b))
+#define vh_min(a, b) ((a) < (b) ? (a) : (b))
+#define vh_max(a, b) ((a) > (b) ? (a) : (b))
+#define vh_count_less(n, a, b) (int16_t)((n) + ((a) < (b)))
+#define vh_less_bits(a, b) (uint32_t)((a) < (b))
 
 #define vf float
 #define vf_mask int

@@ -46,6 +46,17 @@
 #undef vd_of_bits
 #undef vu_of_bits
 
+#undef vh
+#undef VH_LANES
+#undef vh_load
+#undef vh_store
+#undef vh_set1
+#undef vh_add
+#undef vh_min
+#undef vh_max
+#undef vh_count_less
+#undef vh_less_bits
+
 #undef vf
 #undef VF_LANES
 #undef vf_load

@@ -8,6 +8,10 @@ static inline unsigned fd_mask_bits_neon_float(uint32x4_t m) {
     const uint32_t place[4] = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(m, vld1q_u32(place)));
 }
+static inline uint32_t fd_bits_neon(uint16x8_t m) {
+    const uint16_t place[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    return vaddvq_u16(vandq_u16(m, vld1q_u16(place)));
+}
 static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, float64x2_t c, float64x2_t d) {
     vst1q_f64(p, vaddq_f64(vld1q_f64(p), vpaddq_f64(a, b)));
     vst1q_f64(p + 2, vaddq_f64(vld1q_f64(p + 2), vpaddq_f64(c, d)));
@@ -70,6 +74,17 @@ static inline void fd_add_sums_neon(double *p, float64x2_t a, float64x2_t b, flo
     }
 #define vd_of_bits(a) vreinterpretq_f64_u64(a)
 #define vu_of_bits(a) vreinterpretq_u64_f64(a)
+
+#define vh int16x8_t
+#define VH_LANES 8
+#define vh_load(p) vld1q_s16(p)
+#define vh_store(p, a) vst1q_s16(p, a)
+#define vh_set1(x) vdupq_n_s16((int16_t)(x))
+#define vh_add(a, b) vaddq_s16(a, b)
+#define vh_min(a, b) vminq_s16(a, b)
+#define vh_max(a, b) vmaxq_s16(a, b)
+#define vh_less_bits(a, b) fd_bits_neon(vcltq_s16(a, b))
+#define vh_count_less(n, a, b) vsubq_s16(n, vreinterpretq_s16_u16(vcltq_s16(a, b)))
 
 #define vf float32x4_t
 #define vf_mask uint32x4_t
