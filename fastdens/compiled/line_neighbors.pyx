@@ -100,46 +100,6 @@ def nearest(
                 )
 
 
-cdef inline double distance_of_rank(const double *left, const double *right, double q, Py_ssize_t k) noexcept nogil:
-    """The k-th smallest of q - left[0], q - left[-1], ... and right[0] - q, right[1] - q, ..., all ascending.
-
-    It is the larger of the j-th to the left and the (k - j)-th to the right for the j that makes this smallest.
-    """
-    cdef double smallest = min(q - left[1 - k], right[k - 1] - q), of_left, of_right
-    cdef Py_ssize_t j
-    for j in range(1, k):
-        of_left = q - left[1 - j]
-        of_right = right[k - j - 1] - q
-        of_left = of_left if of_left > of_right else of_right
-        smallest = of_left if of_left < smallest else smallest
-    return smallest
-
-
-cdef void distances_among_own(const double *points, Py_ssize_t n, Py_ssize_t k, double *distances) noexcept nogil:
-    """The same from n points to their neighbours in the array that they are part of, side by side."""
-    cdef Py_ssize_t i, j
-    cdef double of_left, of_right
-    for i in range(n):
-        of_left, of_right = points[i] - points[i - k], points[i + k] - points[i]
-        distances[i] = of_left if of_left < of_right else of_right
-    for j in range(1, k):
-        for i in range(n):
-            of_left, of_right = points[i] - points[i - j], points[i + k - j] - points[i]
-            of_left = of_left if of_left > of_right else of_right
-            distances[i] = of_left if of_left < distances[i] else distances[i]
-
-
-cdef inline bint coincide(const double *left, const double *right, double q, Py_ssize_t k) noexcept nogil:
-    """Whether k of the points left[0], left[-1], ... and right[0], right[1], ... are q."""
-    cdef Py_ssize_t n = 0
-    while n < k and left[-n] == q:
-        n += 1
-    right -= n
-    while n < k and right[n] == q:
-        n += 1
-    return n == k
-
-
 def distances_of_ranks(
     const double[::1] padded, Py_ssize_t margin, const double[::1] queries, bint leave_out_own,
     const Py_ssize_t[::1] ranks, Py_ssize_t coincident_rank, double[:, ::1] distances_out, uint8_t[:, ::1] tied_out,
@@ -148,12 +108,12 @@ def distances_of_ranks(
     """Distances to the neighbours with these ranks (1 for the nearest), a row each, without telling which points.
 
     Besides, whether the neighbour of the rank after each is as far away, and whether that of `coincident_rank` is at
-    distance zero. `padded` are ascending points between `margin` times -inf and +inf, the margin more than the ranks.
+    distance zero. `padded` are ascending points between `margin` times -inf and +inf, two more than the highest rank.
     `queries` ascend; with `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
-    cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, right, first, stop
+    cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, left, k, first, stop
     cdef const double *points = &padded[margin]
-    cdef double[QUERIES_IN_BLOCK] next_rank
+    cdef double q, of_left, of_right, distance
     cdef long long block
     with nogil:
         while True:
@@ -161,21 +121,22 @@ def distances_of_ranks(
             if block < 0:
                 break
             first, stop = block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)
-            right = first_not_below(points, n, queries[first])
-            if leave_out_own:
-                for c in range(ranks.shape[0]):
-                    distances_among_own(points + first, stop - first, ranks[c], &distances_out[c, first])
-                    distances_among_own(points + first, stop - first, ranks[c] + 1, next_rank)
-                    for j in range(first, stop):
-                        tied_out[c, j] = next_rank[j - first] == distances_out[c, j]
+            for c in range(ranks.shape[0]):
+                # The k nearest are k points in a row, which move to the right with the queries: while the point after
+                # them is nearer than their first. A query that is a point is one of them.
+                k = ranks[c] + leave_out_own
+                left = first_not_below(points, n, queries[first]) - k
                 for j in range(first, stop):
-                    coincident_out[j] = coincide(points + j, points + j + 1, queries[j], coincident_rank + 1)
-                continue
+                    q = queries[j]
+                    while points[left + k] - q < q - points[left]:
+                        left += 1
+                    of_left, of_right = q - points[left], points[left + k - 1] - q
+                    distance = of_left if of_left > of_right else of_right
+                    distances_out[c, j] = distance
+                    tied_out[c, j] = (q - points[left - 1] == distance) | (points[left + k] - q == distance)
+            k = coincident_rank + leave_out_own
+            left = first_not_below(points, n, queries[first])
             for j in range(first, stop):
-                while right < n and points[right] < queries[j]:
-                    right += 1
-                for c in range(ranks.shape[0]):
-                    distances_out[c, j] = distance_of_rank(points + right - 1, points + right, queries[j], ranks[c])
-                    next_rank[0] = distance_of_rank(points + right - 1, points + right, queries[j], ranks[c] + 1)
-                    tied_out[c, j] = next_rank[0] == distances_out[c, j]
-                coincident_out[j] = coincide(points + right - 1, points + right, queries[j], coincident_rank)
+                while points[left] < queries[j]:
+                    left += 1
+                coincident_out[j] = points[left + k - 1] == queries[j]

@@ -25,7 +25,7 @@ LARGEST, SMALLEST = 2.0**300, 2.0**-300
 MOST_FEATURES = 4
 # Nanoseconds per query, and per point for a level, for the leaves and to sort a line, on one core (Intel Xeon, Sapphire
 # Rapids class, or AMD EPYC, Zen 3, November 2026), to decide whether threads are worth waking.
-LINE_NS, TREE_NS = 20.0, 150.0
+LINE_NS, TREE_NS = 25.0, 150.0
 SPLIT_NS, LEAF_NS, SORT_NS = 2.5, 12.0, 20.0
 RANGES_PER_THREAD = 8
 LONGEST_RANGE = 1 << 18  # of rows that are split until there are leaves in one go
@@ -200,8 +200,8 @@ def distances_of_ranks(
         return found
     if queries.points.shape[1] == 1:
         margin, padded, line = MARGIN, points.padded, queries.points[:, 0]
-        if ranks[-1] >= MARGIN:
-            margin = ranks[-1] + 1
+        if ranks[-1] + 2 > MARGIN:
+            margin = ranks[-1] + 2
             padded = np.pad(points.points[:, 0], margin, constant_values=(-np.inf, np.inf))
         run_blocks(
             partial(line_neighbors.distances_of_ranks, padded, margin, line, own, columns, coincident_rank, *places),
