@@ -5,7 +5,8 @@
 #define FD_VERY_NEAR 0.1
 #define FD_FIRST_LEAVES 4  /* looked at whole, a power of two up to FD_PACK */
 #define FD_CHUNK 64        /* leaves whose pairs with queries wait together */
-#define FD_ROOM 64         /* of a query for what is found */
+#define FD_ROOM 80         /* of a query for what is found */
+#define FD_FILLED 16       /* of it behind what is found */
 #define FD_FEW_ROWS 64     /* sorted by counting */
 #define FD_COARSE 64       /* rows are told apart anew where they spread over fewer numbers */
 #define FD_MANY_TIED 8     /* or where one in so many has the number of the median */

@@ -42,7 +42,11 @@ def powers_of(generator: Generator) -> list[tuple[float, float]]:
 
 def over_alpha(alpha: float, u: np.ndarray, factor: np.ndarray | float = 0.0) -> np.ndarray:
     """(e^(alpha u + factor) - 1) / alpha, and its limit u + factor / alpha at alpha = 0, given as u + factor."""
-    return u + factor if alpha == 0 else np.expm1(alpha * u + factor) / alpha
+    if alpha == 0:
+        return u + factor
+    values = u + factor if alpha == 1 else alpha * u + factor
+    np.expm1(values, out=values)
+    return values if alpha == 1 else values / alpha
 
 
 def terms(generator: Generator, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,10 @@ import numpy as np
 
 # Directions in which all rows agree but for rounding are no directions.
 RANK_TOLERANCE = 1e-12
-# Rows that are worked on together, so that what is formed of them stays in the cache; and up to how many features
-# products of single columns are faster than those of matrices.
-ROWS_PER_BLOCK, FEW_FEATURES = 8192, 8
+# Rows that are mapped together, so that what is formed of them stays in the cache; and of which products are summed
+# together: OpenBLAS wakes threads for more than 10 000 numbers, which then wait in a loop on the cores that the search
+# needs next. Up to so many features products of single columns are faster than those of matrices.
+ROWS_PER_MAP, ROWS_PER_PRODUCT, FEW_FEATURES = 1 << 15, 8192, 8
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Whitening:
         """Rows from columns that are centred and scaled."""
         # Feature by feature, each a sum formed in the same order for every row, which BLAS does not promise.
         product = np.empty((self.matrix.shape[1], scaled.shape[1]))
-        room = np.empty(min(ROWS_PER_BLOCK, scaled.shape[1]))
-        for rows in _blocks(scaled.shape[1]):
+        room = np.empty(min(ROWS_PER_MAP, scaled.shape[1]))
+        for rows in _blocks(scaled.shape[1], ROWS_PER_MAP):
             block = scaled[:, rows]
             term = room[: block.shape[1]]
             for sums, weights in zip(product[:, rows], self.matrix.T):
@@ -89,14 +90,14 @@ def whitening(*samples: np.ndarray, within: bool = True) -> Whitening:
     return whitened(*samples, within=within)[0]
 
 
-def _blocks(n: int) -> list[slice]:
-    return [slice(start, start + ROWS_PER_BLOCK) for start in range(0, n, ROWS_PER_BLOCK)]
+def _blocks(n: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 def _covariance(columns: np.ndarray) -> np.ndarray:
     d, n = columns.shape
     mean, products = columns.mean(axis=1, keepdims=True), np.zeros((d, d))
-    for rows in _blocks(n):
+    for rows in _blocks(n, ROWS_PER_PRODUCT):
         centred = columns[:, rows] - mean
         if d > FEW_FEATURES:
             products += centred @ centred.T

@@ -48,11 +48,11 @@ def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
     powers = powers_of(generator)
     if powers:
-        total = np.zeros_like(u)
-        for weight, alpha in powers:
-            power = alpha - 1.0 if side == 0 else alpha
-            total += (weight if side == 0 else -weight) * over_alpha(power, u, _log_factor(power, k, l))
-        return total
+        of_side = [(weight, alpha - 1.0) if side == 0 else (-weight, alpha) for weight, alpha in powers]
+        parts = [over_alpha(alpha, u, _log_factor(alpha, k, l)) for _, alpha in of_side]
+        for part, (weight, _) in zip(parts, of_side):
+            part *= weight
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
     if generator is GENERATORS["js"]:
         if isinstance(k, int) and k == l:
             one_sided = math.log(2.0) - _softplus_sum(u, k)

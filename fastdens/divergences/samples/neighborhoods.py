@@ -15,8 +15,9 @@ from fastdens.engines.neighbors import KDTree, kneighbors
 from fastdens.engines.rank_distances import Arrangement, distances_of_ranks
 from fastdens.threads import run_blocks
 
-# Rows whose terms are formed together: what is needed between stays in the cache and touches no fresh memory.
-ROWS_PER_BLOCK = 8192
+# Rows whose terms are formed together: what is needed between touches little fresh memory, and NumPy gives the
+# interpreter's lock away for long enough that threads do not wait for it.
+ROWS_PER_BLOCK = 1 << 15
 TERM_NS = 40.0  # of a row, with the logarithm and the exponential (one core, November 2026)
 
 
