@@ -198,7 +198,7 @@ def distances_of_ranks(
             TREE_NS * len(queries),
         )
         return found
-    if queries.points.shape[1] == 1:
+    if queries.padded is not None and points.padded is not None:
         margin, padded, line = MARGIN, points.padded, queries.points[:, 0]
         if ranks[-1] + 2 > MARGIN:
             margin = ranks[-1] + 2

@@ -85,14 +85,14 @@ class Neighborhoods:
         run_blocks(fill, -(-n // ROWS_PER_BLOCK), self.n_threads, TERM_NS * n)
         tied = np.flatnonzero(self.tied(k))
         if tied.size:
-            counts = [
+            k_of_tied, l_of_tied = (
                 KDTree(about.sample, n_threads=self.n_threads).count_radius(
                     self.points[tied], about.radii[k][tied], n_threads=self.n_threads
                 )
                 - (i == self.own)
                 for i, about in enumerate(self.about)
-            ]
-            values[tied] = corrected_term(generator, self.log_ratios(k, k, tied), *counts, side)
+            )
+            values[tied] = corrected_term(generator, self.log_ratios(k, k, tied), k_of_tied, l_of_tied, side)
         return values
 
 
