@@ -39,12 +39,16 @@ def test_the_jackknife_is_what_deleting_rows_gives():
     generator, k = GENERATORS["js"], 4
 
     def terms(X, Y):
-        return [neighborhoods_with_indices((X, Y), own, k, 1).terms(generator, k)[own] for own in (0, 1)]
+        return [neighborhoods_with_indices((X, Y), own, k, 1).terms(generator, k, own) for own in (0, 1)]
+
+    def with_sizes(each, sizes):
+        about = (replace(part, n=size - (i == each.own)) for i, (part, size) in enumerate(zip(each.about, sizes)))
+        return replace(each, about=tuple(about))
 
     def value(X, Y, sizes):
         # Sizes stand in the ratio as they were: the jackknife is of the neighbours.
         about = [neighborhoods_with_indices((X, Y), own, k, 1) for own in (0, 1)]
-        return sum(replace(each, sizes=sizes).terms(generator, k)[own].mean() for own, each in enumerate(about))
+        return sum(with_sizes(each, sizes).terms(generator, k, own).mean() for own, each in enumerate(about))
 
     about = tuple(neighborhoods_with_indices(samples, own, k, 1) for own in (0, 1))
     both = terms(*samples)
@@ -69,7 +73,7 @@ def test_some_of_the_rows_show_how_much_terms_depend_on_each_other():
         samples = random.normal(size=(2500, 2)), random.normal(size=(2500, 2)) * 1.5
         found.append(variance_inflation(samples, generator, 5, 1))
         about = tuple(neighborhoods_with_indices(samples, own, 5, 1) for own in (0, 1))
-        both = tuple(about[own].terms(generator, 5)[own] for own in (0, 1))
+        both = tuple(about[own].terms(generator, 5, own) for own in (0, 1))
         independent, jackknife, separate = variances(about, generator, 5, both)
         expected.append(1 + max(0, jackknife - independent - separate) / independent)
     assert np.mean(found) == pytest.approx(np.mean(expected), rel=0.1)

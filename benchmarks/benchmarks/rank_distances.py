@@ -29,7 +29,7 @@ class OwnDistances(Comparison):
         if implementation == "kneighbors":
             return lambda: np.sort(kneighbors(X, k=K, exclude_self=True, n_threads=1)[0][:, -1])
         if implementation == "reference":
-            return lambda: np.sort(reference.distances_of_ranks(X, X, [K], 1, True)[0])
+            return lambda: np.sort(reference.distances_of_ranks(X, X, [K], 1, True)[0][0])
         if implementation == "scipy":
             build = peers.module("scipy", "spatial").cKDTree
             return lambda: np.sort(build(X).query(X, K + 1, workers=1)[0][:, -1])

@@ -59,7 +59,7 @@ def print_rows(d: int, sizes: tuple[int, int], k: int, repetitions: int) -> None
         about = on_torus(samples, 0, k), on_torus(samples, 1, k)
         for kind in KINDS:
             generator = GENERATORS[kind]
-            both = about[0].terms(generator, k)[0], about[1].terms(generator, k)[1]
+            both = about[0].terms(generator, k, 0), about[1].terms(generator, k, 1)
             values[kind].append(float(both[0].mean() + both[1].mean()))
             parts[kind].append(variances(about, generator, k, both))
     for kind in KINDS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from fastdens.compiled.blocks import BlockQueue
 from fastdens.divergences.generators import Generator
 from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.engines.neighbors import KDTree, kneighbors
@@ -77,7 +77,7 @@ class Neighborhoods:
         n = len(self.points)
         values = np.empty(n)
 
-        def fill(queue: BlockQueue) -> None:
+        def fill(queue: Any) -> None:
             while (block := queue.take()) >= 0:
                 rows = slice(block * ROWS_PER_BLOCK, (block + 1) * ROWS_PER_BLOCK)
                 values[rows] = corrected_term(generator, self.log_ratios(k, k, rows), k, k, side)
