@@ -76,8 +76,9 @@ def estimate_from_samples(
     weights : tuple of two array-likes or None, default=(None, None)
         Weights of the rows; with "plug_in" and "variational" only.
     n_neighbors : int, optional
-        With nearest neighbours and "classifier". By default 4 to 10 as the samples grow, more for kinds with higher
-        powers of the ratio and where rows repeat; for total variation the root of the sample size, from 10 to 50.
+        With nearest neighbours and "classifier". By default 4 to 10 as the samples grow, to 7 with several features,
+        more for kinds with higher powers of the ratio and where rows repeat; for total variation the root of the
+        sample size, from 10 to 50.
     model : density model, optional
         Copied and fitted; with "plug_in", where it is `KernelDensity(bandwidth="scott")` by default, and "classifier",
         where neighbours vote by default.

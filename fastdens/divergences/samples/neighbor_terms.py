@@ -52,7 +52,10 @@ def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side
         parts = [over_alpha(alpha, u, _log_factor(alpha, k, l)) for _, alpha in of_side]
         for part, (weight, _) in zip(parts, of_side):
             part *= weight
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        total = parts[0]
+        for part in parts[1:]:
+            total += part
+        return total
     if generator is GENERATORS["js"]:
         if isinstance(k, int) and k == l:
             one_sided = math.log(2.0) - _softplus_sum(u, k)
