@@ -279,7 +279,7 @@ class CumulativeKernelDensity:
             )
         points, weights, bandwidth = self.points_, self._weights, self.bandwidth_
         if self._boundary is not None:
-            points, weights, bandwidth = self._sums.points, self._sums.weights, self._sums.bandwidth
+            points, weights, bandwidth = self._sums.points, self._sums.weights, self._sums.bandwidth.public
             low, high = self._boundary.box(low, high)
         widths = axis_bandwidths(bandwidth, self.n_features_in_, "box_probability of several features")
         masses = box_masses(points, widths, weights, low, high, self.n_threads)

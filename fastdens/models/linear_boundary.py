@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.models.kernel_boundaries import Boundary
 from fastdens.models.kernel_cdf import integrated
@@ -72,7 +73,7 @@ class LinearBoundarySum:
     X : ndarray of shape (n_points, 1)
         Points within the bounds.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
+    bandwidth : Bandwidth
     weights : ndarray of shape (n_points,), optional
     boundary : Boundary
         Of one axis, of kind "linear".
@@ -89,14 +90,13 @@ class LinearBoundarySum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth,
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
         self.kernel, self.boundary, self.weights = kernel, boundary, weights
         self.n_points, self.n_features = X.shape
-        widths = np.asarray(bandwidth)
-        self.h = h = math.sqrt(widths.item()) if widths.ndim == 2 else float(widths.item())
+        self.h = h = float(bandwidth.widths[0])
         self.low, self.high = float(boundary.low[0]), float(boundary.high[0])
         for bound in (self.low, self.high):
             if math.isfinite(bound) and not h > FEWEST_NUMBERS * np.spacing(abs(bound)):

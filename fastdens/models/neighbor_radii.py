@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.neighbors import KDTree
 from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_floor
 
@@ -15,24 +16,15 @@ from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_
 REACHING = 1 + 1e-12
 
 
-def in_bandwidths(rows: np.ndarray, bandwidth: float | np.ndarray) -> np.ndarray:
-    """Rows in the units of a vector or matrix of bandwidths; of a single one as they are."""
-    if not isinstance(bandwidth, np.ndarray):
-        return rows
-    if bandwidth.ndim == 1:
-        return rows / bandwidth
-    return np.ascontiguousarray(rows @ np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
-
-
 def search_among(
     data: np.ndarray,
     weights: np.ndarray | None,
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     n_neighbors: int | str,
     n_threads: int | None,
 ) -> dict[str, Any]:
     """A tree of the distinct rows, their weights, the smallest radius and k; "auto" is the root of their number."""
-    points, ball_weights = distinct_rows(in_bandwidths(data, bandwidth), weights)
+    points, ball_weights = distinct_rows(bandwidth.isotropic(data), weights)
     k = math.ceil(math.sqrt(len(points))) if isinstance(n_neighbors, str) else int(n_neighbors)
     return {
         "_tree": KDTree(points, n_threads=n_threads),
@@ -45,7 +37,7 @@ def search_among(
 def radii_at(
     rows: np.ndarray,
     search: Mapping[str, Any],
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     n_threads: int | None,
     *,
     besides: int = 0,
@@ -55,5 +47,5 @@ def radii_at(
     tree = search["_tree"]
     k = min(search["n_neighbors_"] + besides, tree.n_samples)
     balls = NeighborBalls(tree, search["_ball_weights"], k, n_threads)
-    radii, _ = balls.radii(in_bandwidths(rows, bandwidth), own_weights)
+    radii, _ = balls.radii(bandwidth.isotropic(rows), own_weights)
     return np.maximum(radii, search["_floor"]) * REACHING
