@@ -54,7 +54,8 @@ def test_is_a_covariance(form, bandwidth):
     H = COVARIANCES[form]
     np.testing.assert_allclose(bandwidth.matrix, H, rtol=1e-15)
     np.testing.assert_allclose(bandwidth.root @ bandwidth.root.T, H, rtol=1e-14, atol=1e-15)
-    assert not np.triu(bandwidth.root, 1).any() and (np.diag(bandwidth.root) > 0).all()
+    assert not np.triu(bandwidth.root, 1).any()
+    assert (np.diag(bandwidth.root) > 0).all()
     np.testing.assert_allclose(bandwidth.widths, np.sqrt(np.diag(H)), rtol=1e-15)
     assert bandwidth.log_volume == pytest.approx(0.5 * math.log(np.linalg.det(H)), rel=1e-12)
     assert bandwidth.log_volume == pytest.approx(math.log(np.linalg.det(np.real(sqrtm(H)))), rel=1e-12)
@@ -136,12 +137,14 @@ def test_extreme_widths_become_ordinary_by_powers_of_two(number):
         np.testing.assert_array_equal(np.frexp(factor)[0], 0.5)
     assert power_of_two(number) * number <= 1.0
     factor, same = Bandwidth.checked(1.5, 2).ordinary()
-    assert factor is None and same.public == 1.5
+    assert factor is None
+    assert same.public == 1.5
 
 
 def test_a_matrix_is_never_extreme():
     bandwidth = Bandwidth.checked(1e-80 * np.eye(2), 2)
-    assert not bandwidth.is_extreme and bandwidth.ordinary() == (None, bandwidth)
+    assert not bandwidth.is_extreme
+    assert bandwidth.ordinary() == (None, bandwidth)
 
 
 def test_widths_within():

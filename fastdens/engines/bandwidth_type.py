@@ -17,6 +17,9 @@ from fastdens import validation
 
 # Outside this range a power of two is taken out of data and bandwidth, so that no square over- or underflows.
 ORDINARY_WIDTHS = (2.0**-64, 2.0**64)
+# Rows up to this size are multiplied by a matrix as they are.
+LARGE = 2.0**512
+LARGEST = float(np.finfo(float).max)
 
 Axes = Sequence[int] | np.ndarray
 
@@ -155,7 +158,10 @@ class Bandwidth(ABC):
 
     @abstractmethod
     def whitened(self, rows: np.ndarray) -> np.ndarray:
-        """Rows in bandwidths: their Euclidean distances are those of the kernel."""
+        """Rows in bandwidths: their Euclidean distances are those of the kernel.
+
+        What is too far away for these units is as far away as doubles go.
+        """
 
     @abstractmethod
     def coloured(self, rows: np.ndarray) -> np.ndarray:
@@ -241,7 +247,7 @@ class _Number(Bandwidth):
         return self._n_features * math.log(self._number)
 
     def whitened(self, rows: np.ndarray) -> np.ndarray:
-        return rows / self._number
+        return _over(rows, self._number)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
         return rows * self._number
@@ -293,7 +299,7 @@ class _PerFeature(Bandwidth):
         return float(np.log(self._widths).sum())
 
     def whitened(self, rows: np.ndarray) -> np.ndarray:
-        return rows / self._widths
+        return _over(rows, self._widths)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
         return rows * self._widths
@@ -365,7 +371,7 @@ class _Matrix(Bandwidth):
         return float(np.linalg.slogdet(self._matrix)[1]) / 2
 
     def whitened(self, rows: np.ndarray) -> np.ndarray:
-        return rows @ self.to_white
+        return by_matrix(rows, self.to_white)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
         return rows @ self.root.T
@@ -377,17 +383,35 @@ class _Matrix(Bandwidth):
         return _Matrix(self._matrix / divisor**2)
 
     def marginal(self, axes: Axes) -> Bandwidth:
-        return _number_on_one_axis(self._matrix[np.ix_(axes, axes)])
+        return _number_on_one_axis(self._block(axes, axes))
+
+    def _block(self, rows: Axes, columns: Axes) -> np.ndarray:
+        return self._matrix[np.ix_(np.asarray(rows), np.asarray(columns))]
 
     def conditional(self, axes: Axes, rest: Axes) -> tuple[Bandwidth, np.ndarray | None]:
-        H = self._matrix
-        slope = np.linalg.solve(H[np.ix_(axes, axes)], H[np.ix_(axes, rest)])
-        remaining = H[np.ix_(rest, rest)] - H[np.ix_(rest, axes)] @ slope
+        slope = np.linalg.solve(self._block(axes, axes), self._block(axes, rest))
+        remaining = self._block(rest, rest) - self._block(rest, axes) @ slope
         return _number_on_one_axis((remaining + remaining.T) / 2), slope
 
 
 def _number_on_one_axis(matrix: np.ndarray) -> Bandwidth:
     return _Number(math.sqrt(matrix[0, 0]), 1) if len(matrix) == 1 else _Matrix(np.ascontiguousarray(matrix))
+
+
+def by_matrix(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """``rows @ matrix``; what overflows is as far away as doubles go."""
+    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < LARGE:
+        return rows @ matrix
+    rows = np.clip(rows, -LARGEST, LARGEST)
+    # Smaller by a power of two, no product overflows before the others are added to it.
+    exponents = np.maximum(np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1] - math.frexp(LARGE)[1], 0)
+    with np.errstate(over="ignore"):
+        return np.clip(np.ldexp(np.ldexp(rows, -exponents) @ matrix, exponents), -LARGEST, LARGEST)
+
+
+def _over(rows: np.ndarray, widths: float | np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return np.clip(rows / widths, -LARGEST, LARGEST)
 
 
 def power_of_two(width: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
 from fastdens.engines import metrics
-from fastdens.engines.bandwidth_type import ORDINARY_WIDTHS, Bandwidth
+from fastdens.engines.bandwidth_type import LARGEST, ORDINARY_WIDTHS, Bandwidth, by_matrix
 from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
 from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -144,7 +144,8 @@ class DirectSum:
             return rows if rows.shape[1] == 3 else metrics.of_sphere(rows)
         if self.whitening is not None:
             centre, to_white = self.whitening
-            return (rows - centre) @ to_white
+            with np.errstate(over="ignore"):
+                return by_matrix(rows - centre, to_white)
         if self.factor is not None:
             with np.errstate(over="ignore"):
                 rows = rows * self.factor
@@ -185,7 +186,7 @@ class DirectSum:
     def _queries(self, Q: np.ndarray) -> np.ndarray:
         rows = self._transform(Q)
         if self.factor is not None:  # a query too far away to be scaled is still far away
-            rows = np.clip(rows, -np.finfo(float).max, np.finfo(float).max)
+            rows = np.clip(rows, -LARGEST, LARGEST)
         return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
 
     def evaluate(

@@ -116,7 +116,7 @@ class BoundedSum:
 
     def line_law(self, density: Any, n_threads: int | None) -> LineLaw | TransformedLaw:
         """The law of one feature, for distribution function and quantiles."""
-        sums = integrated(self.points, self.kernel, self.bandwidth.public, self.weights, n_threads)
+        sums = integrated(self.points, self.kernel, self.bandwidth, self.weights, n_threads)
         low, high = float(self.boundary.low[0]), float(self.boundary.high[0])
         if not self.boundary.is_transform:
             own = self.weights

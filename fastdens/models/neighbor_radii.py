@@ -14,6 +14,7 @@ from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12
+LARGEST_RADIUS = 2.0**1023  # from where on no distance is told from another
 
 
 def search_among(
@@ -48,4 +49,4 @@ def radii_at(
     k = min(search["n_neighbors_"] + besides, tree.n_samples)
     balls = NeighborBalls(tree, search["_ball_weights"], k, n_threads)
     radii, _ = balls.radii(bandwidth.isotropic(rows), own_weights)
-    return np.maximum(radii, search["_floor"]) * REACHING
+    return np.clip(radii, search["_floor"], LARGEST_RADIUS) * REACHING
