@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_floor
+from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12
