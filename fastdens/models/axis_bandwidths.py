@@ -1,8 +1,10 @@
-"""Kernels that are products over the axes: their bandwidth, and their extent, along each."""
+"""Bandwidths of points: along each axis, and points in their units."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from fastdens.engines.direct_sums import LARGEST, by_matrix
 
 # Beyond so many bandwidths nothing of a kernel is left that a double can hold.
 FARTHEST = {"gaussian": 40.0, "exponential": 750.0}
@@ -20,3 +22,16 @@ def axis_bandwidths(bandwidth: float | np.ndarray, n_features: int, what: str) -
             f"is not diagonal: {matrix.tolist()}"
         )
     return np.sqrt(diagonal)
+
+
+def in_bandwidths(rows: np.ndarray, bandwidth: float | np.ndarray) -> np.ndarray:
+    """Rows in the units of a vector or matrix of bandwidths; of a single one as they are.
+
+    What is too far away for these units is as far away as doubles go.
+    """
+    if not isinstance(bandwidth, np.ndarray):
+        return rows
+    if bandwidth.ndim == 1:
+        with np.errstate(over="ignore"):
+            return np.clip(rows / bandwidth, -LARGEST, LARGEST)
+    return np.ascontiguousarray(by_matrix(rows, np.linalg.inv(np.linalg.cholesky(bandwidth)).T))

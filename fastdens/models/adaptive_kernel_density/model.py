@@ -18,6 +18,8 @@ from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
+# Logarithm of factors beyond which a double overflows.
+LARGEST_LOG_FACTOR = 709.0
 
 
 class AdaptiveKernelDensity(AdaptiveCumulative, Density):
@@ -217,10 +219,8 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
 
     def _balloon_factors(self, rows: np.ndarray, own_weights: np.ndarray | None = None) -> np.ndarray:
         radii = radii_at(rows, vars(self), self.bandwidth_, self.n_threads, own_weights=own_weights)
-        log_factors = np.log(radii) - self._log_typical
-        return np.exp(
-            log_factors if self.clip_ is None else np.clip(log_factors, -math.log(self.clip_), math.log(self.clip_))
-        )
+        most = LARGEST_LOG_FACTOR if self.clip_ is None else math.log(self.clip_)
+        return np.exp(np.clip(np.log(radii) - self._log_typical, -most, most))
 
     def _prepare(self) -> None:
         """The sums that the fitted attributes define; of the fixed bandwidth only where it has a part."""
