@@ -8,9 +8,9 @@ import numpy as np
 
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.kernel_sums import KernelSum
-from fastdens.models.kernel_boundaries import Boundary
-from fastdens.models.kernel_cdf import LineLaw, TransformedLaw, integrated
-from fastdens.models.linear_boundary import LinearBoundarySum
+from fastdens.models.kernel_density.boundaries.boundary import Boundary
+from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
+from fastdens.models.kernel_density.cdf import LineLaw, TransformedLaw, integrated
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.

@@ -11,9 +11,7 @@ from fastdens import validation
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import IntegratedSum, box_masses
 from fastdens.engines.monotone_inverse import Function, invert
-
-# Beyond so many bandwidths nothing of a kernel is left that a double can hold.
-FARTHEST = {"gaussian": 40.0, "exponential": 750.0}
+from fastdens.models.axis_bandwidths import FARTHEST
 
 
 class LineLaw:

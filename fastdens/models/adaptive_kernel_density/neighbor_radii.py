@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_floor
+from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12

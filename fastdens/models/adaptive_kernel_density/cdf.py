@@ -9,7 +9,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.monotone_inverse import invert
-from fastdens.models.kernel_cdf import FARTHEST
+from fastdens.models.axis_bandwidths import FARTHEST
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
