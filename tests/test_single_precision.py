@@ -1,4 +1,4 @@
-"""Single precision: float32 results from float32 data and arguments, float64 otherwise, close to those of float64 data."""
+"""Single precision: float32 results from float32 data and arguments, float64 otherwise, close to those in double."""
 
 import itertools
 
@@ -126,7 +126,8 @@ def test_draws_of_a_histogram_stay_in_their_bins_when_they_are_rounded():
     assert draws.dtype == np.float32
     assert (model.score_samples(draws) > -np.inf).all()
     last = fd.Histogram(bins=[0.0, 0.5, 1.0]).fit(np.float32([[1.0], [1.0], [0.75]])).sample(20_000, random_state=0)
-    assert (last >= 0.5).all() and (last <= 1.0).all()
+    assert (last >= 0.5).all()
+    assert (last <= 1.0).all()
 
 
 def test_a_mixture_with_parameters_set_by_hand_follows_its_rows():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
@@ -29,6 +30,7 @@ class KernelDerived:
     kernel_: str
     points_: np.ndarray
     bandwidth_: float | np.ndarray
+    _bandwidth: Bandwidth
     n_threads: int | None
     n_features_in_: int
     metric: str
@@ -75,16 +77,14 @@ class KernelDerived:
         self,
         points: np.ndarray,
         weights: np.ndarray | None,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth,
         kernel: str,
         axes: np.ndarray | None,
     ) -> KernelDensity:
         """A fitted model of the features `axes` (None: without names) with these points and this bandwidth."""
-        if isinstance(bandwidth, np.ndarray) and bandwidth.size == 1:
-            bandwidth = math.sqrt(bandwidth.item()) if bandwidth.ndim == 2 else bandwidth.item()
         params = {
             **self.get_params(deep=False),
-            "bandwidth": bandwidth,
+            "bandwidth": bandwidth.public,
             "kernel": kernel,
             "bounds": None,
             "period": None,
@@ -135,7 +135,7 @@ class KernelDerived:
         data = self._new_data(X)
         self._check_plain("score_gradient")
         log_weights = None if self._weights is None else np.log(self._weights)
-        prepared = VariableSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, log_weights)
+        prepared = VariableSum(self.points_, KERNELS[self.kernel_], self._bandwidth, log_weights)
         _, gradients = prepared.log_gradients(data.astype(np.float64, copy=False), self.n_threads)
         return rounded(gradients, data.dtype)
 
@@ -186,10 +186,8 @@ class KernelDerived:
                 "('tophat' 0, 'epanechnikov' 1, 'biweight' 2, 'triweight' 3) with an even number k left out and "
                 "s + k / 2 at most 3"
             )
-        bandwidth = self.bandwidth_
-        if isinstance(bandwidth, np.ndarray):
-            bandwidth = np.ascontiguousarray(bandwidth[axes] if bandwidth.ndim == 1 else bandwidth[np.ix_(axes, axes)])
-        return self._derived(np.ascontiguousarray(self.points_[:, axes]), self._weights, bandwidth, kernel, axes)
+        points = np.ascontiguousarray(self.points_[:, axes])
+        return self._derived(points, self._weights, self._bandwidth.marginal(axes), kernel, axes)
 
     def entropy(self, *, n_samples: int = DRAWS, random_state: Any = 0, return_error: bool = False) -> Any:
         r"""Differential entropy of the estimate, :math:`-\int \hat p \ln \hat p`.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.grid_routes import grid_points, log_grid_sums
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.models.contract import in_double, rounded
@@ -31,7 +32,7 @@ class GridEvaluation:
     n_threads: int | None
     n_features_in_: int
     kernel_: str
-    bandwidth_: float | np.ndarray
+    _bandwidth: Bandwidth
     points_: np.ndarray
     _weights: np.ndarray | None
     _boundary: Boundary | None
@@ -129,8 +130,7 @@ class GridEvaluation:
         if margin is None:
             margin = DEFAULT_MARGINS.get(self.kernel_, 1.0)
         margin = validation.check_number(margin, "margin", at_least=0)
-        widths = np.asarray(self.bandwidth_, dtype=np.float64)
-        widths = np.sqrt(np.diag(widths)) if widths.ndim == 2 else np.broadcast_to(widths, d)
+        widths = self._bandwidth.widths
         with np.errstate(over="ignore"):
             low = self.points_.min(axis=0).astype(np.float64) - margin * widths
             high = self.points_.max(axis=0).astype(np.float64) + margin * widths
@@ -158,7 +158,7 @@ class GridEvaluation:
         if self.algorithm == "direct" or not self._sums_are_plain():
             return self.score_samples(grid_points(axes)).astype(np.float64, copy=False).reshape(shape)
         points = self.points_.astype(np.float64, copy=False)
-        prepared = KernelSum(points, KERNELS[self.kernel_], self.bandwidth_, self._weights)
+        prepared = KernelSum(points, KERNELS[self.kernel_], self._bandwidth, self._weights)
         log_normaliser = self._log_total + self._log_volume
         atol = self.atol * math.exp(min(log_normaliser, 700.0))
         logs = log_grid_sums(prepared, points, self._weights, axes, float(self.rtol), atol, self.n_threads)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.axis_bandwidths import in_bandwidths
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
@@ -121,7 +120,7 @@ class KernelUniform(KernelConditional):
                     white[rows, axis] = _quantiles(U[rows, axis], _shares(log_terms), points[:, axis])
                 _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
         origin = self._points64().mean(axis=0)
-        found[:, 1:] = (origin + self._coloured(white))[:, 1:]
+        found[:, 1:] = (origin + self._bandwidth.coloured(white))[:, 1:]
         return rounded(found, precision)
 
     def _check_transformable(self, method: str) -> None:
@@ -130,22 +129,15 @@ class KernelUniform(KernelConditional):
 
     def _first(self) -> Any:
         """The law of the first feature, in double precision."""
-        h = self.bandwidth_
-        width: Any = h if np.ndim(h) == 0 else h[:1] if np.ndim(h) == 1 else h[:1, :1]  # type: ignore[index]
-        return self._derived(np.ascontiguousarray(self._points64()[:, :1]), self._weights, width, "gaussian", None)
+        points = np.ascontiguousarray(self._points64()[:, :1])
+        return self._derived(points, self._weights, self._bandwidth.marginal([0]), "gaussian", None)
 
     def _whitened(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and rows where all kernels are standard normal, and feature a follows from the first a alone."""
         points = self._points64()
         origin = points.mean(axis=0)
-        h = np.full(self.n_features_in_, self.bandwidth_) if np.ndim(self.bandwidth_) == 0 else self.bandwidth_
-        white = in_bandwidths(points - origin, h), in_bandwidths(rows - origin, h)
+        white = self._bandwidth.whitened(points - origin), self._bandwidth.whitened(rows - origin)
         return np.clip(white[0], -FARTHEST, FARTHEST), np.clip(white[1], -FARTHEST, FARTHEST)
-
-    def _coloured(self, white: np.ndarray) -> np.ndarray:
-        if np.ndim(self.bandwidth_) < 2:
-            return white * self.bandwidth_
-        return white @ np.linalg.cholesky(self.bandwidth_).T
 
     def _blocks(self, n_rows: int) -> Any:
         """Slices of rows that fit into memory with all points, and the logarithms of the weights for each."""
