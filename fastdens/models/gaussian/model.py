@@ -1,0 +1,286 @@
+"""The multivariate normal distribution: everything about it in closed form."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any, Self
+
+import numpy as np
+
+from fastdens import validation
+from fastdens.models.contract import Density, in_double, rounded
+from fastdens.models.gaussian.conditional import ConditionalGaussians
+from fastdens.models.gaussian.distribution import GaussianLaw
+from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
+
+
+class Gaussian(GaussianLaw, Density):
+    r"""Multivariate normal distribution fitted by maximum likelihood.
+
+    .. math:: f(x) = (2 \pi)^{-d/2} |\Sigma|^{-1/2} \exp(-\tfrac12 (x - \mu)^T \Sigma^{-1} (x - \mu))
+
+    Parameters
+    ----------
+    covariance_type : {"full", "diag", "spherical"}, default="full"
+        Any covariance; one variance per feature, no correlations; or one variance for all features.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+        Weighted mean of the rows.
+    covariance_ : ndarray of shape (n_features, n_features), of shape (n_features,), or float
+        Maximum-likelihood covariance (divided by the sum of weights, not by n - 1); the variances where the type is
+        "diag", the one variance where it is "spherical".
+    mean_standard_error_, covariance_standard_error_ : as `mean_` and `covariance_`
+        Standard errors of the two from the Fisher information; not there for a law made by `condition`, or by
+        `marginal` from a spherical one.
+    effective_sample_size_ : float
+        Number of rows that the standard errors are those of: the sum of the weights where they are whole numbers,
+        counts of repeated rows, else :math:`(\sum w_i)^2 / \sum w_i^2` (Kish 1965, Survey Sampling).
+    weight_sum_ : float
+        Sum of the weights, or the number of rows.
+    n_parameters_ : int
+        Free parameters.
+    n_features_in_ : int
+        Number of features.
+
+    Notes
+    -----
+    Sums are taken about a row of the data and corrected, so that data far from the origin lose no digits.
+
+    Where the data determine no covariance of full rank (a constant column, linearly dependent columns, not more rows
+    than features with "full"), a warning says so, and 1e-6 of each column's own variance is added to it; a constant
+    column is given 1e-6 of the mean variance of the others. Rows that are all equal, or a single row, have no scale
+    to be regularised by and are a ValueError.
+
+    A weight of k is the same as k equal rows, but for leave-one-out scores, where a row is left out with all its
+    weight. Rescaling the weights changes nothing, but for the standard errors where it makes or unmakes counts of them.
+
+    The standard errors are those of Anderson (2003), An Introduction to Multivariate Statistical Analysis, 3rd ed.,
+    section 3.4: :math:`\sqrt{\Sigma_{jj} / n}` and :math:`\sqrt{(\Sigma_{jk}^2 + \Sigma_{jj} \Sigma_{kk}) / n}`.
+
+    Examples
+    --------
+    >>> import fastdens as fd
+    >>> model = fd.Gaussian().fit([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0], [1.0, 2.0]])
+    >>> model.mean_
+    array([1., 2.])
+    >>> model.covariance_
+    array([[0.5, 0. ],
+           [0. , 1.5]])
+    >>> round(float(model.score_samples([[1.0, 2.0]])[0]), 4)
+    -1.694
+    """
+
+    mean_: np.ndarray
+    covariance_: Any
+    mean_standard_error_: np.ndarray
+    covariance_standard_error_: Any
+    effective_sample_size_: float
+    weight_sum_: float
+    n_parameters_: int
+
+    def __init__(self, covariance_type: str = "full") -> None:
+        self.covariance_type = covariance_type
+
+    # --- fitting ----------------------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Estimate mean and covariance.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data, at least two rows that differ.
+        y : None
+            Ignored; there for scikit-learn's pipelines.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weight of each row.
+
+        Returns
+        -------
+        Gaussian
+            The model itself.
+        """
+        validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
+        data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
+        data = in_double(data)
+        mean, covariance = moments(data, weights, self.covariance_type)
+        weight_sum = float(len(data))
+        given = validation.positive_weights(sample_weight)
+        if weights is not None and given is not None:
+            weight_sum = float(np.ldexp(weights.sum(), math.frexp(float(given.max()))[1]))
+        effective_size = validation.effective_sample_size(given, len(data))
+        self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
+        white = self._whitened(data - self.mean_)
+        self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
+        self._remember_data(columns)
+        return self
+
+    def _set_estimates(
+        self, mean: np.ndarray, covariance: Any, weight_sum: float, effective_size: float, n_rows: int
+    ) -> None:
+        usable, reason = regularised(covariance, n_rows)
+        if reason:
+            warnings.warn(
+                f"The covariance of X is singular ({reason}); {RIDGE:g} of each column's variance was added to it.",
+                stacklevel=3,
+            )
+        self._set_law(mean, usable)
+        self._sample_covariance = covariance  # before regularisation: what merge needs
+        self._n_rows = n_rows
+        self.weight_sum_, self.effective_sample_size_ = weight_sum, effective_size
+        variances = self._variances()
+        self.mean_standard_error_ = np.sqrt(variances / effective_size)
+        if self.covariance_type == "full":
+            products = np.sqrt(variances)[:, None] * np.sqrt(variances)
+            self.covariance_standard_error_ = np.hypot(usable, products) / math.sqrt(effective_size)
+        elif self.covariance_type == "diag":
+            self.covariance_standard_error_ = usable * math.sqrt(2 / effective_size)
+        else:
+            self.covariance_standard_error_ = usable * math.sqrt(2 / (effective_size * len(mean)))
+
+    def _set_law(self, mean: np.ndarray, covariance: Any, cholesky: np.ndarray | None = None) -> None:
+        d = len(mean)
+        if cholesky is None:
+            if self.covariance_type == "full":
+                scale = np.sqrt(np.diag(covariance))
+                cholesky = scale[:, None] * np.linalg.cholesky(covariance / scale[:, None] / scale)
+            else:
+                cholesky = np.sqrt(np.broadcast_to(covariance, d))
+        self.mean_, self.covariance_, self._cholesky = mean, covariance, cholesky
+        self.n_parameters_ = {"full": d + d * (d + 1) // 2, "diag": 2 * d, "spherical": d + 1}[self.covariance_type]
+
+    def _new(self, mean: np.ndarray, covariance: Any, axes: np.ndarray, cholesky: np.ndarray | None = None) -> Gaussian:
+        """The law with these parameters on some of the features."""
+        law = type(self)(self.covariance_type)
+        law._set_law(mean, covariance, cholesky)
+        law._remember_data(self._columns().take(axes))
+        return law
+
+    def merge(self, other: Gaussian) -> Gaussian:
+        """The model of both data sets together, from the two models alone.
+
+        Parameters
+        ----------
+        other : Gaussian
+            Fitted to other rows of the same features, with the same `covariance_type`.
+
+        Returns
+        -------
+        Gaussian
+            What `fit` on all rows (and weights) gives, but for rounding; leave-one-out scores need the rows and are
+            not there. Neither model is changed.
+        """
+        self._check_fitted()
+        if not isinstance(other, Gaussian):
+            raise TypeError(f"other must be a Gaussian, got {type(other).__name__}")
+        other._check_fitted()
+        for what, mine, its in (
+            ("covariance_type", self.covariance_type, other.covariance_type),
+            ("number of features", self.n_features_in_, other.n_features_in_),
+        ):
+            if mine != its:
+                raise ValueError(f"other must have the same {what}, {mine!r}, got {its!r}")
+        if not (hasattr(self, "weight_sum_") and hasattr(other, "weight_sum_")):
+            raise ValueError("a conditional law, or a marginal of a spherical one, has no sample to merge")
+        total = self.weight_sum_ + other.weight_sum_
+        if not math.isfinite(total):
+            raise ValueError(f"the weights of both models must have a finite sum, got {total}")
+        share = other.weight_sum_ / total
+        mean, covariance = pooled(
+            (self.mean_, self._sample_covariance), (other.mean_, other._sample_covariance), share, self.covariance_type
+        )
+        squares = (1 - share) ** 2 / self.effective_sample_size_ + share**2 / other.effective_sample_size_
+        merged = type(self)(self.covariance_type)
+        merged._set_estimates(mean, covariance, total, 1 / squares, self._n_rows + other._n_rows)
+        precision = "float32" if self._precision == other._precision == "float32" else "float64"
+        merged._remember_data(self._columns()._replace(precision=precision))
+        return merged
+
+    # --- laws derived from it -----------------------------------------------------------------------------------------
+
+    def marginal(self, axes: Any) -> Gaussian:
+        """The law of some of the features.
+
+        Parameters
+        ----------
+        axes : int or sequence of int
+            Feature numbers, distinct.
+
+        Returns
+        -------
+        Gaussian
+            Its features are in the order given.
+        """
+        self._check_fitted()
+        axes = validation.check_axes(axes, self.n_features_in_)
+        pick = {"full": np.ix_(axes, axes), "diag": axes, "spherical": ...}[self.covariance_type]
+
+        def part(covariance: Any) -> Any:
+            return covariance if self.covariance_type == "spherical" else covariance[pick]
+
+        law = self._new(self.mean_[axes], part(self.covariance_), axes)
+        if hasattr(self, "weight_sum_") and self.covariance_type != "spherical":
+            law.weight_sum_, law.effective_sample_size_ = self.weight_sum_, self.effective_sample_size_
+            law.mean_standard_error_ = self.mean_standard_error_[axes]
+            law.covariance_standard_error_ = part(self.covariance_standard_error_)
+            law._sample_covariance, law._n_rows = part(self._sample_covariance), self._n_rows
+        return law
+
+    def condition(self, axes: Any, values: Any) -> Gaussian | ConditionalGaussians:
+        """The law of the other features, given values of these.
+
+        Parameters
+        ----------
+        axes : int or sequence of int
+            Features that are given; at least one must remain.
+        values : array-like of shape (n_axes,) or (n_conditions, n_axes)
+            Their values, or many rows of them at once; a number where `axes` is one.
+
+        Returns
+        -------
+        Gaussian or ConditionalGaussians
+            One law, or the laws for all rows of `values`, which share a covariance.
+        """
+        self._check_fitted()
+        axes = validation.check_axes(axes, self.n_features_in_)
+        rest = np.setdiff1d(np.arange(self.n_features_in_), axes)
+        if len(rest) == 0:
+            raise ValueError(f"axes must leave at least one feature, got all {self.n_features_in_}")
+        given = np.asarray(values, dtype=np.float64)
+        given = given.reshape(-1) if given.ndim == 0 else given
+        rows = validation.check_queries(given[None, :] if given.ndim == 1 else given, len(axes), "values")
+        covariance, cholesky = self.covariance_, None
+        means = np.broadcast_to(self.mean_[rest], (len(rows), len(rest)))
+        if self.covariance_type == "diag":
+            covariance = covariance[rest]
+        elif self.covariance_type == "full":
+            # The factor of the covariance with the given features first holds that of the conditional one.
+            order = np.concatenate([axes, rest])
+            law = self.marginal(order)
+            known, k = law.marginal(np.arange(len(axes))), len(axes)
+            means = means + known._whitened(rows - known.mean_) @ law._cholesky[k:, :k].T
+            cholesky = np.ascontiguousarray(law._cholesky[k:, k:])
+            covariance = cholesky @ cholesky.T
+        if given.ndim == 1:
+            return self._new(means[0].copy(), covariance, rest, cholesky)
+        return ConditionalGaussians(means.copy(), self._new(np.zeros(len(rest)), covariance, rest, cholesky))
+
+    # --- leave-one-out ----------------------------------------------------------------------------------------------
+
+    def loo_score_samples(self) -> np.ndarray:
+        """Log-density of every training row under the model of the others.
+
+        In closed form, by taking the row out of mean and covariance.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Without rows of weight 0; -inf where the others have no density there.
+        """
+        self._check_fitted()
+        if not hasattr(self, "_loo_log_density"):
+            raise ValueError("leave-one-out scores need the training rows: they are there after fit only")
+        return rounded(self._loo_log_density.copy(), self._own_precision)
