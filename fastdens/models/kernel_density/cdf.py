@@ -12,6 +12,7 @@ from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import IntegratedSum, box_masses
 from fastdens.engines.monotone_inverse import Function, invert
 from fastdens.models.axis_bandwidths import FARTHEST
+from fastdens.models.contract import rounded
 
 
 class LineLaw:
@@ -141,6 +142,7 @@ class CumulativeKernelDensity:
         _boundary: Any
 
         def _new_data(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
         def _check_fitted(self) -> None: ...
 
         metric: str
@@ -202,7 +204,7 @@ class CumulativeKernelDensity:
         law = self._line_law(method)
         x = data[:, 0].astype(np.float64, copy=False)
         result = law.lower(x) if method == "cdf" else law.upper(x)
-        return result.astype(np.result_type(data.dtype, self.points_.dtype), copy=False)
+        return rounded(result, data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of an estimate of one feature: the inverse of `cdf`.
@@ -226,9 +228,9 @@ class CumulativeKernelDensity:
         [-2.  0.  2. 12.]
         """
         self._check_fitted()
-        law = self._line_law("ppf")
+        law, precision = self._line_law("ppf"), self._precision_with(q)
         q = validation.check_between_0_and_1(q, "q")
-        return law.quantiles(q.ravel()).reshape(q.shape)
+        return rounded(law.quantiles(q.ravel()).reshape(q.shape), precision)
 
     def box_probability(self, lower: Any, upper: Any) -> Any:
         """Probability of boxes, P(lower < value <= upper) in every feature.
@@ -265,7 +267,7 @@ class CumulativeKernelDensity:
             raise ValueError(f"box_probability needs metric='euclidean', got metric={self.metric!r}")
         low, high, single = _check_boxes(lower, upper, self.n_features_in_)
         probability = self._box_probabilities(low, high)
-        return float(probability[0]) if single else probability
+        return float(probability[0]) if single else rounded(probability, self._precision_with(lower, upper))
 
     def _box_probabilities(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         if self.n_features_in_ == 1:

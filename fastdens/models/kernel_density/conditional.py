@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
 
 if TYPE_CHECKING:
@@ -123,6 +124,9 @@ class ConditionalKernelDensities:
         """Log-density of row i of X under law i: shape (n_conditions,)."""
         rows = validation.check_queries(X, len(self._rest), "X")
         validation.check_length(len(rows), "X", len(self), "condition")
+        return rounded(self._log_density(rows), self._model._precision_with(X))
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 0:
             return np.empty(0)
         whole = np.empty((len(rows), len(self._axes) + len(self._rest)))
@@ -149,7 +153,7 @@ class ConditionalKernelDensities:
         means = self._points[chosen]
         if self._slope is not None:
             means = means + (self.values_ - self._given[chosen]) @ self._slope
-        return means + noise
+        return rounded(means + noise, self._model._own_precision)
 
     @property
     def means_(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.variable_sums import VariableSum
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
 from fastdens.smoothing_kernels import KERNELS
 
@@ -45,6 +46,9 @@ class KernelDerived:
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
         def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray: ...
         def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+
+        _own_precision: np.dtype
 
     def _check_plain(self, method: str) -> None:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
@@ -133,8 +137,7 @@ class KernelDerived:
         log_weights = None if self._weights is None else np.log(self._weights)
         prepared = VariableSum(self.points_, KERNELS[self.kernel_], self._bandwidth, log_weights)
         _, gradients = prepared.log_gradients(data.astype(np.float64, copy=False), self.n_threads)
-        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
-        return gradients.astype(np.float32) if both_float32 else gradients
+        return rounded(gradients, data.dtype)
 
     def marginal(self, axes: Any) -> KernelDensity:
         """The law of some of the features: again a kernel density estimate.
@@ -257,6 +260,7 @@ class KernelDerived:
         0.26
         """
         self._check_fitted()
+        precision = self._precision_with(mass)
         mass = validation.check_between_0_and_1(mass, "mass")
         n_samples = validation.check_integer(n_samples, "n_samples", 2)
         random = validation.check_random_state(random_state)
@@ -272,4 +276,4 @@ class KernelDerived:
             if self.kernel_ != "tophat":
                 log_level = np.where(mass == 1, -np.inf, log_level)
         level = log_level if log else np.exp(log_level)
-        return float(level) if np.ndim(level) == 0 else level
+        return float(level) if np.ndim(level) == 0 else rounded(level, precision)

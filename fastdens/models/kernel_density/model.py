@@ -12,7 +12,7 @@ from fastdens.engines import metrics
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
 from fastdens.engines.sum_plan import SumPlan
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, rounded
 from fastdens.models.kernel_density.bands import KernelBands
 from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
 from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
@@ -117,7 +117,6 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     (3, 2)
     """
 
-    _keeps_float32 = True
     _boundary: Boundary | None = None  # what keeps the estimate within bounds, once fitted
 
     def __init__(
@@ -184,7 +183,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             The fitted model itself.
         """
         self._check_params()
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
         boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
         unit = Bandwidth.of(1.0, data.shape[1])
         if boundary is not None:
@@ -215,7 +214,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         self._weights = weights
         self._set_sums(prepared)
         self._forget_compression()
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def _set_sums(self, prepared: Any) -> None:
@@ -244,6 +243,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "points_" in state:
+            self._precision = self.points_.dtype.name  # older files do not say
             self._set_sums(self._prepared(self.points_))
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
@@ -293,7 +293,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             return as_float32(*three) if both_float32 else three
         log_density = sums.evaluate(data, log=True, **options)
         log_density -= self._log_total + self._log_volume
-        return log_density.astype(np.float32) if both_float32 else log_density
+        return rounded(log_density, data.dtype if both_float32 else np.dtype(np.float64))
 
     def plan(self, X: Any) -> SumPlan:
         """The route that `score_samples` takes for X, and what it is expected to cost; nothing is computed.
@@ -329,7 +329,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         weights = np.ones(n) if self._weights is None else self._weights
         others = weights.sum() - weights
         log_density = log_sums - np.log(others) - self._log_volume
-        return log_density.astype(self.points_.dtype, copy=False)
+        return rounded(log_density, self._own_precision)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Total log-likelihood of the rows of X, as in scikit-learn (the other models give the mean).
@@ -370,9 +370,9 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         if self._boundary is not None and self._boundary.is_linear:
-            return self._boundary.draws(self._sums.draw(rng, n_samples)).astype(self.points_.dtype, copy=False)
+            return rounded(self._boundary.draws(self._sums.draw(rng, n_samples)), self._own_precision)
         points = self.points_ if self._boundary is None else self._sums.working
         draws = kernel_draws(
             rng, n_samples, points, self._weights, self._sums.kernel, self._bandwidth, self.n_threads, self.metric_
         )
-        return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)
+        return draws if self._boundary is None else rounded(self._boundary.draws(draws), self._own_precision)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
 # Newton's steps; every other one halves the bracket after so many free ones, so that it closes in any case.
@@ -34,8 +35,8 @@ class KernelUniform(KernelConditional):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate; double
-            precision.
+            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate. float32 where
+            the data of `fit` and X are float32.
 
         Raises
         ------
@@ -58,10 +59,13 @@ class KernelUniform(KernelConditional):
         >>> print(model.to_uniform([[0.0, 1.0]]))
         [[0.5 0.5]]
         """
-        data = self._new_data(X).astype(np.float64, copy=False)
+        data = self._new_data(X)
         if self.n_features_in_ == 1:
-            return self.cdf(data)[:, None].astype(np.float64, copy=False)
+            return self.cdf(data)[:, None]
         self._check_transformable("to_uniform")
+        return rounded(self._uniform(in_double(data)), data.dtype)
+
+    def _uniform(self, data: np.ndarray) -> np.ndarray:
         from scipy.special import ndtr
 
         points, white = self._whitened(data)
@@ -87,7 +91,7 @@ class KernelUniform(KernelConditional):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Points, in double precision; draws of the estimate where U is uniform.
+            Points; draws of the estimate where U is uniform. float32 where the data of `fit` and U are float32.
 
         Raises
         ------
@@ -101,10 +105,11 @@ class KernelUniform(KernelConditional):
         [[1.282 1.   ]]
         """
         self._check_fitted()
+        precision = self._precision_with(U)
         U = validation.check_queries(U, self.n_features_in_, "U")
         U = validation.check_between_0_and_1(U, "U", inside=True)
         if self.n_features_in_ == 1:
-            return self.ppf(U).astype(np.float64, copy=False)
+            return rounded(self.ppf(U), precision)
         self._check_transformable("from_uniform")
         found = np.zeros_like(U)
         found[:, 0] = self._first().ppf(U[:, 0])
@@ -116,7 +121,7 @@ class KernelUniform(KernelConditional):
                 _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
         origin = self._points64().mean(axis=0)
         found[:, 1:] = (origin + self._bandwidth.coloured(white))[:, 1:]
-        return found
+        return rounded(found, precision)
 
     def _check_transformable(self, method: str) -> None:
         self._check_plain(method)
