@@ -92,7 +92,7 @@ def _separable_sums(
     bandwidth = np.asarray(prepared.bandwidth)
     (n, d), sizes = X.shape, [len(axis) for axis in axes]
     places = math.prod(sizes)
-    if prepared.kernel.name != "gaussian" or bandwidth.ndim == 2:
+    if not prepared.kernel.is_product or bandwidth.ndim == 2:
         return None
     if not (PLAIN_BANDWIDTHS[0] < bandwidth.min() and bandwidth.max() < PLAIN_BANDWIDTHS[1]):
         return None

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.engines import sum_bounds
 from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.smoothing_kernels import TOPHAT
 
 if TYPE_CHECKING:
     from fastdens.engines.kernel_sums import KernelSum
@@ -75,7 +75,7 @@ def weights_within_reach(
 ) -> np.ndarray:
     """Weights of the points nearer to each query than `factor` bandwidths, never too few."""
     if prepared.n_features > 1 or np.ndim(prepared.bandwidth) == 2:
-        counting = type(prepared)(prepared.X, KERNELS["tophat"], widened(prepared.bandwidth, factor), prepared.weights)
+        counting = type(prepared)(prepared.X, TOPHAT, widened(prepared.bandwidth, factor), prepared.weights)
         return counting.evaluate(Q, own=own, n_threads=n_threads) * (1 + 2.0**-30)
     x, weights = _sorted_line(prepared)
     reach = factor * float(np.asarray(prepared.bandwidth).item())

@@ -28,7 +28,7 @@ def kernel_draws(
     draws = np.empty((n_samples, d), dtype=points.dtype)
     categories = None if weights is None else Categories(weights)
     factor = np.linalg.cholesky(bandwidth).T if np.ndim(bandwidth) == 2 else None
-    is_normal = metric == "euclidean" and kernel.name == "gaussian"
+    is_normal = metric == "euclidean" and kernel.is_product
     if factor is None and is_normal:
         scales = np.broadcast_to(np.asarray(bandwidth, dtype=np.float64), (1, d)).copy()
     matrices = None
