@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import fastdens as fd
-from fastdens.models.adaptive_kernel_density import METHODS
+from fastdens.models.adaptive_kernel_density.model import METHODS
 from fastdens.reference.variable_sums import log_sums
 from fastdens.smoothing_kernels import KERNELS
 

@@ -34,13 +34,13 @@ ALIGNMENT = 64
 
 # What a file may hold: models, and the parts that models keep. A new one needs its line here.
 CLASSES = {
-    "Gaussian": "fastdens.models.gaussian",
-    "Histogram": "fastdens.models.histogram",
-    "KernelDensity": "fastdens.models.kernel_density",
-    "Boundary": "fastdens.models.kernel_boundaries",
-    "AdaptiveKernelDensity": "fastdens.models.adaptive_kernel_density",
-    "KNeighborsDensity": "fastdens.models.neighbors_density",
-    "GaussianMixture": "fastdens.models.mixture",
+    "Gaussian": "fastdens.models.gaussian.model",
+    "Histogram": "fastdens.models.histogram.model",
+    "KernelDensity": "fastdens.models.kernel_density.model",
+    "Boundary": "fastdens.models.kernel_density.boundaries.boundary",
+    "AdaptiveKernelDensity": "fastdens.models.adaptive_kernel_density.model",
+    "KNeighborsDensity": "fastdens.models.neighbors_density.model",
+    "GaussianMixture": "fastdens.models.mixture.model",
     "ScaledDensity": "fastdens.tasks.scaling",
     "KDTree": "fastdens.engines.neighbors",
     "Divergence": "fastdens.divergences.result",

@@ -21,12 +21,12 @@ from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em import check_squares
 from fastdens.engines.em_moments import Mixture
-from fastdens.models import mixture_parameters
 from fastdens.models.contract import convergence_warning
 from fastdens.models.gaussian import Gaussian
-from fastdens.models.gaussian_moments import COVARIANCE_TYPES, moments
+from fastdens.models.gaussian.moments import COVARIANCE_TYPES, moments
 from fastdens.models.mixture import GaussianMixture
-from fastdens.models.mixture_iterations import Run
+from fastdens.models.mixture import parameters as mixture_parameters
+from fastdens.models.mixture.iterations import Run
 from fastdens.threads import check_n_threads, threads
 
 METHODS = ("auto", "quadrature", "monte_carlo")

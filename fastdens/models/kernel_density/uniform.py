@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.kernel_conditional import PAIRS_AT_ONCE, KernelConditional
-from fastdens.models.neighbor_radii import in_bandwidths
+from fastdens.models.axis_bandwidths import in_bandwidths
+from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
 # Newton's steps; every other one halves the bracket after so many free ones, so that it closes in any case.
 MOST_SWEEPS, FREE_SWEEPS = 200, 30

@@ -8,26 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.direct_sums import LARGEST, by_matrix
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_floor
+from fastdens.models.axis_bandwidths import in_bandwidths
+from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12
 LARGEST_RADIUS = 2.0**1023  # from where on no distance is told from another
-
-
-def in_bandwidths(rows: np.ndarray, bandwidth: float | np.ndarray) -> np.ndarray:
-    """Rows in the units of a vector or matrix of bandwidths; of a single one as they are.
-
-    What is too far away for these units is as far away as doubles go.
-    """
-    if not isinstance(bandwidth, np.ndarray):
-        return rows
-    if bandwidth.ndim == 1:
-        with np.errstate(over="ignore"):
-            return np.clip(rows / bandwidth, -LARGEST, LARGEST)
-    return np.ascontiguousarray(by_matrix(rows, np.linalg.inv(np.linalg.cholesky(bandwidth)).T))
 
 
 def search_among(

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens.smoothing_kernels import KERNELS, QUADRATURE, SmoothingKernel
 
 if TYPE_CHECKING:
-    from fastdens.models.kernel_derived import KernelDerived
+    from fastdens.models.kernel_density.derived import KernelDerived
 
 PANELS_PER_BANDWIDTH = 4
 # So many panels, or kinks, are taken; beyond, the kinks are small enough to be passed over, and draws replace panels.

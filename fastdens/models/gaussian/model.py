@@ -10,9 +10,9 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.models.contract import Density
-from fastdens.models.gaussian_conditional import ConditionalGaussians
-from fastdens.models.gaussian_law import GaussianLaw
-from fastdens.models.gaussian_moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
+from fastdens.models.gaussian.conditional import ConditionalGaussians
+from fastdens.models.gaussian.distribution import GaussianLaw
+from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
 
 
 class Gaussian(GaussianLaw, Density):

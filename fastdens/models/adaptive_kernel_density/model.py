@@ -11,9 +11,9 @@ from fastdens import bandwidths, validation
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
 from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.engines.variable_sums import VariableSum
-from fastdens.models.adaptive_cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
 from fastdens.models.contract import Density
-from fastdens.models.neighbor_radii import radii_at, search_among
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
