@@ -271,7 +271,7 @@ def test_errors():
         fd.KernelDensity().fit(X).compress(0)
     with pytest.raises(TypeError, match="max_error must be"):
         fd.KernelDensity().fit(X).compress("small")
-    with pytest.raises(ValueError, match="continuous kernel.*kernel='tophat'"):
+    with pytest.raises(ValueError, match="a kernel that is continuous.*kernel='tophat'"):
         fd.KernelDensity(kernel="tophat").fit(X).compress()
     with pytest.raises(ValueError, match="metric='euclidean', got metric='manhattan'"):
         fd.KernelDensity(metric="manhattan").fit(X).compress()

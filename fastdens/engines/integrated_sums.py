@@ -126,7 +126,7 @@ class IntegratedSum:
         if algorithm == "windows" or direct_ns <= by_parts_ns:
             return self._by_windows(q, direct_ns)
         if self.kernel.integral is not None:
-            return self._by_moments(q, self.kernel.integral)
+            return self._by_moments(q)
         sums = self._boxes.evaluate(q)
         if sums is None:  # boxes cannot be numbered over so wide a range
             return self._by_windows(q, direct_ns)
@@ -215,9 +215,10 @@ class IntegratedSum:
         run_blocks(from_both_ends, -(-n_cells // of_cells.CELLS_PER_BLOCK), self.n_threads, 4.0 * n_runs * count)
         return run_starts, run_cells, cell_runs, centres, halves, before, onward
 
-    def _by_moments(self, q: np.ndarray, integral: tuple[tuple[float, ...], ...]) -> np.ndarray:
+    def _by_moments(self, q: np.ndarray) -> np.ndarray:
+        assert self.kernel.integral is not None
         queries, order = sort_with_places(q, self.n_threads)
-        sums, polynomials = np.empty(len(q)), _polynomials(integral)
+        sums, polynomials = np.empty(len(q)), _polynomials(self.kernel.integral)
         run_starts, run_cells, cell_runs, centres, halves, before, onward = self._cells
 
         def work(queue: Any) -> None:
