@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.smoothing_kernels import IMAGE, ZERO, SmoothingKernel
 
 METHODS = ("reflection", "linear", "transform")
@@ -189,14 +190,14 @@ class Boundary:
                 corners.append(moved)
         return corners[0], corners[1]
 
-    def smoothing(self, bandwidth: float | np.ndarray, kernel: SmoothingKernel) -> float | np.ndarray:
+    def smoothing(self, bandwidth: Bandwidth, kernel: SmoothingKernel) -> Bandwidth:
         """The bandwidth to sum with: a kernel that is uniform over the period already need not be wider."""
         if not self.has_images:
             return bandwidth
-        if np.ndim(bandwidth) == 2:
+        if not bandwidth.scales_axes:
             raise ValueError(
                 "bandwidth must be a number or one number per feature where points are reflected or wrapped around, "
-                f"got a matrix: {np.asarray(bandwidth).tolist()}"
+                f"got a matrix: {bandwidth.matrix.tolist()}"
             )
         if kernel.uniform_from is None:
             return bandwidth
@@ -204,9 +205,7 @@ class Boundary:
         for a, kind in enumerate(self.kinds):
             if kind in ("reflection", "periodic"):
                 widest[a] = kernel.uniform_from * (self.high[a] - self.low[a]) * (2 if kind == "reflection" else 1)
-        if (bandwidth <= widest).all():
-            return bandwidth
-        return np.minimum(bandwidth, widest)
+        return bandwidth.at_most(widest)
 
     def _maps(self, a: int, h: float, kernel: SmoothingKernel) -> tuple[list[tuple[float, float]], float]:
         """Images of an axis as (sign, shift), and how far from the bounds they matter."""
@@ -238,14 +237,12 @@ class Boundary:
             f"it takes more than {MOST_IMAGES} images per point with kernel={kernel!r}, got {h:g}"
         )
 
-    def images(
-        self, W: np.ndarray, bandwidth: float | np.ndarray, kernel: SmoothingKernel
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def images(self, W: np.ndarray, bandwidth: Bandwidth, kernel: SmoothingKernel) -> tuple[np.ndarray, np.ndarray]:
         """Working points followed by their images within reach of the bounds, and the point that each one is of."""
         owners = np.arange(len(W))
         if not self.has_images:
             return W, owners
-        points, widths = W, np.broadcast_to(bandwidth, W.shape[1])
+        points, widths = W, bandwidth.widths
         for a, kind in enumerate(self.kinds):
             if kind not in ("reflection", "periodic"):
                 continue
