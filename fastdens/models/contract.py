@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 
 class NotFittedError(ValueError, AttributeError):

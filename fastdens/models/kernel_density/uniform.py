@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
 # Newton's steps; every other one halves the bracket after so many free ones, so that it closes in any case.
