@@ -6,7 +6,7 @@ from goodness_of_fit import cells_of, p_value
 from models_under_test import MODELS, draw, training_data
 
 import fastdens as fd
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.kernel_sums.kernels.registry import KERNELS
 
 N_DRAWS = 20_000
 # Beside the models of the contract: every kernel, metric and boundary, and what else has a sampler of its own.

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 import fastdens as fd
-from fastdens.compiled import random_numbers
-from fastdens.engines import binning, set_families, up_sets
-from fastdens.engines.rank_distances import arrange, distances_of_ranks
-from fastdens.engines.tree_sums import TreeSum
-from fastdens.random_blocks import Categories, PaddedMatrices
+from fastdens.core import _random_numbers as random_numbers
+from fastdens.core import binning
+from fastdens.core.random_blocks import Categories, PaddedMatrices
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.tree.tree_sums import TreeSum
+from fastdens.neighbors.packed_tree.rank_distances import arrange, distances_of_ranks
 from fastdens.reference.kernel_sums import PROFILES
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.subsets import set_families, up_sets
 
 
 def defined_twins() -> dict[str, Any]:
