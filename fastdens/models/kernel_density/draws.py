@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.core.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # Nanoseconds per number drawn: normal ones, others.

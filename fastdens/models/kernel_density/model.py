@@ -10,11 +10,13 @@ import numpy as np
 from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.planning import SumPlan
+from fastdens.kernel_sums.planning.routes import ROUTE_OF
+from fastdens.kernel_sums.planning.sum_plan import SumPlan
+from fastdens.kernel_sums.problem import SumRequest
 from fastdens.models.contract import Density, rounded
 from fastdens.models.kernel_density.bands import KernelBands
 from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
@@ -25,9 +27,8 @@ from fastdens.models.kernel_density.draws import kernel_draws
 from fastdens.models.kernel_density.grid import GridEvaluation
 from fastdens.models.kernel_density.uniform import KernelUniform
 
-ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.
-ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
+ALGORITHMS = {**ROUTE_OF, "kd_tree": "auto", "ball_tree": "auto"}
 
 
 class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, KernelCompression, Density):
@@ -45,12 +46,12 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         (n_features, n_features) is in squared units: the kernel is a function of
         :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
         "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
-    algorithm : {"auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"}, default="auto"
+    algorithm : {"auto", "direct", "sorted", "fast_gauss", "tree", "kd_tree", "ball_tree"}, default="auto"
         "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
-        Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
-        dimensions. "tree": every query against the points near it, from two dimensions on. "auto": whichever is
-        expected to be fastest. The last two are scikit-learn's names of data
-        structures and mean "auto" here. All agree within the tolerance.
+        Gaussian in one dimension. "fast_gauss" ("grid" in earlier versions): in linear time by boxes, for the Gaussian
+        kernel in up to three dimensions. "tree": every query against the points near it, from two dimensions on.
+        "auto": whichever is expected to be fastest. The last two are scikit-learn's names of data structures and mean
+        "auto" here. All agree within the tolerance.
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
         `kernel_sum` for the formulas. Kernels are radial.
@@ -275,12 +276,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             data = data.astype(np.float64, copy=False)
             if self.points_.dtype == np.float32 and not (self._boundary is not None and self._boundary.is_linear):
                 sums = self._prepared(self.points_.astype(np.float64))
-        options: dict[str, Any] = {
-            "rtol": self.rtol,
-            "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
-            "algorithm": ROUTE_OF.get(self.algorithm, self.algorithm),
-            "n_threads": self.n_threads,
-        }
+        atol = self.atol * math.exp(min(self._log_total + self._log_volume, 700.0))
+        algorithm = ALGORITHMS[self.algorithm]
         if return_bounds:
             if self.metric_ != "euclidean":
                 raise ValueError(f"return_bounds=True needs metric='euclidean', got metric={self.metric!r}")
@@ -289,10 +286,13 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
                     "return_bounds=True needs bounds=None and period=None, "
                     f"got bounds={self.bounds!r}, period={self.period!r}"
                 )
-            three = certified_sums(sums, data, log=True, **options)
+            request = SumRequest(data, None, True, self.rtol, atol, self.n_threads)
+            three = certified_sums(sums, request, algorithm)
             three = normalised_logs(*three, self._log_total, self._log_volume)
             return as_float32(*three) if both_float32 else three
-        log_density = sums.evaluate(data, log=True, **options)
+        log_density = sums.evaluate(
+            data, log=True, rtol=self.rtol, atol=atol, algorithm=algorithm, n_threads=self.n_threads
+        )
         log_density -= self._log_total + self._log_volume
         return rounded(log_density, data.dtype if both_float32 else np.dtype(np.float64))
 
@@ -310,7 +310,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             See `fastdens.plan`; `explain()` says it in words.
         """
         data = self._new_data(X)
-        return self._sums.plan(data, self.rtol, ROUTE_OF.get(self.algorithm, self.algorithm))
+        return self._sums.plan(data, self.rtol, ALGORITHMS[self.algorithm])
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density at each training row of weight under the estimate from the other rows.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
 from fastdens.models.kernel_density.cdf import integrated
