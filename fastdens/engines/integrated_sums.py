@@ -17,7 +17,7 @@ from fastdens.compiled import sorted_moments as of_cells
 from fastdens.engines.bandwidth_type import power_of_two
 from fastdens.engines.integrated_boxes import GaussianBoxes
 from fastdens.engines.sorting import sort_with_places
-from fastdens.smoothing_kernels import GAUSSIAN, SmoothingKernel
+from fastdens.smoothing_kernels import GAUSSIAN, SmoothingKernel, check_able
 from fastdens.threads import run_blocks
 
 # Nanoseconds per point and query of the routes that are not direct, and to start them; AVX2, 2-core x86-64 virtual
@@ -74,6 +74,7 @@ class IntegratedSum:
         weights: np.ndarray | None = None,
         n_threads: int | None = None,
     ) -> None:
+        check_able(kernel, "a distribution function", "with a compiled tail", lambda other: other.has_tail)
         self.scale = plain_scale(bandwidth)
         self.kernel, self.bandwidth, self.n_threads = kernel, bandwidth * self.scale, n_threads
         with np.errstate(over="ignore"):

@@ -12,7 +12,7 @@ from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import IntegratedSum, box_masses
 from fastdens.engines.monotone_inverse import Function, invert
 from fastdens.models.contract import rounded
-from fastdens.smoothing_kernels import BEYOND_ZERO, SmoothingKernel, check_able
+from fastdens.smoothing_kernels import BEYOND_ZERO, SmoothingKernel
 
 
 class LineLaw:
@@ -115,7 +115,6 @@ def integrated(
     n_threads: int | None,
 ) -> IntegratedSum:
     """Sums of the integrated kernel over points of one feature."""
-    check_able(kernel, "a distribution function", "with a compiled integral", lambda other: other.has_tail)
     h = float(bandwidth.widths[0])
     return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
 

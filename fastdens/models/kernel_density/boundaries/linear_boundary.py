@@ -19,7 +19,7 @@ from fastdens.engines.kernel_sums import KernelSum
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
 from fastdens.models.kernel_density.cdf import integrated
-from fastdens.smoothing_kernels import CUT_OFF, SmoothingKernel
+from fastdens.smoothing_kernels import CUT_OFF, SmoothingKernel, check_able
 
 # A bandwidth of fewer numbers than these at a bound leaves the zone near it without places to evaluate.
 FEWEST_NUMBERS = 1024
@@ -92,6 +92,7 @@ class LinearBoundarySum:
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
+        check_able(kernel, "boundary='linear'", "with a compiled tail", lambda other: other.has_tail)
         self.kernel, self.boundary, self.weights = kernel, boundary, weights
         self.n_points, self.n_features = X.shape
         self._bandwidth = bandwidth.marginal([0])
