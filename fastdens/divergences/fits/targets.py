@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
-from fastdens.smoothing_kernels import KERNELS
 
 # Points at which a function with bounds is looked at, and how often, closer and closer.
 _PROBES, _NARROWINGS = 1 << 15, 3
