@@ -189,8 +189,7 @@ def _share_within_reach(problem: SumProblem) -> float:
     Q = problem.Q[:: max(1, m // SAMPLED_QUERIES)].astype(np.float64)
     widths = problem.bandwidth.along_axes.widths
     if not problem.bandwidth.scales_axes:
-        to_white = problem.bandwidth.to_white
-        X, Q = X @ to_white, Q @ to_white
+        X, Q = problem.bandwidth.whitened(X), problem.bandwidth.whitened(Q)
     with np.errstate(over="ignore", under="ignore"):
         u = np.sqrt(sum(((Q[:, a, None] - X[:, a]) / widths[a]) ** 2 for a in range(d)))
         if problem.kernel.is_compact:
