@@ -10,6 +10,7 @@ from fastdens import validation
 from fastdens.compiled.neighbors import LEAF_MULTIPLE
 from fastdens.engines.line_neighbors import applies, nearest_on_a_line
 from fastdens.engines.neighbor_search import Searcher, fastest_searcher
+from fastdens.savable import savable
 from fastdens.threads import check_n_threads
 
 
@@ -201,6 +202,9 @@ def _restore_tree(
     tree = KDTree.__new__(KDTree)
     object.__setattr__(tree, "_searcher", Searcher(n_samples, n_features, leaf_size, exponent, arrays))
     return tree
+
+
+savable(KDTree, _restore_tree)
 
 
 def _rows(values: np.ndarray, row_starts: np.ndarray) -> np.ndarray:

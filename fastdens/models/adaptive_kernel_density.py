@@ -13,6 +13,8 @@ from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.engines.variable_sums import VariableSum
 from fastdens.models.adaptive_cdf import AdaptiveCumulative
 from fastdens.models.contract import Density
+from fastdens.models.description import Description
+from fastdens.models.kernel_description import describe_adaptive
 from fastdens.models.neighbor_radii import radii_at, search_among
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
@@ -378,3 +380,6 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         else:
             noise *= self.bandwidth_
         return self.points_[rows] + noise
+
+    def _description(self) -> Description:
+        return describe_adaptive(self)

@@ -13,6 +13,7 @@ from fastdens.engines.binning import find_cells, sum_cells, take_values
 from fastdens.models.bin_grid import choose_edges
 from fastdens.models.bin_rules import bin_edges
 from fastdens.models.contract import Density
+from fastdens.models.description import Cells, Description
 from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]
@@ -366,3 +367,9 @@ class Histogram(Density):
         mass = np.ascontiguousarray(self.mass_.sum(axis=others).transpose(kept))
         names = getattr(self, "feature_names_in_", None)
         return self._new([self.edges_[j] for j in axes], mass, self.weight_sum_, None if names is None else names[axes])
+
+    def _description(self) -> Description:
+        edges = [np.asarray(axis, dtype=np.float64) for axis in self.edges_]
+        return Description(
+            [(axis[0], axis[-1]) for axis in edges], breakpoints=lambda: edges, cells=Cells(self.edges_, self.mass_)
+        )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.savable import savable
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
@@ -64,6 +65,7 @@ def _one_pair(pair: Any) -> tuple[float, float]:
     return low, high
 
 
+@savable
 class Boundary:
     """What bounds every axis, and how the estimate keeps to it.
 

@@ -14,10 +14,12 @@ from fastdens.engines.kernel_sums import check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.bounded_sums import prepared_sums
 from fastdens.models.contract import Density
+from fastdens.models.description import Description
 from fastdens.models.kernel_bands import KernelBands
 from fastdens.models.kernel_boundaries import Boundary, boundary_of
 from fastdens.models.kernel_cdf import CumulativeKernelDensity
 from fastdens.models.kernel_compression import KernelCompression
+from fastdens.models.kernel_description import describe_fixed
 from fastdens.models.kernel_draws import kernel_draws
 from fastdens.models.kernel_grid import GridEvaluation
 from fastdens.models.kernel_uniform import KernelUniform
@@ -368,3 +370,6 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads, self.metric_
         )
         return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)
+
+    def _description(self) -> Description:
+        return describe_fixed(self)
