@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import fastdens as fd
-from fastdens.models.adaptive_kernel_density import METHODS
+from fastdens.models.adaptive_kernel_density.model import METHODS
 from fastdens.reference.variable_sums import log_sums
 from fastdens.smoothing_kernels import KERNELS
 
@@ -125,6 +125,18 @@ def test_log_densities_are_finite_in_the_tails(method, problem):
     assert np.isfinite(model.score_samples(far)).all()
     if method != "balloon":
         assert np.isfinite(model.score_gradient(far)).all()
+
+
+@pytest.mark.parametrize("kernel", NAMES)
+@pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
+def test_the_balloon_falls_with_its_volume_at_any_distance(bandwidth, kernel, problem):
+    """From far away all points are at one distance, which the bandwidth follows: only the volume changes."""
+    model = fd.AdaptiveKernelDensity("balloon", bandwidth=bandwidth, kernel=kernel).fit(problem[0])
+    direction = np.array([3.0, -2.0])
+    at = [model.score_samples([size * direction])[0] + 2 * math.log(size) for size in (1e30, 1e100, 1e200, 1e306)]
+    np.testing.assert_allclose(at[1:], at[0], rtol=1e-9)
+    most = np.finfo(float).max
+    assert not np.isnan(model.score_samples([[most, most], [-most, most], [most, 0.0]])).any()
 
 
 @pytest.mark.parametrize("kernel", [name for name in NAMES if name != "tophat"])

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import fastdens as fd
-from fastdens.models.adaptive_cdf import kernel_tail
+from fastdens.models.adaptive_kernel_density.cdf import kernel_tail
 from fastdens.reference.integrated_sums import COMPACT_TAILS, TAILS
 from fastdens.smoothing_kernels import KERNELS
 

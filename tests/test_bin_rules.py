@@ -9,7 +9,7 @@ import pytest
 from scipy.special import gammaln
 
 import fastdens as fd
-from fastdens.models.bin_rules import COUNT_RULES, FEWEST_ALLOWED, MOST_BINS, RULES, prepare
+from fastdens.models.histogram.rules import COUNT_RULES, FEWEST_ALLOWED, MOST_BINS, RULES, prepare
 
 rng = np.random.default_rng(0)
 SAMPLES = {

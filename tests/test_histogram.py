@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastdens as fd
-from fastdens.models.bin_rules import RULES
+from fastdens.models.histogram.rules import RULES
 
 
 @pytest.mark.parametrize("bins", ["auto", "risk", "blocks", "knuth"])

@@ -278,6 +278,40 @@ def test_uniform_numbers_there_and_back(random):
     np.testing.assert_allclose(point.to_uniform(Q), law.to_uniform(Q), rtol=1e-10)
 
 
+@pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
+def test_points_from_uniform_numbers_depend_on_nothing_that_lay_in_memory(bandwidth, problem, random, monkeypatch):
+    model, U = fd.KernelDensity(bandwidth=bandwidth).fit(problem[0]), random.random((50, 2))
+    expected = model.from_uniform(U)
+    for name in ("empty", "empty_like"):
+        make = getattr(np, name)
+        monkeypatch.setattr(np, name, lambda *a, _make=make, **k: _spoiled(_make(*a, **k)))
+    np.testing.assert_array_equal(model.from_uniform(U), expected)
+
+
+def _spoiled(array):
+    if array.dtype.kind == "f":
+        array.fill(np.nan)
+    return array
+
+
+@pytest.mark.parametrize("far", [1e5, 1e100, 1e200, 1e308])
+@pytest.mark.parametrize("bandwidth", [0.4, [0.4, 0.3], [[0.25, 0.1], [0.1, 0.2]]])
+def test_uniform_numbers_far_out_are_those_of_the_nearest_point(bandwidth, far):
+    X = np.array([[0.0, 0.0], [3.0, 5.0], [1.0, 9.0]])
+    model = fd.KernelDensity(bandwidth=bandwidth).fit(X)
+    h = np.asarray(bandwidth)
+    slope, spread = 0.0, 0.4 if h.ndim == 0 else 0.3
+    if h.ndim == 2:
+        slope, spread = h[0, 1] / h[0, 0], np.sqrt(h[1, 1] - h[0, 1] ** 2 / h[0, 0])
+    below, above = model.to_uniform([[-far, -slope * far + 0.2], [far, 5.0 + slope * (far - 3.0)]])
+    np.testing.assert_array_equal([below[0], above[0]], [0.0, 1.0])
+    if not slope:  # else the place cannot be told to the digit
+        assert below[1] == pytest.approx(stats.norm.cdf(0.2 / spread), rel=1e-12)
+        assert above[1] == pytest.approx(0.5, rel=1e-12)
+    everywhere = model.to_uniform([[a, b] for a in (-far, 0.0, far) for b in (-far, 0.0, far)])
+    assert ((everywhere >= 0) & (everywhere <= 1)).all()
+
+
 @pytest.mark.parametrize("kernel", NAMES)
 def test_uniform_numbers_on_the_line(kernel, random):
     model = fd.KernelDensity(kernel=kernel, bandwidth=2.0).fit(random.normal(size=(50, 1)))

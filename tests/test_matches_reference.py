@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from hostile_arrays import DEGENERATE, GUISES, REFUSED
+from subprocesses import run_python
 
 import fastdens as fd
 import fastdens.reference.kernel_sums
@@ -113,6 +114,36 @@ def test_twins_are_short_and_know_nothing_of_the_package(topic):
     text = Path(module.__file__).read_text()
     assert "import fastdens" not in text
     assert "from fastdens" not in text
+
+
+def test_every_twin_is_offered_by_the_package_of_twins():
+    run_python(
+        """
+import sys
+import fastdens as fd
+assert fd.reference.kernel_sum([[0.0]], bandwidth=1.0).tolist() == [1.0]
+assert fd.reference.kernel_sums.kernel_sum is fd.reference.kernel_sum
+assert "scipy" not in sys.modules
+try:
+    fd.reference.no_such_name
+except AttributeError as error:
+    assert "no_such_name" in str(error)
+else:
+    raise SystemExit("an unknown name must be an AttributeError")
+"""
+    )
+    folder = Path(fd.reference.__file__).parent
+    topics = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    offered = set(fd.reference.__all__)
+    assert topics <= offered == set(dir(fd.reference))
+    defined = {}
+    for topic in topics:
+        module = importlib.import_module(f"fastdens.reference.{topic}")
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", "") == module.__name__ and callable(value) and not name.startswith("_"):
+                defined[name] = value
+    assert offered - topics == set(defined)
+    assert all(getattr(fd.reference, name) is value for name, value in defined.items())
 
 
 def test_every_topic_has_its_engine_its_twin_and_its_compiled_module():

@@ -16,7 +16,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastdens as fd
-from fastdens.models import kmeans_start, mixture_parameters
+from fastdens.models.mixture import kmeans_start
+from fastdens.models.mixture import parameters as mixture_parameters
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 

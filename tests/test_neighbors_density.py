@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 import fastdens as fd
-from fastdens.models.neighbors_density import distinct_rows
+from fastdens.models.neighbor_balls import distinct_rows
 
 
 def raw_by_formula(X, Q, k, weights=None):

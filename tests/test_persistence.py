@@ -7,7 +7,6 @@ import stat
 import struct
 import sys
 import zlib
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -214,7 +213,9 @@ def test_foreign_objects_are_refused(path):
         pass
 
     for thing in (3, np.arange(3), Gaussian(), fd.Gaussian):
-        with pytest.raises(TypeError, match=r"model must be of fastdens, or of a subclass of its Density, got an object of class "):
+        with pytest.raises(
+            TypeError, match=r"model must be of fastdens, or of a subclass of its Density, got an object of class "
+        ):
             fd.save(thing, path)
 
 

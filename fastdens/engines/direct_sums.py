@@ -30,10 +30,25 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 # (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
+# Rows up to this size are multiplied by a matrix as they are.
+LARGE = 2.0**512
+LARGEST = float(np.finfo(float).max)
+
 _FLOAT32 = np.dtype(np.float32)
 # Half squares where differences are taken.
 _NONE: tuple[None, ...] = (None, None)
 _NONE_OF_FLOATS: tuple[None, ...] = ()
+
+
+def by_matrix(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """``rows @ matrix``; what overflows is as far away as doubles go."""
+    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < LARGE:
+        return rows @ matrix
+    rows = np.clip(rows, -LARGEST, LARGEST)
+    # Smaller by a power of two, no product overflows before the others are added to it.
+    exponents = np.maximum(np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1] - math.frexp(LARGE)[1], 0)
+    with np.errstate(over="ignore"):
+        return np.clip(np.ldexp(np.ldexp(rows, -exponents) @ matrix, exponents), -LARGEST, LARGEST)
 
 
 def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) -> float | None:
@@ -154,7 +169,8 @@ class DirectSum:
             return rows if rows.shape[1] == 3 else metrics.of_sphere(rows)
         if self.whitening is not None:
             centre, to_white = self.whitening
-            return (rows - centre) @ to_white
+            with np.errstate(over="ignore"):
+                return by_matrix(rows - centre, to_white)
         if self.factor is not None:
             with np.errstate(over="ignore"):
                 rows = rows * self.factor
@@ -196,7 +212,7 @@ class DirectSum:
     def _queries(self, Q: np.ndarray) -> np.ndarray:
         rows = self._transform(Q)
         if self.factor is not None:  # a query too far away to be scaled is still far away
-            rows = np.clip(rows, -np.finfo(float).max, np.finfo(float).max)
+            rows = np.clip(rows, -LARGEST, LARGEST)
         return rows if rows.dtype == self.points.dtype else rows.astype(self.points.dtype)
 
     def evaluate(

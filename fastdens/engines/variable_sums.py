@@ -20,6 +20,8 @@ from fastdens.threads import run_blocks
 GRADIENT_WORK = 2.0
 # Weights that spread wider are summed relative to the largest one within reach where a sum is as small as this.
 NARROW_WEIGHTS = 2.0**-900
+# Factors of queries are taken as powers of 2^128 times numbers whose squares neither overflow nor underflow.
+UNIT_EXPONENT = 128
 
 
 class VariableSum:
@@ -74,7 +76,16 @@ class VariableSum:
         n_threads: int | None = None,
     ) -> np.ndarray:
         """ln of the sum at the rows of Q; `own[j]` is the point that query j leaves out, or -1."""
-        return self._evaluate(Q, query_factors, own, False, n_threads)[0]
+        if query_factors is None:
+            return self._evaluate(Q, None, own, False, n_threads)[0]
+        exponents = UNIT_EXPONENT * np.rint(np.frexp(query_factors)[1] / UNIT_EXPONENT).astype(int)
+        logs = np.empty(len(Q))
+        for exponent in np.unique(exponents):  # mostly one, 0
+            rows = np.flatnonzero(exponents == exponent)
+            factors = np.ldexp(query_factors[rows], -exponent)
+            its_own = None if own is None else own[rows]
+            logs[rows] = self._evaluate(Q[rows], factors, its_own, False, n_threads, -exponent)[0]
+        return logs
 
     def log_gradients(self, Q: np.ndarray, n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """ln of the sum at the rows of Q, and its gradient there; 0 where the sum is 0."""
@@ -102,11 +113,13 @@ class VariableSum:
         own: np.ndarray | None,
         with_gradient: bool,
         n_threads: int | None,
+        exponent: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Logarithms of the sums and their gradients, with differences from the points times 2^exponent."""
         queries, m = self.direct._queries(Q), len(Q)
         inverses = None if query_factors is None else query_factors**-2.0
         sums, gradients = np.empty(m), np.empty((m, self.n_features)) if with_gradient else None
-        self._run(queries, inverses, own, self.weights, False, False, None, sums, gradients, n_threads)
+        self._run(queries, inverses, own, self.weights, False, False, None, sums, gradients, n_threads, exponent)
         with np.errstate(divide="ignore"):
             logs = np.log(sums)
         small = np.flatnonzero(sums < self.smallest_sum)
@@ -115,7 +128,9 @@ class VariableSum:
             its_inverses = None if inverses is None else inverses[small]
             largest, again = np.empty(small.size), np.empty(small.size)
             parts = np.empty((small.size, self.n_features)) if with_gradient else None
-            self._run(few, its_inverses, its_own, self.log2_weights, False, True, largest, again, parts, n_threads)
+            self._run(
+                few, its_inverses, its_own, self.log2_weights, False, True, largest, again, parts, n_threads, exponent
+            )
             with np.errstate(divide="ignore"):
                 logs[small] = np.where(again > 0, largest * math.log(2) + np.log(again), -np.inf)
             sums[small] = again
@@ -137,13 +152,17 @@ class VariableSum:
         sums: np.ndarray,
         gradients: np.ndarray | None,
         n_threads: int | None,
+        exponent: int = 0,
     ) -> None:
         direct, m = self.direct, len(queries)
+        scales = direct.scales
+        if exponent:
+            scales = np.ldexp(np.ones(self.n_features) if scales is None else scales, exponent)
 
         def work(queue: Any) -> None:
             compiled.variable_sums(
                 direct.points, self.inverses, queries, query_inverses, self.kernel.code,
-                self.kernel.exponent_of_distance, direct.exponent, direct.inverse, direct.support, direct.scales,
+                self.kernel.exponent_of_distance, direct.exponent, direct.inverse, direct.support, scales,
                 weights, own, squared, relative, largest, sums, gradients, queue,
             )  # fmt: skip
 

@@ -19,10 +19,10 @@ from fastdens.divergences.fits.targets import Target, estimate_density, rows_of,
 from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.engines.em import check_squares
 from fastdens.engines.em_moments import Mixture
-from fastdens.models import mixture_parameters
 from fastdens.models.contract import convergence_warning
 from fastdens.models.gaussian import Gaussian
-from fastdens.models.gaussian_moments import moments
+from fastdens.models.gaussian.moments import moments
+from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture_family import MixtureFamily
 from fastdens.threads import check_n_threads, threads
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from fastdens.engines.em_moments import Mixture
-from fastdens.models import mixture_parameters
-from fastdens.models.mixture_iterations import Progress, iterate
+from fastdens.models.mixture import parameters as mixture_parameters
+from fastdens.models.mixture.iterations import Progress, iterate
 
 # EM on draws need not converge: the search goes on from there.
 _EM_STEPS, _EM_TOL = 40, 1e-4

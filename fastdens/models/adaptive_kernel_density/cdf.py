@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.monotone_inverse import invert
-from fastdens.models.kernel_cdf import FARTHEST, axis_bandwidths
+from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models import bin_rules
+from fastdens.models.histogram import rules as bin_rules
 
 MOST_CELLS = 2**24  # 128 MiB for each of masses and densities
 FEWEST_CELLS_ALLOWED = 2**12  # rules for several features may make this many cells however few rows there are,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.kernel_derived import KernelDerived
+from fastdens.models.kernel_density.derived import KernelDerived
 
 if TYPE_CHECKING:
     from fastdens.models.kernel_density import KernelDensity

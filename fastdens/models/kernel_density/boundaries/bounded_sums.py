@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
-from fastdens.models.kernel_boundaries import Boundary
-from fastdens.models.kernel_cdf import LineLaw, TransformedLaw, integrated
-from fastdens.models.linear_boundary import LinearBoundarySum
+from fastdens.models.kernel_density.boundaries.boundary import Boundary
+from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
+from fastdens.models.kernel_density.cdf import LineLaw, TransformedLaw, integrated
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from fastdens.engines.kernel_sums import KernelSum
-from fastdens.models.kernel_boundaries import Boundary
-from fastdens.models.kernel_cdf import integrated
-from fastdens.models.panel_law import PanelLaw
+from fastdens.models.kernel_density.boundaries.boundary import Boundary
+from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
+from fastdens.models.kernel_density.cdf import integrated
 from fastdens.smoothing_kernels import SmoothingKernel
 
 # Bandwidths from a bound beyond which a kernel's part outside is below a unit of rounding.

@@ -11,7 +11,7 @@ from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.variable_sums import VariableSum
-from fastdens.models.kernel_derived import KernelDerived
+from fastdens.models.kernel_density.derived import KernelDerived
 from fastdens.smoothing_kernels import KERNELS
 
 # Kernels whose square is a kernel: its name, and the bandwidth's divisor.

@@ -11,15 +11,17 @@ from fastdens import bandwidths, validation
 from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
 from fastdens.engines.metrics import log_bandwidth_volume
 from fastdens.engines.variable_sums import VariableSum
-from fastdens.models.adaptive_cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density.description import describe
+from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
 from fastdens.models.contract import Density
 from fastdens.models.description import Description
-from fastdens.models.kernel_description import describe_adaptive
-from fastdens.models.neighbor_radii import radii_at, search_among
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
+# Logarithm of factors beyond which a double overflows.
+LARGEST_LOG_FACTOR = 709.0
 
 
 class AdaptiveKernelDensity(AdaptiveCumulative, Density):
@@ -219,10 +221,8 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
 
     def _balloon_factors(self, rows: np.ndarray, own_weights: np.ndarray | None = None) -> np.ndarray:
         radii = radii_at(rows, vars(self), self.bandwidth_, self.n_threads, own_weights=own_weights)
-        log_factors = np.log(radii) - self._log_typical
-        return np.exp(
-            log_factors if self.clip_ is None else np.clip(log_factors, -math.log(self.clip_), math.log(self.clip_))
-        )
+        most = LARGEST_LOG_FACTOR if self.clip_ is None else math.log(self.clip_)
+        return np.exp(np.clip(np.log(radii) - self._log_typical, -most, most))
 
     def _prepare(self) -> None:
         """The sums that the fitted attributes define; of the fixed bandwidth only where it has a part."""
@@ -382,4 +382,4 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         return self.points_[rows] + noise
 
     def _description(self) -> Description:
-        return describe_adaptive(self)
+        return describe(self)

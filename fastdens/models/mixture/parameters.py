@@ -14,7 +14,7 @@ from fastdens.engines.covariances import (
 )
 from fastdens.engines.em import run_em_step
 from fastdens.engines.em_moments import Mixture
-from fastdens.models import kmeans_start
+from fastdens.models.mixture import kmeans_start
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")
 # Units of the distances in k-means, one start each; after a few steps of EM on the subsample the best is kept.

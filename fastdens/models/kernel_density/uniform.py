@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.kernel_conditional import PAIRS_AT_ONCE, KernelConditional
+from fastdens.models.axis_bandwidths import in_bandwidths
+from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
 # Newton's steps; every other one halves the bracket after so many free ones, so that it closes in any case.
 MOST_SWEEPS, FREE_SWEEPS = 200, 30
+# So many bandwidths away the nearest point has all the weight there is, as far as doubles go.
+FARTHEST = 1e300
 
 
 class KernelUniform(KernelConditional):
@@ -71,7 +74,7 @@ class KernelUniform(KernelConditional):
                 if axis:
                     terms = _shares(log_terms)
                     uniform[rows, axis] = np.einsum("mn,mn->m", terms, ndtr(offsets))
-                log_terms -= 0.5 * offsets**2
+                _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
         return np.clip(uniform, 0.0, 1.0)
 
     def from_uniform(self, U: Any) -> np.ndarray:
@@ -104,14 +107,14 @@ class KernelUniform(KernelConditional):
         if self.n_features_in_ == 1:
             return self.ppf(U).astype(np.float64, copy=False)
         self._check_transformable("from_uniform")
-        found = np.empty_like(U)
+        found = np.zeros_like(U)
         found[:, 0] = self._first().ppf(U[:, 0])
         points, white = self._whitened(found)
         for rows, log_terms in self._blocks(len(U)):
             for axis in range(U.shape[1]):
                 if axis:
                     white[rows, axis] = _quantiles(U[rows, axis], _shares(log_terms), points[:, axis])
-                log_terms -= 0.5 * (white[rows, axis, None] - points[:, axis]) ** 2
+                _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
         origin = self._points64().mean(axis=0)
         found[:, 1:] = (origin + self._coloured(white))[:, 1:]
         return found
@@ -130,10 +133,9 @@ class KernelUniform(KernelConditional):
         """Points and rows where all kernels are standard normal, and feature a follows from the first a alone."""
         points = self._points64()
         origin = points.mean(axis=0)
-        if np.ndim(self.bandwidth_) < 2:
-            return (points - origin) / self.bandwidth_, (rows - origin) / self.bandwidth_
-        to_white = np.linalg.inv(np.linalg.cholesky(self.bandwidth_)).T
-        return (points - origin) @ to_white, (rows - origin) @ to_white
+        h = np.full(self.n_features_in_, self.bandwidth_) if np.ndim(self.bandwidth_) == 0 else self.bandwidth_
+        white = in_bandwidths(points - origin, h), in_bandwidths(rows - origin, h)
+        return np.clip(white[0], -FARTHEST, FARTHEST), np.clip(white[1], -FARTHEST, FARTHEST)
 
     def _coloured(self, white: np.ndarray) -> np.ndarray:
         if np.ndim(self.bandwidth_) < 2:
@@ -148,6 +150,17 @@ class KernelUniform(KernelConditional):
         for start in range(0, n_rows, step):
             rows = slice(start, min(start + step, n_rows))
             yield rows, np.repeat(log_weights[None, :], rows.stop - rows.start, axis=0)
+
+
+def _add_log_kernels(log_terms: np.ndarray, white: np.ndarray, points: np.ndarray) -> None:
+    """Add the logarithms of the kernels along one axis, in each row relative to the nearest point's.
+
+    A difference of squares is formed as a product, so that far from all points it is as exact as near them.
+    """
+    nearest = points[np.argmin(np.abs(white[:, None] - points), axis=1)]
+    with np.errstate(over="ignore"):
+        log_terms -= 0.5 * (nearest[:, None] - points) * ((white - nearest)[:, None] + (white[:, None] - points))
+    np.maximum(log_terms, -np.finfo(float).max, out=log_terms)
 
 
 def _shares(log_terms: np.ndarray) -> np.ndarray:

@@ -12,15 +12,8 @@ from fastdens.engines.neighbors import KDTree
 from fastdens.models import breakpoints
 from fastdens.models.contract import Density
 from fastdens.models.description import Description, unbounded
-from fastdens.models.neighbors_mass import (
-    ENOUGH,
-    IntegrableEstimate,
-    NeighborBalls,
-    distinct_rows,
-    log_unit_ball_volume,
-    mass_on_the_line,
-    radius_floor,
-)
+from fastdens.models.neighbor_balls import ENOUGH, NeighborBalls, distinct_rows, radius_floor
+from fastdens.models.neighbors_density.mass import IntegrableEstimate, log_unit_ball_volume, mass_on_the_line
 from fastdens.threads import check_n_threads
 
 TAIL_QUANTILE = 0.95

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from fastdens.models.kernel_derived import KernelDerived
+    from fastdens.models.kernel_density.derived import KernelDerived
 
 # Bandwidths after which a kernel's mass is below 1e-17, and panels per bandwidth.
 REACH = {"gaussian": 8.6, "exponential": 40.0}

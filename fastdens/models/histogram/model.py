@@ -10,10 +10,10 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.binning import find_cells, sum_cells, take_values
-from fastdens.models.bin_grid import choose_edges
-from fastdens.models.bin_rules import bin_edges
 from fastdens.models.contract import Density
 from fastdens.models.description import Cells, Description
+from fastdens.models.histogram.grid import choose_edges
+from fastdens.models.histogram.rules import bin_edges
 from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]

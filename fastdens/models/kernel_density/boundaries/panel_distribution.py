@@ -12,7 +12,7 @@ import numpy as np
 
 from fastdens.engines.integrated_sums import IntegratedSum
 from fastdens.engines.monotone_inverse import Function, invert
-from fastdens.models.kernel_cdf import LineLaw
+from fastdens.models.kernel_density.cdf import LineLaw
 
 PANELS_PER_BANDWIDTH = 4
 # Panels of at most so many bandwidths, and how many nodes do for them to the last digits.

@@ -15,9 +15,9 @@ from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em_moments import Mixture
 from fastdens.models.contract import Density
 from fastdens.models.description import Components, Description, unbounded
-from fastdens.models.gaussian_conditional import ConditionalGaussians
-from fastdens.models.gaussian_law import GaussianLaw
-from fastdens.models.gaussian_moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
+from fastdens.models.gaussian.conditional import ConditionalGaussians
+from fastdens.models.gaussian.distribution import GaussianLaw
+from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
 from fastdens.models.mixture_family import MixtureFamily
 from fastdens.threads import check_n_threads
 

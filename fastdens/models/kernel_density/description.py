@@ -1,4 +1,4 @@
-"""What kernel density estimates state about themselves: support, kinks of the kernels, moments, gradients."""
+"""What a kernel density estimate states about itself: support, kinks of the kernels, moments, gradient."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fastdens.smoothing_kernels import KERNELS
 MASS_ERROR_OF_TOLERANCES = 1e-2
 
 
-def describe_fixed(model: Any) -> Description:
-    """Of an estimate with one bandwidth, fitted."""
+def describe(model: Any) -> Description:
+    """Of a fitted estimate."""
     on_sphere = model.metric_ == "haversine"
     is_mixture = model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._boundary is None
 
@@ -35,31 +35,6 @@ def describe_fixed(model: Any) -> Description:
         gradient=model.score_gradient if is_mixture else None,
         mass_error=0.0 if model.rtol == 0 else MASS_ERROR_OF_TOLERANCES,
         on_sphere=on_sphere,
-    )
-
-
-def describe_adaptive(model: Any) -> Description:
-    """Of an estimate whose bandwidths vary, fitted."""
-    is_density = model.method_ != "balloon"
-
-    def own_breakpoints() -> list[np.ndarray]:
-        if model.n_features_in_ > 1:
-            return breakpoints.about_points(model.points_)
-        order = np.argsort(model.points_[:, 0], kind="stable")
-        x = model.points_[order, 0].astype(np.float64)
-        h = _one_bandwidth(model)
-        cuts = breakpoints.of_kernels(x, h * model.factors_[order], model.kernel_)
-        if model.method_ == "mixture":
-            x = np.unique(x)
-            cuts = np.append(cuts, breakpoints.of_kernels(x, np.full(len(x), h), model.kernel_))
-        return [cuts]
-
-    return Description(
-        unbounded(model.n_features_in_),
-        breakpoints=own_breakpoints,
-        gradient=model.score_gradient if is_density else None,
-        unnormalised="" if is_density else f"the estimate of method={model.method_!r}",
-        can_draw=is_density,
     )
 
 

@@ -9,19 +9,12 @@ from typing import Any
 import numpy as np
 
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.neighbors_mass import NeighborBalls, distinct_rows, radius_floor
+from fastdens.models.axis_bandwidths import in_bandwidths
+from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12
-
-
-def in_bandwidths(rows: np.ndarray, bandwidth: float | np.ndarray) -> np.ndarray:
-    """Rows in the units of a vector or matrix of bandwidths; of a single one as they are."""
-    if not isinstance(bandwidth, np.ndarray):
-        return rows
-    if bandwidth.ndim == 1:
-        return rows / bandwidth
-    return np.ascontiguousarray(rows @ np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
+LARGEST_RADIUS = 2.0**1023  # from where on no distance is told from another
 
 
 def search_among(
@@ -56,4 +49,4 @@ def radii_at(
     k = min(search["n_neighbors_"] + besides, tree.n_samples)
     balls = NeighborBalls(tree, search["_ball_weights"], k, n_threads)
     radii, _ = balls.radii(in_bandwidths(rows, bandwidth), own_weights)
-    return np.maximum(radii, search["_floor"]) * REACHING
+    return np.clip(radii, search["_floor"], LARGEST_RADIUS) * REACHING

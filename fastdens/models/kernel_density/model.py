@@ -12,17 +12,17 @@ from fastdens.engines import metrics
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
 from fastdens.engines.kernel_sums import check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
-from fastdens.models.bounded_sums import prepared_sums
 from fastdens.models.contract import Density
 from fastdens.models.description import Description
-from fastdens.models.kernel_bands import KernelBands
-from fastdens.models.kernel_boundaries import Boundary, boundary_of
-from fastdens.models.kernel_cdf import CumulativeKernelDensity
-from fastdens.models.kernel_compression import KernelCompression
-from fastdens.models.kernel_description import describe_fixed
-from fastdens.models.kernel_draws import kernel_draws
-from fastdens.models.kernel_grid import GridEvaluation
-from fastdens.models.kernel_uniform import KernelUniform
+from fastdens.models.kernel_density.bands import KernelBands
+from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
+from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
+from fastdens.models.kernel_density.cdf import CumulativeKernelDensity
+from fastdens.models.kernel_density.compression import KernelCompression
+from fastdens.models.kernel_density.description import describe
+from fastdens.models.kernel_density.draws import kernel_draws
+from fastdens.models.kernel_density.grid import GridEvaluation
+from fastdens.models.kernel_density.uniform import KernelUniform
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -372,4 +372,4 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)
 
     def _description(self) -> Description:
-        return describe_fixed(self)
+        return describe(self)

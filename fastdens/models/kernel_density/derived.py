@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.variable_sums import VariableSum
-from fastdens.models.line_quadrature import level_between, level_in_steps, nodes_on_the_line
+from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
 from fastdens.smoothing_kernels import KERNELS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.grid_routes import grid_points, log_grid_sums
 from fastdens.engines.kernel_sums import KernelSum
-from fastdens.models.kernel_boundaries import Boundary
+from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.smoothing_kernels import KERNELS
 
 # Grid points per axis where the caller does not say, by number of features.

@@ -10,9 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.integrated_sums import IntegratedSum, box_masses
 from fastdens.engines.monotone_inverse import Function, invert
-
-# Beyond so many bandwidths nothing of a kernel is left that a double can hold.
-FARTHEST = {"gaussian": 40.0, "exponential": 750.0}
+from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
 
 
 class LineLaw:
@@ -304,20 +302,6 @@ class CumulativeKernelDensity:
             return self._sums.line_law(density, self.n_threads)
         sums = integrated(self.points_, self._sums.kernel, self.bandwidth_, self._weights, self.n_threads)
         return LineLaw(sums, density, -math.inf, math.inf, sums.total)
-
-
-def axis_bandwidths(bandwidth: float | np.ndarray, n_features: int, what: str) -> np.ndarray:
-    """One bandwidth per feature, of a number, a vector or a diagonal matrix in squared units."""
-    if np.ndim(bandwidth) < 2:
-        return np.full(n_features, bandwidth, dtype=np.float64)
-    matrix = np.asarray(bandwidth)
-    diagonal = np.diag(matrix)
-    if np.count_nonzero(matrix - np.diag(diagonal)):
-        raise ValueError(
-            f"bandwidth must be a number, one number per feature or a diagonal matrix for {what}, got a matrix that "
-            f"is not diagonal: {matrix.tolist()}"
-        )
-    return np.sqrt(diagonal)
 
 
 def _check_boxes(lower: Any, upper: Any, n_features: int) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -1,0 +1,5 @@
+"""One normal distribution: `Gaussian`."""
+
+from fastdens.models.gaussian.model import Gaussian
+
+__all__ = ["Gaussian"]

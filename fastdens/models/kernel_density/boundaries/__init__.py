@@ -1,0 +1,1 @@
+"""What bounds and periods do to a kernel density estimate."""
