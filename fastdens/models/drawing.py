@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.models.description import describes_itself, has_mixture_attributes, mixture_components
-from fastdens.models.mixture.draws import mixture_draws
+from fastdens.models.mixture_draws import mixture_draws
 
 
 def rows_of_draws(drawn: Any) -> np.ndarray:

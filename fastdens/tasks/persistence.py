@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastdens import _HOME_OF
+import fastdens
 from fastdens.savable import Entry, entry_named, entry_of, saved_name
 
 MAGIC = b"fastdens"
@@ -326,7 +326,7 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
 def _entry(name: str) -> Entry:
     """The class of this name: one of the package, which is imported where need be, or one that is there already."""
     if entry_named(name) is None:
-        home = UNNAMED_HOMES.get(name) or _HOME_OF.get(name)
+        home = UNNAMED_HOMES.get(name) or fastdens._HOME_OF.get(name)
         if home is not None:
             import_module(home)
     entry = entry_named(name)

@@ -21,8 +21,8 @@ from fastdens.engines.em_moments import Mixture
 from fastdens.models.contract import Density, convergence_warning
 from fastdens.models.description import Description, mixture_components, pooled_covariance, unbounded
 from fastdens.models.mixture import parameters as mixture_parameters
-from fastdens.models.mixture.draws import mixture_draws
 from fastdens.models.mixture.iterations import Progress, Run, iterate
+from fastdens.models.mixture_draws import mixture_draws
 from fastdens.models.mixture_family import MixtureFamily
 from fastdens.threads import check_n_threads
 
