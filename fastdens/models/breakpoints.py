@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from fastdens.smoothing_kernels import KERNELS
@@ -65,13 +63,14 @@ def about_points(points: np.ndarray) -> list[np.ndarray]:
 
 def of_kernels(x: np.ndarray, h: np.ndarray, kernel: str) -> np.ndarray:
     """Breakpoints of kernels about points in ascending order, with bandwidths of their own."""
-    if math.isfinite(KERNELS[kernel].support):
+    is_kinked = KERNELS[kernel].kink_at_centre
+    if KERNELS[kernel].is_compact:
         reach = KERNELS[kernel].support * h
         if len(x) <= MOST_KINKS:
-            inner = [x] if kernel == "linear" else []
+            inner = [x] if is_kinked else []
             return np.concatenate([x - reach, x + reach, *inner])
         return np.concatenate([quantiles_of(x - reach, MOST_KINKS // 2), quantiles_of(x + reach, MOST_KINKS // 2)])
-    if kernel == "exponential":
+    if is_kinked:
         ends = np.append(about(x[:1], h[:1], EXPONENTIAL), about(x[-1:], h[-1:], EXPONENTIAL))
         return np.append(ends, quantiles_of(x, MOST_KINKS))
     return _panels(x, h)

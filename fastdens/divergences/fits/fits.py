@@ -184,13 +184,13 @@ def fit_divergence(
         integrand = integrand_of(order)
         fitted: Any = _copy(model)
         if family.is_moments and order.generator.is_likelihood:
-            fitted._take_moments(*integral.moments(family.covariance_type), law.names)
+            fitted._take_moments(*integral.moments(family.covariance_type), law.columns)
             found = Found(fitted._mixture(), math.nan, [], True, math.nan)
         else:
             found = _search(
                 family, law, order, integrand, integral, n_starts or N_STARTS, max_iter or MAX_ITER, tol or TOL, rng
             )
-            fitted._take_mixture(found.mixture, found.mean_log_density, found.converged, law.names)
+            fitted._take_mixture(found.mixture, found.mean_log_density, found.converged, law.columns)
         fitted.divergence_ = integral.divergence(found.mixture, order, integrand)
     fitted.divergence_trace_ = np.array(found.trace)
     fitted.converged_, fitted.n_iter_ = found.converged, len(found.trace)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import Columns
 from fastdens.models.description import describes_itself, description_of
 from fastdens.models.drawing import draw, rows_of_draws
 from fastdens.models.kernel_density import KernelDensity
@@ -27,6 +28,8 @@ class Target:
         Number of features.
     names : ndarray or None
         Their names.
+    precision : str
+        "float32" where that is what the target is made of.
     sample, sample_weight : ndarrays or None
         The data, where the target is a sample; its law is then a kernel density estimate.
     bounds, region : ndarrays of shape (d, 2) or None
@@ -36,6 +39,7 @@ class Target:
     """
 
     names: np.ndarray | None = None
+    precision: str = "float64"
     sample: Any = None
     sample_weight: Any = None
     bounds: np.ndarray | None = None
@@ -45,6 +49,11 @@ class Target:
 
     def __init__(self, d: int, score: Callable[[np.ndarray], Any], sampler: Callable[..., Any] | None) -> None:
         self.d, self._score, self._sampler = d, score, sampler
+
+    @property
+    def columns(self) -> Columns:
+        """What a model that is fitted to it remembers."""
+        return Columns(self.d, self.names, self.precision)
 
     @property
     def is_uniform(self) -> bool:
@@ -144,10 +153,11 @@ def _of_model(model: Any) -> Target:
     if facts.unnormalised:
         raise ValueError(f"target must be a density that integrates to one: {facts.unnormalised} does not")
     names = getattr(model, "feature_names_in_", None)
+    precision = getattr(model, "_precision", None) or "float64"
     if names is not None:
         model = _nameless(model)  # the points of the integral have no names, and need none
     law = Target(facts.n_features, model.score_samples, lambda n, rng: draw(model, n, rng))
-    law.model, law.names = model, names
+    law.model, law.names, law.precision = model, names, precision
     return law
 
 
@@ -193,10 +203,10 @@ def _of_function(target: Any, sampler: Any, bounds: Any) -> Target:
 
 
 def _of_sample(sample: Any, sample_weight: Any) -> Target:
-    data = validation.check_data(sample, "target", min_samples=2)
+    data = validation.check_data(sample, "target", min_samples=2, keep_float32=True)
     weights = validation.check_sample_weight(sample_weight, len(data))
     law = Target(data.shape[1], _unset, None)
-    law.names = validation.feature_names(sample)
+    law.names, law.precision = validation.feature_names(sample), data.dtype.name
     law.sample, law.sample_weight = sample, weights
     return law
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.monotone_inverse import invert
-from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
+from fastdens.models.axis_bandwidths import FARTHEST
+from fastdens.models.contract import in_double, rounded
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
@@ -65,14 +67,15 @@ class AdaptiveCumulative:
         points_: np.ndarray
         weights_: np.ndarray
         factors_: np.ndarray
-        bandwidth_: float | np.ndarray
+        _bandwidth: Bandwidth
         kernel_: str
         method_: str
         mixing_: float
 
         def _new_data(self, X: Any) -> np.ndarray: ...
         def _check_fitted(self) -> None: ...
-        def score_samples(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+        def _log_density(self, data: np.ndarray) -> np.ndarray: ...
 
     def _components(self, method: str) -> Components:
         if self.n_features_in_ != 1:
@@ -82,7 +85,7 @@ class AdaptiveCumulative:
                 f"{method} needs a method other than 'balloon', whose estimate does not integrate to one, got "
                 f"method={self.method_!r}"
             )
-        h = float(axis_bandwidths(self.bandwidth_, 1, method)[0])
+        h = float(self._bandwidth.widths[0])
         centres, widths, weights = self.points_[:, 0], h * self.factors_, self.weights_
         if self.method_ == "mixture":
             centres, widths = np.tile(centres, 2), np.append(widths, np.full(len(widths), h))
@@ -121,7 +124,7 @@ class AdaptiveCumulative:
         [0.    0.25  0.5   0.875]
         """
         data = self._new_data(X)
-        return self._components("cdf").tail(data[:, 0].astype(np.float64, copy=False), 1.0)
+        return rounded(self._components("cdf").tail(in_double(data[:, 0]), 1.0), data.dtype)
 
     def sf(self, X: Any) -> np.ndarray:
         """Survival function, 1 - cdf, of an estimate of one feature.
@@ -148,7 +151,7 @@ class AdaptiveCumulative:
         [2.75362412e-89]
         """
         data = self._new_data(X)
-        return self._components("sf").tail(data[:, 0].astype(np.float64, copy=False), -1.0)
+        return rounded(self._components("sf").tail(in_double(data[:, 0]), -1.0), data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of an estimate of one feature: the inverse of `cdf`.
@@ -181,24 +184,24 @@ class AdaptiveCumulative:
         [-2.  0.  2. 12.]
         """
         self._check_fitted()
-        parts = self._components("ppf")
+        parts, precision = self._components("ppf"), self._precision_with(q)
         q = validation.check_between_0_and_1(q, "q")
         flat, result = q.ravel(), np.empty(q.size)
         low, high = parts.reached()
         result[flat == 0], result[flat == 1] = (low, high) if parts.kernel.is_compact else (-np.inf, np.inf)
         inside = (flat > 0) & (flat < 1)
         if not inside.any():
-            return result.reshape(q.shape)
+            return rounded(result.reshape(q.shape), precision)
         wanted = flat[inside]
         places = np.minimum(np.searchsorted(np.cumsum(parts.weights), wanted), len(parts.centres) - 1)
         result[inside] = invert(
             lambda x: parts.tail(x, 1.0),
             lambda x: parts.tail(x, -1.0),
-            lambda x: np.exp(self.score_samples(x[:, None])),
+            lambda x: np.exp(self._log_density(x[:, None])),
             wanted,
             np.full(len(wanted), low),
             np.full(len(wanted), high),
             parts.centres[places],
             float(parts.widths.min()),
         )
-        return result.reshape(q.shape)
+        return rounded(result.reshape(q.shape), precision)

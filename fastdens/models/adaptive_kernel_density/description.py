@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,7 @@ def describe(model: Any) -> Description:
             return breakpoints.about_points(model.points_)
         order = np.argsort(model.points_[:, 0], kind="stable")
         x = model.points_[order, 0].astype(np.float64)
-        width = np.asarray(model.bandwidth_, dtype=np.float64)
-        h = math.sqrt(width.item()) if width.ndim == 2 else width.item()
+        h = float(model._bandwidth.widths[0])
         cuts = breakpoints.of_kernels(x, h * model.factors_[order], model.kernel_)
         if model.method_ == "mixture":
             x = np.unique(x)

@@ -13,7 +13,7 @@ from fastdens import validation
 from fastdens.engines import em
 from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em_moments import Mixture
-from fastdens.models.contract import Density
+from fastdens.models.contract import Columns, Density, in_double, rounded
 from fastdens.models.description import Components, Description, unbounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw
@@ -111,7 +111,8 @@ class Gaussian(GaussianLaw, Density):
             The model itself.
         """
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
-        data, weights, names = self._fit_data(X, sample_weight, min_samples=2)
+        data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
+        data = in_double(data)
         mean, covariance = moments(data, weights, self.covariance_type)
         weight_sum = float(len(data))
         given = validation.positive_weights(sample_weight)
@@ -121,7 +122,7 @@ class Gaussian(GaussianLaw, Density):
         self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
         white = self._whitened(data - self.mean_)
         self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def _set_estimates(
@@ -162,8 +163,7 @@ class Gaussian(GaussianLaw, Density):
         """The law with these parameters on some of the features."""
         law = type(self)(self.covariance_type)
         law._set_law(mean, covariance, cholesky)
-        names = getattr(self, "feature_names_in_", None)
-        law._remember_data(len(mean), None if names is None else names[axes])
+        law._remember_data(self._columns().take(axes))
         return law
 
     def merge(self, other: Gaussian) -> Gaussian:
@@ -202,7 +202,8 @@ class Gaussian(GaussianLaw, Density):
         squares = (1 - share) ** 2 / self.effective_sample_size_ + share**2 / other.effective_sample_size_
         merged = type(self)(self.covariance_type)
         merged._set_estimates(mean, covariance, total, 1 / squares, self._n_rows + other._n_rows)
-        merged._remember_data(self.n_features_in_, getattr(self, "feature_names_in_", None))
+        precision = "float32" if self._precision == other._precision == "float32" else "float64"
+        merged._remember_data(self._columns()._replace(precision=precision))
         return merged
 
     # --- laws derived from it -----------------------------------------------------------------------------------------
@@ -289,7 +290,7 @@ class Gaussian(GaussianLaw, Density):
         self._check_fitted()
         if not hasattr(self, "_loo_log_density"):
             raise ValueError("leave-one-out scores need the training rows: they are there after fit only")
-        return self._loo_log_density.copy()
+        return rounded(self._loo_log_density.copy(), self._own_precision)
 
     # --- what others ask of it ----------------------------------------------------------------------------------------
 
@@ -324,16 +325,16 @@ class Gaussian(GaussianLaw, Density):
         factors = np.array([inverse.flat[0]]) if self.covariance_type == "spherical" else inverse[None]
         return Mixture(np.ones(1), np.asarray(self.mean_)[None], factors, self.covariance_type)
 
-    def _take_moments(self, mean: np.ndarray, covariance: Any, names: np.ndarray | None) -> None:
+    def _take_moments(self, mean: np.ndarray, covariance: Any, columns: Columns) -> None:
         """Become the distribution with these moments."""
         self._set_law(mean.copy(), covariance if np.ndim(covariance) == 0 else np.array(covariance))
-        self._remember_data(len(mean), names)
+        self._remember_data(columns)
 
-    def _take_mixture(self, mixture: Mixture, mean_log_density: float, converged: bool, names: Any) -> None:
+    def _take_mixture(self, mixture: Mixture, mean_log_density: float, converged: bool, columns: Columns) -> None:
         """Become a mixture of one component that a search has found."""
         covariance = covariances_of_factors(mixture.precisions_cholesky, self.covariance_type)[0]
         if self.covariance_type == "full":
             covariance = (covariance + covariance.T) / 2
         elif self.covariance_type == "spherical":
             covariance = float(covariance)
-        self._take_moments(mixture.means[0], covariance, names)
+        self._take_moments(mixture.means[0], covariance, columns)

@@ -11,6 +11,7 @@ from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.variable_sums import VariableSum
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
 from fastdens.smoothing_kernels import KERNELS
 
@@ -25,12 +26,6 @@ SQUARES = {
 BOOTSTRAPS, AT_ONCE = 1000, 25
 # Below this part of the peak a density counts as one point's alone in the bootstrap.
 FAINT = -600.0
-
-
-def _divided(bandwidth: float | np.ndarray, divisor: float) -> float | np.ndarray:
-    if isinstance(bandwidth, np.ndarray):
-        return bandwidth / (divisor**2 if bandwidth.ndim == 2 else divisor)
-    return bandwidth / divisor
 
 
 class KernelBands(KernelDerived):
@@ -125,8 +120,7 @@ class KernelBands(KernelDerived):
         if empty.any():
             unseen = self._log_bound_of_nothing(level, len(data) if simultaneous else 1)
             lower[empty], upper[empty] = (-np.inf, unseen) if log else (0.0, math.exp(unseen))
-        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
-        return (lower.astype(np.float32), upper.astype(np.float32)) if both_float32 else (lower, upper)
+        return rounded(lower, data.dtype), rounded(upper, data.dtype)
 
     def _log_bound_of_nothing(self, level: float, n_bounds: int) -> float:
         """ln of the largest mean of the estimate that leaves no point in reach with the probability that is allowed."""
@@ -139,7 +133,7 @@ class KernelBands(KernelDerived):
         weights, squares = self._weights, None if self._weights is None else self._weights**2
 
         def log_sums(of: str, divisor: float, its_weights: np.ndarray | None) -> np.ndarray:
-            prepared = KernelSum(points, KERNELS[of], _divided(self.bandwidth_, divisor), its_weights)
+            prepared = KernelSum(points, KERNELS[of], self._bandwidth / divisor, its_weights)
             return prepared.evaluate(queries, log=True, rtol=self.rtol, n_threads=n_threads)
 
         sums = log_sums(self.kernel_, 1.0, weights)
@@ -147,7 +141,7 @@ class KernelBands(KernelDerived):
             sums_of_squares = log_sums(*SQUARES[self.kernel_], squares)
         else:
             log_squares = None if weights is None else 2 * np.log(weights)
-            squared_kernel = VariableSum(points, kernel, self.bandwidth_, log_squares)
+            squared_kernel = VariableSum(points, kernel, self._bandwidth, log_squares)
             sums_of_squares = squared_kernel.log_sums_of_squares(queries, n_threads)
         total = float(self.weights_ @ self.weights_)
         with np.errstate(invalid="ignore", over="ignore", under="ignore"):
@@ -183,7 +177,7 @@ class KernelBands(KernelDerived):
             multipliers = random.standard_normal((len(points), count)) * weights[:, None]
             found = np.abs(random.standard_normal((int(faint.sum()), count))).max(axis=0, initial=0.0)
             if near.size:
-                prepared = DirectSum(points, KERNELS[self.kernel_], self.bandwidth_, None, multipliers)
+                prepared = DirectSum(points, KERNELS[self.kernel_], self._bandwidth, None, multipliers)
                 sums = prepared.evaluate(np.ascontiguousarray(queries[near]), n_threads=self.n_threads)
                 deviation = sums * np.exp(-log_scale)[:, None] - multipliers.sum(axis=0)
                 scale = relative_error[near] * math.sqrt(1 - float(weights @ weights))

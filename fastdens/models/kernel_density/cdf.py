@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import IntegratedSum, box_masses
 from fastdens.engines.monotone_inverse import Function, invert
-from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
+from fastdens.models.axis_bandwidths import FARTHEST
+from fastdens.models.contract import rounded
 
 
 class LineLaw:
@@ -108,12 +110,12 @@ class TransformedLaw:
 def integrated(
     points: np.ndarray,
     kernel: Any,
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     weights: np.ndarray | None,
     n_threads: int | None,
 ) -> IntegratedSum:
     """Sums of the integrated kernel over points of one feature."""
-    h = float(axis_bandwidths(bandwidth, 1, "cdf")[0])
+    h = float(bandwidth.widths[0])
     return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
 
 
@@ -132,7 +134,7 @@ class CumulativeKernelDensity:
     if TYPE_CHECKING:
         n_features_in_: int
         points_: np.ndarray
-        bandwidth_: float | np.ndarray
+        _bandwidth: Bandwidth
         n_threads: int | None
         _sums: Any
         _weights: np.ndarray | None
@@ -140,6 +142,7 @@ class CumulativeKernelDensity:
         _boundary: Any
 
         def _new_data(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
         def _check_fitted(self) -> None: ...
 
         metric: str
@@ -201,7 +204,7 @@ class CumulativeKernelDensity:
         law = self._line_law(method)
         x = data[:, 0].astype(np.float64, copy=False)
         result = law.lower(x) if method == "cdf" else law.upper(x)
-        return result.astype(np.result_type(data.dtype, self.points_.dtype), copy=False)
+        return rounded(result, data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of an estimate of one feature: the inverse of `cdf`.
@@ -225,9 +228,9 @@ class CumulativeKernelDensity:
         [-2.  0.  2. 12.]
         """
         self._check_fitted()
-        law = self._line_law("ppf")
+        law, precision = self._line_law("ppf"), self._precision_with(q)
         q = validation.check_between_0_and_1(q, "q")
-        return law.quantiles(q.ravel()).reshape(q.shape)
+        return rounded(law.quantiles(q.ravel()).reshape(q.shape), precision)
 
     def box_probability(self, lower: Any, upper: Any) -> Any:
         """Probability of boxes, P(lower < value <= upper) in every feature.
@@ -264,7 +267,7 @@ class CumulativeKernelDensity:
             raise ValueError(f"box_probability needs metric='euclidean', got metric={self.metric!r}")
         low, high, single = _check_boxes(lower, upper, self.n_features_in_)
         probability = self._box_probabilities(low, high)
-        return float(probability[0]) if single else probability
+        return float(probability[0]) if single else rounded(probability, self._precision_with(lower, upper))
 
     def _box_probabilities(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         if self.n_features_in_ == 1:
@@ -275,11 +278,11 @@ class CumulativeKernelDensity:
                 f"box_probability of {self.n_features_in_} features needs kernel='gaussian', whose integral over a "
                 f"box is a product, got kernel={kernel!r}"
             )
-        points, weights, bandwidth = self.points_, self._weights, self.bandwidth_
+        points, weights, bandwidth = self.points_, self._weights, self._bandwidth
         if self._boundary is not None:
             points, weights, bandwidth = self._sums.points, self._sums.weights, self._sums.bandwidth
             low, high = self._boundary.box(low, high)
-        widths = axis_bandwidths(bandwidth, self.n_features_in_, "box_probability of several features")
+        widths = axis_bandwidths(bandwidth, "box_probability of several features")
         masses = box_masses(points, widths, weights, low, high, self.n_threads)
         total = len(self.points_) if self._weights is None else self._weights.sum()
         return np.clip(masses / total, 0.0, 1.0)
@@ -300,8 +303,19 @@ class CumulativeKernelDensity:
 
         if self._boundary is not None:
             return self._sums.line_law(density, self.n_threads)
-        sums = integrated(self.points_, self._sums.kernel, self.bandwidth_, self._weights, self.n_threads)
+        sums = integrated(self.points_, self._sums.kernel, self._bandwidth, self._weights, self.n_threads)
         return LineLaw(sums, density, -math.inf, math.inf, sums.total)
+
+
+def axis_bandwidths(bandwidth: Bandwidth, what: str) -> np.ndarray:
+    """One bandwidth per feature, of a number, a vector or a diagonal matrix in squared units."""
+    widths = bandwidth.independent_widths
+    if widths is None:
+        raise ValueError(
+            f"bandwidth must be a number, one number per feature or a diagonal matrix for {what}, got a matrix that "
+            f"is not diagonal: {bandwidth.matrix.tolist()}"
+        )
+    return widths
 
 
 def _check_boxes(lower: Any, upper: Any, n_features: int) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -118,10 +118,10 @@ class _Comparison:
     """The points of a model in bandwidths, with equal ones together, and the sums over them."""
 
     def __init__(self, model: Any) -> None:
-        self.kernel, self.bandwidth, self.n_threads = KERNELS[model.kernel_], model.bandwidth_, model.n_threads
+        self.kernel, self.bandwidth, self.n_threads = KERNELS[model.kernel_], model._bandwidth, model.n_threads
         self.all_points = model.points_.astype(np.float64, copy=False)
         self.unit = float(np.finfo(model.points_.dtype).eps)
-        n, d = self.all_points.shape
+        n = len(self.all_points)
         self.total = float(n) if model._weights is None else float(model._weights.sum())
         order = np.lexsort(self.all_points.T[::-1])
         ordered = self.all_points[order]
@@ -133,9 +133,7 @@ class _Comparison:
         self.weights = np.add.reduceat(own, first)
         self.sums = KernelSum(self.points, self.kernel, self.bandwidth, self.weights)
         self.origin = np.median(self.points, axis=0)
-        widths = np.asarray(self.bandwidth, dtype=np.float64)
-        root = np.linalg.cholesky(widths) if widths.ndim == 2 else np.diag(np.broadcast_to(widths, d))
-        self.root, self.inverse = root, np.linalg.inv(root)
+        self.root, self.inverse = self.bandwidth.root, self.bandwidth.to_white.T
         with np.errstate(over="ignore", invalid="ignore"):
             self.white = (self.points - self.origin) @ self.inverse.T
         self.peak = 0.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
 
 if TYPE_CHECKING:
@@ -87,22 +88,11 @@ class ConditionalKernelDensities:
 
     def __init__(self, model: KernelConditional, axes: np.ndarray, rest: np.ndarray, values: np.ndarray) -> None:
         self._model, self._axes, self._rest, self.values_ = model, axes, rest, values.copy()
-        h, d = model.bandwidth_, model.n_features_in_
         points = model._points64()
         self._given, self._points = points[:, axes], points[:, rest]
-        self._slope: np.ndarray | None = None  # of the other features' kernels on the given ones, where they correlate
-        self._bandwidth: float | np.ndarray
-        if isinstance(h, np.ndarray) and h.ndim == 2:
-            known = h[np.ix_(axes, axes)]
-            factor = np.linalg.cholesky(known)
-            self._slope = np.linalg.solve(known, h[np.ix_(axes, rest)])
-            remaining = h[np.ix_(rest, rest)] - h[np.ix_(rest, axes)] @ self._slope
-            self._bandwidth = (remaining + remaining.T) / 2
-            self._to_white = np.linalg.inv(factor).T
-        else:
-            widths = np.broadcast_to(h, d)
-            self._bandwidth = float(h) if np.ndim(h) == 0 else widths[rest].copy()
-            self._to_white = np.diag(1 / widths[axes])
+        # The slope: of the other features' kernels on the given ones, where they correlate.
+        self._bandwidth, self._slope = model._bandwidth.conditional(axes, rest)
+        self._to_white = model._bandwidth.marginal(axes).to_white
         self._log_weights = np.zeros(len(points)) if model._weights is None else np.log(model._weights)
 
     def __len__(self) -> int:
@@ -134,6 +124,9 @@ class ConditionalKernelDensities:
         """Log-density of row i of X under law i: shape (n_conditions,)."""
         rows = validation.check_queries(X, len(self._rest), "X")
         validation.check_length(len(rows), "X", len(self), "condition")
+        return rounded(self._log_density(rows), self._model._precision_with(X))
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 0:
             return np.empty(0)
         whole = np.empty((len(rows), len(self._axes) + len(self._rest)))
@@ -156,14 +149,11 @@ class ConditionalKernelDensities:
             place = uniform[start : start + step] * cumulative[:, -1]
             chosen[start : start + step] = np.minimum((cumulative <= place[:, None]).sum(axis=1), n - 1)
         noise = random.standard_normal((m, len(self._rest)))
-        if np.ndim(self._bandwidth) == 2:
-            noise = noise @ np.linalg.cholesky(self._bandwidth).T
-        else:
-            noise *= self._bandwidth
+        noise = self._bandwidth.coloured(noise)
         means = self._points[chosen]
         if self._slope is not None:
             means = means + (self.values_ - self._given[chosen]) @ self._slope
-        return means + noise
+        return rounded(means + noise, self._model._own_precision)
 
     @property
     def means_(self) -> np.ndarray:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.variable_sums import VariableSum
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
 from fastdens.smoothing_kernels import KERNELS
 
@@ -28,6 +30,7 @@ class KernelDerived:
     kernel_: str
     points_: np.ndarray
     bandwidth_: float | np.ndarray
+    _bandwidth: Bandwidth
     n_threads: int | None
     n_features_in_: int
     metric: str
@@ -43,6 +46,9 @@ class KernelDerived:
         def get_params(self, deep: bool = True) -> dict[str, Any]: ...
         def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray: ...
         def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+
+        _own_precision: np.dtype
 
     def _check_plain(self, method: str) -> None:
         """That distances are Euclidean and space has no edge, which `method` is made for."""
@@ -71,16 +77,14 @@ class KernelDerived:
         self,
         points: np.ndarray,
         weights: np.ndarray | None,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth,
         kernel: str,
         axes: np.ndarray | None,
     ) -> KernelDensity:
         """A fitted model of the features `axes` (None: without names) with these points and this bandwidth."""
-        if isinstance(bandwidth, np.ndarray) and bandwidth.size == 1:
-            bandwidth = math.sqrt(bandwidth.item()) if bandwidth.ndim == 2 else bandwidth.item()
         params = {
             **self.get_params(deep=False),
-            "bandwidth": bandwidth,
+            "bandwidth": bandwidth.public,
             "kernel": kernel,
             "bounds": None,
             "period": None,
@@ -131,10 +135,9 @@ class KernelDerived:
         data = self._new_data(X)
         self._check_plain("score_gradient")
         log_weights = None if self._weights is None else np.log(self._weights)
-        prepared = VariableSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, log_weights)
+        prepared = VariableSum(self.points_, KERNELS[self.kernel_], self._bandwidth, log_weights)
         _, gradients = prepared.log_gradients(data.astype(np.float64, copy=False), self.n_threads)
-        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
-        return gradients.astype(np.float32) if both_float32 else gradients
+        return rounded(gradients, data.dtype)
 
     def marginal(self, axes: Any) -> KernelDensity:
         """The law of some of the features: again a kernel density estimate.
@@ -183,10 +186,8 @@ class KernelDerived:
                 "('tophat' 0, 'epanechnikov' 1, 'biweight' 2, 'triweight' 3) with an even number k left out and "
                 "s + k / 2 at most 3"
             )
-        bandwidth = self.bandwidth_
-        if isinstance(bandwidth, np.ndarray):
-            bandwidth = np.ascontiguousarray(bandwidth[axes] if bandwidth.ndim == 1 else bandwidth[np.ix_(axes, axes)])
-        return self._derived(np.ascontiguousarray(self.points_[:, axes]), self._weights, bandwidth, kernel, axes)
+        points = np.ascontiguousarray(self.points_[:, axes])
+        return self._derived(points, self._weights, self._bandwidth.marginal(axes), kernel, axes)
 
     def entropy(self, *, n_samples: int = DRAWS, random_state: Any = 0, return_error: bool = False) -> Any:
         r"""Differential entropy of the estimate, :math:`-\int \hat p \ln \hat p`.
@@ -259,6 +260,7 @@ class KernelDerived:
         0.26
         """
         self._check_fitted()
+        precision = self._precision_with(mass)
         mass = validation.check_between_0_and_1(mass, "mass")
         n_samples = validation.check_integer(n_samples, "n_samples", 2)
         random = validation.check_random_state(random_state)
@@ -274,4 +276,4 @@ class KernelDerived:
             if self.kernel_ != "tophat":
                 log_level = np.where(mass == 1, -np.inf, log_level)
         level = log_level if log else np.exp(log_level)
-        return float(level) if np.ndim(level) == 0 else level
+        return float(level) if np.ndim(level) == 0 else rounded(level, precision)

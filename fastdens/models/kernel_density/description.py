@@ -23,10 +23,7 @@ def describe(model: Any) -> Description:
     def moments() -> tuple[np.ndarray, np.ndarray]:
         points, weights = model.points_.astype(np.float64), model.weights_
         mean = weights @ points
-        h = np.asarray(model.bandwidth_, np.float64)
-        return mean, pooled_covariance(points, weights, mean) + (
-            h if h.ndim == 2 else np.diag(np.broadcast_to(h, len(mean)) ** 2)
-        )
+        return mean, pooled_covariance(points, weights, mean) + model._bandwidth.matrix
 
     return Description(
         unbounded(model.n_features_in_) if on_sphere else _support(model),
@@ -45,8 +42,7 @@ def _support(model: Any) -> np.ndarray:
     boundary = model._boundary
     radius = KERNELS[model.kernel_].support
     if math.isfinite(radius) and not (boundary is not None and boundary.is_transform):
-        width = np.asarray(model.bandwidth_, dtype=np.float64)
-        reach = radius * (np.sqrt(np.diag(width)) if width.ndim == 2 else np.broadcast_to(width, d))
+        reach = radius * model._bandwidth.widths
         points = model.points_.astype(np.float64)
         # float32 data are summed in float32, where a kernel may reach a rounding further.
         slack = 1e-6 * reach if model.points_.dtype == np.float32 else 0.0
@@ -58,15 +54,10 @@ def _support(model: Any) -> np.ndarray:
     return np.column_stack([low, high])
 
 
-def _one_bandwidth(model: Any) -> float:
-    width = np.asarray(model.bandwidth_, dtype=np.float64)
-    return math.sqrt(width.item()) if width.ndim == 2 else width.item()
-
-
 def _breakpoints(model: Any) -> list[np.ndarray]:
     if model.n_features_in_ > 1:
         return breakpoints.about_points(model.points_)
-    points, h = model.points_.astype(np.float64), _one_bandwidth(model)
+    points, h = model.points_.astype(np.float64), float(model._bandwidth.widths[0])
     boundary = model._boundary
     if boundary is not None:
         points = boundary.working(points)

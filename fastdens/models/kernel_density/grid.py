@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.grid_routes import grid_points, log_grid_sums
 from fastdens.engines.kernel_sums import KernelSum
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.smoothing_kernels import KERNELS
 
@@ -30,7 +32,7 @@ class GridEvaluation:
     n_threads: int | None
     n_features_in_: int
     kernel_: str
-    bandwidth_: float | np.ndarray
+    _bandwidth: Bandwidth
     points_: np.ndarray
     _weights: np.ndarray | None
     _boundary: Boundary | None
@@ -41,6 +43,9 @@ class GridEvaluation:
 
         def _check_fitted(self) -> None: ...
         def score_samples(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+
+        _own_precision: np.dtype
 
     def evaluate_grid(
         self, axes: Any = None, *, n_points: Any = None, margin: float | None = None, log: bool = False
@@ -68,7 +73,7 @@ class GridEvaluation:
         Returns
         -------
         axes : list of ndarray
-            The coordinates along each feature.
+            The coordinates along each feature; like the density float32 where the data of `fit` and `axes` are.
         density : ndarray of shape (len(axes[0]), len(axes[1]), ...)
             The density, or its logarithm, at every combination of coordinates.
 
@@ -101,13 +106,17 @@ class GridEvaluation:
         if not isinstance(log, bool | np.bool_):
             raise TypeError(f"log must be True or False, got {log!r}")
         if axes is None:
-            coordinates = self._default_axes(n_points, margin)
+            precision = self._own_precision
+            coordinates = [rounded(axis, precision) for axis in self._default_axes(n_points, margin)]
         else:
             if n_points is not None or margin is not None:
                 raise ValueError("n_points and margin are for axes=None: give either axes, or these")
             coordinates = _check_axes(axes, d)
-        log_density = self._log_density_on_grid(coordinates)
-        return coordinates, log_density if log else np.exp(log_density, out=log_density)
+            precision = self._precision_with(*coordinates)
+            coordinates = [axis.astype(precision) for axis in coordinates]
+        log_density = self._log_density_on_grid([in_double(axis) for axis in coordinates])
+        density = log_density if log else np.exp(log_density, out=log_density)
+        return coordinates, rounded(density, precision)
 
     def _default_axes(self, n_points: Any, margin: float | None) -> list[np.ndarray]:
         d = self.n_features_in_
@@ -121,8 +130,7 @@ class GridEvaluation:
         if margin is None:
             margin = DEFAULT_MARGINS.get(self.kernel_, 1.0)
         margin = validation.check_number(margin, "margin", at_least=0)
-        widths = np.asarray(self.bandwidth_, dtype=np.float64)
-        widths = np.sqrt(np.diag(widths)) if widths.ndim == 2 else np.broadcast_to(widths, d)
+        widths = self._bandwidth.widths
         with np.errstate(over="ignore"):
             low = self.points_.min(axis=0).astype(np.float64) - margin * widths
             high = self.points_.max(axis=0).astype(np.float64) + margin * widths
@@ -150,7 +158,7 @@ class GridEvaluation:
         if self.algorithm == "direct" or not self._sums_are_plain():
             return self.score_samples(grid_points(axes)).astype(np.float64, copy=False).reshape(shape)
         points = self.points_.astype(np.float64, copy=False)
-        prepared = KernelSum(points, KERNELS[self.kernel_], self.bandwidth_, self._weights)
+        prepared = KernelSum(points, KERNELS[self.kernel_], self._bandwidth, self._weights)
         log_normaliser = self._log_total + self._log_volume
         atol = self.atol * math.exp(min(log_normaliser, 700.0))
         logs = log_grid_sums(prepared, points, self._weights, axes, float(self.rtol), atol, self.n_threads)
@@ -169,5 +177,5 @@ def _check_axes(axes: Any, n_features: int) -> list[np.ndarray]:
         if np.ndim(axis) != 1:
             raise ValueError(f"axes[{a}] must have one dimension, got {np.ndim(axis)}")
         column = np.asarray(axis)[:, None]
-        checked.append(validation.check_queries(column, 1, f"axes[{a}]")[:, 0].astype(np.float64))
+        checked.append(validation.check_queries(column, 1, f"axes[{a}]", keep_float32=True)[:, 0])
     return checked

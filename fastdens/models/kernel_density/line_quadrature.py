@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -34,8 +33,7 @@ class Nodes(NamedTuple):
 def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
     """The nodes of a coarse and of a fine rule; None where there would be too many."""
     points = np.unique(model._points64()[:, 0])
-    width = np.asarray(model.bandwidth_)
-    h = math.sqrt(width.item()) if width.ndim == 2 else width.item()
+    h = float(model._bandwidth.widths[0])
     edges = _edges(points, h, model.kernel_)
     if edges is None or not edges[0].size:  # too many, or narrower than the numbers there lie apart
         return None

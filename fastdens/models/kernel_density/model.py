@@ -9,10 +9,10 @@ import numpy as np
 
 from fastdens import bandwidths, validation
 from fastdens.engines import metrics
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.kernel_sums import check_bandwidth
 from fastdens.engines.sum_plan import SumPlan
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, rounded
 from fastdens.models.description import Description
 from fastdens.models.kernel_density.bands import KernelBands
 from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
@@ -119,7 +119,6 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     (3, 2)
     """
 
-    _keeps_float32 = True
     _boundary: Boundary | None = None  # what keeps the estimate within bounds, once fitted
 
     def __init__(
@@ -186,58 +185,67 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             The fitted model itself.
         """
         self._check_params()
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
         boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
+        unit = Bandwidth.of(1.0, data.shape[1])
         if boundary is not None:
-            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+            if metrics.check_metric(self.metric, data.shape[1], unit) != "euclidean":
                 raise ValueError(f"bounds and period need metric='euclidean', got metric={self.metric!r}")
             boundary.check(data)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
             smoothed = data if boundary is None else boundary.working(data)
-            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+            if metrics.check_metric(self.metric, data.shape[1], unit) != "euclidean":
                 raise ValueError(
                     f"bandwidth={self.bandwidth!r} needs metric='euclidean', got metric={self.metric!r}: give a number"
                 )
-            bandwidth = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
+            chosen = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
+            bandwidth = Bandwidth.of(chosen, data.shape[1])
         else:
-            bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
+            bandwidth = Bandwidth.checked(self.bandwidth, data.shape[1])
         metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
         metrics.check_data(data, metric)
         points = data.copy()  # the caller may change theirs
         prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary, metric)
         self.points_ = points
         self._boundary = boundary
-        self.bandwidth_ = bandwidth
+        self.bandwidth_ = bandwidth.public
         self.kernel_, self.metric_ = self.kernel, metric
         self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
-        self.n_parameters_ = data.size + np.size(bandwidth)
+        self.n_parameters_ = data.size + bandwidth.n_parameters
         self._weights = weights
         self._set_sums(prepared)
         self._forget_compression()
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def _set_sums(self, prepared: Any) -> None:
         d = prepared.n_features
+        self._bandwidth = Bandwidth.of(self.bandwidth_, d)
         self._sums, self._law = prepared, None
         self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
-        self._log_volume = metrics.log_normaliser(prepared.kernel, self.metric_, d, self.bandwidth_)
+        self._log_volume = metrics.log_normaliser(prepared.kernel, self.metric_, d, self._bandwidth)
 
     def _prepared(self, points: np.ndarray) -> Any:
         return prepared_sums(
-            points, KERNELS[self.kernel_], self.bandwidth_, self._weights, self._boundary, self.metric_
+            points,
+            KERNELS[self.kernel_],
+            Bandwidth.of(self.bandwidth_, points.shape[1]),
+            self._weights,
+            self._boundary,
+            self.metric_,
         )
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for made_again_from_the_rest in ("_sums", "_law"):
+        for made_again_from_the_rest in ("_bandwidth", "_sums", "_law"):
             state.pop(made_again_from_the_rest, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if "points_" in state:
+            self._precision = self.points_.dtype.name  # older files do not say
             self._set_sums(self._prepared(self.points_))
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
@@ -287,7 +295,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             return as_float32(*three) if both_float32 else three
         log_density = sums.evaluate(data, log=True, **options)
         log_density -= self._log_total + self._log_volume
-        return log_density.astype(np.float32) if both_float32 else log_density
+        return rounded(log_density, data.dtype if both_float32 else np.dtype(np.float64))
 
     def plan(self, X: Any) -> SumPlan:
         """The route that `score_samples` takes for X, and what it is expected to cost; nothing is computed.
@@ -323,7 +331,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         weights = np.ones(n) if self._weights is None else self._weights
         others = weights.sum() - weights
         log_density = log_sums - np.log(others) - self._log_volume
-        return log_density.astype(self.points_.dtype, copy=False)
+        return rounded(log_density, self._own_precision)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Total log-likelihood of the rows of X, as in scikit-learn (the other models give the mean).
@@ -364,12 +372,12 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
         if self._boundary is not None and self._boundary.is_linear:
-            return self._boundary.draws(self._sums.draw(rng, n_samples)).astype(self.points_.dtype, copy=False)
+            return rounded(self._boundary.draws(self._sums.draw(rng, n_samples)), self._own_precision)
         points = self.points_ if self._boundary is None else self._sums.working
         draws = kernel_draws(
-            rng, n_samples, points, self._weights, self._sums.kernel, self.bandwidth_, self.n_threads, self.metric_
+            rng, n_samples, points, self._weights, self._sums.kernel, self._bandwidth, self.n_threads, self.metric_
         )
-        return draws if self._boundary is None else self._boundary.draws(draws).astype(self.points_.dtype, copy=False)
+        return draws if self._boundary is None else rounded(self._boundary.draws(draws), self._own_precision)
 
     def _description(self) -> Description:
         return describe(self)

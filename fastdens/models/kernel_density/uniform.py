@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.axis_bandwidths import in_bandwidths
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 
 # Newton's steps; every other one halves the bracket after so many free ones, so that it closes in any case.
@@ -35,8 +35,8 @@ class KernelUniform(KernelConditional):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate; double
-            precision.
+            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate. float32 where
+            the data of `fit` and X are float32.
 
         Raises
         ------
@@ -59,10 +59,13 @@ class KernelUniform(KernelConditional):
         >>> print(model.to_uniform([[0.0, 1.0]]))
         [[0.5 0.5]]
         """
-        data = self._new_data(X).astype(np.float64, copy=False)
+        data = self._new_data(X)
         if self.n_features_in_ == 1:
-            return self.cdf(data)[:, None].astype(np.float64, copy=False)
+            return self.cdf(data)[:, None]
         self._check_transformable("to_uniform")
+        return rounded(self._uniform(in_double(data)), data.dtype)
+
+    def _uniform(self, data: np.ndarray) -> np.ndarray:
         from scipy.special import ndtr
 
         points, white = self._whitened(data)
@@ -88,7 +91,7 @@ class KernelUniform(KernelConditional):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Points, in double precision; draws of the estimate where U is uniform.
+            Points; draws of the estimate where U is uniform. float32 where the data of `fit` and U are float32.
 
         Raises
         ------
@@ -102,10 +105,11 @@ class KernelUniform(KernelConditional):
         [[1.282 1.   ]]
         """
         self._check_fitted()
+        precision = self._precision_with(U)
         U = validation.check_queries(U, self.n_features_in_, "U")
         U = validation.check_between_0_and_1(U, "U", inside=True)
         if self.n_features_in_ == 1:
-            return self.ppf(U).astype(np.float64, copy=False)
+            return rounded(self.ppf(U), precision)
         self._check_transformable("from_uniform")
         found = np.zeros_like(U)
         found[:, 0] = self._first().ppf(U[:, 0])
@@ -116,8 +120,8 @@ class KernelUniform(KernelConditional):
                     white[rows, axis] = _quantiles(U[rows, axis], _shares(log_terms), points[:, axis])
                 _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
         origin = self._points64().mean(axis=0)
-        found[:, 1:] = (origin + self._coloured(white))[:, 1:]
-        return found
+        found[:, 1:] = (origin + self._bandwidth.coloured(white))[:, 1:]
+        return rounded(found, precision)
 
     def _check_transformable(self, method: str) -> None:
         self._check_plain(method)
@@ -125,22 +129,15 @@ class KernelUniform(KernelConditional):
 
     def _first(self) -> Any:
         """The law of the first feature, in double precision."""
-        h = self.bandwidth_
-        width: Any = h if np.ndim(h) == 0 else h[:1] if np.ndim(h) == 1 else h[:1, :1]  # type: ignore[index]
-        return self._derived(np.ascontiguousarray(self._points64()[:, :1]), self._weights, width, "gaussian", None)
+        points = np.ascontiguousarray(self._points64()[:, :1])
+        return self._derived(points, self._weights, self._bandwidth.marginal([0]), "gaussian", None)
 
     def _whitened(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and rows where all kernels are standard normal, and feature a follows from the first a alone."""
         points = self._points64()
         origin = points.mean(axis=0)
-        h = np.full(self.n_features_in_, self.bandwidth_) if np.ndim(self.bandwidth_) == 0 else self.bandwidth_
-        white = in_bandwidths(points - origin, h), in_bandwidths(rows - origin, h)
+        white = self._bandwidth.whitened(points - origin), self._bandwidth.whitened(rows - origin)
         return np.clip(white[0], -FARTHEST, FARTHEST), np.clip(white[1], -FARTHEST, FARTHEST)
-
-    def _coloured(self, white: np.ndarray) -> np.ndarray:
-        if np.ndim(self.bandwidth_) < 2:
-            return white * self.bandwidth_
-        return white @ np.linalg.cholesky(self.bandwidth_).T
 
     def _blocks(self, n_rows: int) -> Any:
         """Slices of rows that fit into memory with all points, and the logarithms of the weights for each."""
