@@ -358,7 +358,7 @@ def test_a_fresh_process_reads_every_class(path):
 def test_a_class_that_is_not_loaded_is_named(path):
     """And nothing is imported to find it: `antigravity` would open a browser."""
     state = {"object": ["antigravity.Toy", {}]}
-    path.write_bytes(with_header(lambda header: header.update(state=state, arrays=[], length=0)))
+    path.write_bytes(with_header(lambda header: header.update(state=state, arrays=[], length=0)) + bytes(64))
     with pytest.raises(ValueError, match=r"model\.fastdens holds an object of the class 'antigravity\.Toy'"):
         fd.load(path)
     assert "antigravity" not in sys.modules
