@@ -19,7 +19,7 @@ class Entry(NamedTuple):
     Without a maker an object is made of its attributes, as `__getstate__` gives them and `__setstate__` takes them.
     """
 
-    cls: type
+    cls: Any
     maker: Maker | None
 
 

@@ -342,10 +342,10 @@ def _rebuild(entry: Entry, state: dict[str, Any]) -> Any:
     value = cls.__new__(cls)
     requests = state.pop(REQUESTS, {})
     if hasattr(cls, "__setstate__"):
-        value.__setstate__(state)  # type: ignore[attr-defined]
+        value.__setstate__(state)
     else:
         vars(value).update(state)
     for method, request in requests.items():
         for alias in request.values():
-            value._set_request(method, alias)  # type: ignore[attr-defined]
+            value._set_request(method, alias)
     return value

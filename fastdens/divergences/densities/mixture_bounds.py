@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -174,7 +174,7 @@ def _transported(p: np.ndarray, q: np.ndarray, costs: np.ndarray) -> float:
         return math.inf
     k, m = costs.shape
     sums = np.concatenate([np.kron(np.eye(k), np.ones(m)), np.kron(np.ones(k), np.eye(m))])
-    found = linprog(costs.ravel(), A_eq=sums[:-1], b_eq=np.concatenate([p, q])[:-1], method="highs")
+    found: Any = linprog(costs.ravel(), A_eq=sums[:-1], b_eq=np.concatenate([p, q])[:-1], method="highs")
     plan = np.outer(p, q)
     if found.status == 0:
         plan = _feasible(np.maximum(found.x.reshape(k, m), 0.0), p, q)
