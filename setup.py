@@ -13,7 +13,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 COMPILED = Path("fastdens/compiled")
+KERNELS = Path("fastdens/kernel_sums/kernels")
 HEADERS = sorted(str(path) for pattern in ("*.h", "*.inc") for path in (COMPILED / "simd").glob(pattern))
+HEADERS += sorted(str(path) for path in KERNELS.glob("*.inc"))
 # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
 EXACT = {"subsets", "half_planes", "neighbors", "kd_tree", "packed_tree"}
 
@@ -56,7 +58,7 @@ def extension(source):
         f"fastdens.compiled.{source.stem}",
         [source.as_posix(), *([tiles.as_posix()] if tiles.exists() else [])],
         depends=HEADERS,
-        include_dirs=[(COMPILED / "simd").as_posix()],
+        include_dirs=[(COMPILED / "simd").as_posix(), KERNELS.as_posix()],
     )
 
 

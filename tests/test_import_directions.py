@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "models": {"models", "bandwidths", "engines", *LOWEST},
     "bandwidths": {"bandwidths", "engines", *LOWEST},
     "engines": {"engines", "compiled", *LOWEST},
-    "smoothing_kernels": {"validation"},
+    "smoothing_kernels": {"compiled"},
     "savable": set(),
     "validation": {"compiled"},
     "threads": {"compiled"},

@@ -6,6 +6,7 @@ QUERIES_PER_BLOCK: int
 POINTS_PER_STRIP: int
 MARGIN: int
 MOST_TERMS: int
+TAIL_ENDS: list[tuple[float, float]]
 
 def running_weights(weights: np.ndarray | None, totals_out: np.ndarray) -> None: ...
 def windows(

@@ -5,6 +5,7 @@ from fastdens.compiled.blocks import BlockQueue
 QUERIES_PER_BLOCK: int
 PADDING: int
 MOST_OF_FEW: int
+KERNELS: dict[str, tuple[int, bool, bool]]
 
 def pack_points(X: np.ndarray, packed_out: np.ndarray) -> int: ...
 def pack_points_float(X: np.ndarray, packed_out: np.ndarray) -> int: ...

@@ -6,7 +6,9 @@ POINTS_PER_RUN: int
 RUNS_PER_BLOCK: int
 CELLS_PER_BLOCK: int
 
-def n_moments(kernel: int) -> int: ...
+FORMS: dict[str, int]
+
+def n_moments(form: int) -> int: ...
 def cut(
     points: np.ndarray,
     bandwidth: float,
@@ -17,7 +19,7 @@ def cut(
 def run_moments(
     points: np.ndarray,
     weights: np.ndarray | None,
-    kernel: int,
+    form: int,
     bandwidth: float,
     run_starts: np.ndarray,
     run_cells: np.ndarray,

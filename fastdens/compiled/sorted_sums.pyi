@@ -9,6 +9,7 @@ def evaluate(
     points: np.ndarray,
     weights: np.ndarray | None,
     kernel: int,
+    form: int,
     bandwidth: float,
     exponent: float,
     run_starts: np.ndarray,

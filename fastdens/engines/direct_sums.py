@@ -12,7 +12,7 @@ from fastdens.compiled import kernel_sums as compiled
 from fastdens.engines import metrics
 from fastdens.engines.bandwidth_type import LARGEST, ORDINARY_WIDTHS, Bandwidth, by_matrix
 from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
-from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
+from fastdens.engines.sum_costs import FEATURE_NS
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
 
@@ -121,13 +121,13 @@ class DirectSum:
         if (
             d < FEWEST_FEATURES
             or self.is_float
-            or kernel.name != "gaussian"
+            or not kernel.is_product
             or metric != "euclidean"
             or self.factor is not None
         ):
             self._products = False
         self._X = X
-        self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
+        self.pair_ns = kernel.pair_ns + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
             self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)

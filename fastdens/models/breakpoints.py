@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.smoothing_kernels import ROUNDING, SmoothingKernel
 
 # Distances from a centre in its standard deviations, by which quadrature finds a bell of any width.
 BELL = np.array([-20.0, -12.0, -8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0])
@@ -61,24 +61,23 @@ def about_points(points: np.ndarray) -> list[np.ndarray]:
     return axes
 
 
-def of_kernels(x: np.ndarray, h: np.ndarray, kernel: str) -> np.ndarray:
+def of_kernels(x: np.ndarray, h: np.ndarray, kernel: SmoothingKernel) -> np.ndarray:
     """Breakpoints of kernels about points in ascending order, with bandwidths of their own."""
-    is_kinked = KERNELS[kernel].kink_at_centre
-    if KERNELS[kernel].is_compact:
-        reach = KERNELS[kernel].support * h
+    if kernel.is_compact:
+        reach = kernel.support * h
         if len(x) <= MOST_KINKS:
-            inner = [x] if is_kinked else []
+            inner = [x] if math.isfinite(kernel.centre_order) else []
             return np.concatenate([x - reach, x + reach, *inner])
         return np.concatenate([quantiles_of(x - reach, MOST_KINKS // 2), quantiles_of(x + reach, MOST_KINKS // 2)])
-    if is_kinked:
+    if kernel.kink_at_centre:
         ends = np.append(about(x[:1], h[:1], EXPONENTIAL), about(x[-1:], h[-1:], EXPONENTIAL))
         return np.append(ends, quantiles_of(x, MOST_KINKS))
-    return _panels(x, h)
+    return _panels(x, h, kernel.radius(ROUNDING))
 
 
-def _panels(x: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """Cuts two bandwidths apart wherever a Gaussian kernel matters."""
-    low, high = x - 9 * h, x + 9 * h
+def _panels(x: np.ndarray, h: np.ndarray, radius: float) -> np.ndarray:
+    """Cuts two bandwidths apart wherever a smooth kernel matters, up to `radius` bandwidths."""
+    low, high = x - radius * h, x + radius * h
     start = np.append(True, low[1:] > np.maximum.accumulate(high)[:-1])  # clusters that no kernel joins
     first = np.flatnonzero(start)
     left = np.minimum.reduceat(low, first)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastdens.models import breakpoints
 from fastdens.models.description import Description, unbounded
+from fastdens.smoothing_kernels import KERNELS
 
 
 def describe(model: Any) -> Description:
@@ -20,10 +21,10 @@ def describe(model: Any) -> Description:
         order = np.argsort(model.points_[:, 0], kind="stable")
         x = model.points_[order, 0].astype(np.float64)
         h = float(model._bandwidth.widths[0])
-        cuts = breakpoints.of_kernels(x, h * model.factors_[order], model.kernel_)
+        cuts = breakpoints.of_kernels(x, h * model.factors_[order], KERNELS[model.kernel_])
         if model.method_ == "mixture":
             x = np.unique(x)
-            cuts = np.append(cuts, breakpoints.of_kernels(x, np.full(len(x), h), model.kernel_))
+            cuts = np.append(cuts, breakpoints.of_kernels(x, np.full(len(x), h), KERNELS[model.kernel_]))
         return [cuts]
 
     return Description(

@@ -18,7 +18,7 @@ MASS_ERROR_OF_TOLERANCES = 1e-2
 def describe(model: Any) -> Description:
     """Of a fitted estimate."""
     on_sphere = model.metric_ == "haversine"
-    is_mixture = model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._boundary is None
+    is_mixture = KERNELS[model.kernel_].is_product and model.metric_ == "euclidean" and model._boundary is None
 
     def moments() -> tuple[np.ndarray, np.ndarray]:
         points, weights = model.points_.astype(np.float64), model.weights_
@@ -62,7 +62,7 @@ def _breakpoints(model: Any) -> list[np.ndarray]:
     if boundary is not None:
         points = boundary.working(points)
     x = np.unique(points[:, 0])
-    cuts = breakpoints.of_kernels(x, np.full(len(x), h), model.kernel_)
+    cuts = breakpoints.of_kernels(x, np.full(len(x), h), KERNELS[model.kernel_])
     if boundary is None:
         return [cuts]
     ends = [end for end in (boundary.low[0], boundary.high[0]) if math.isfinite(end)]
