@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastdens.smoothing_kernels import SmoothingKernel, check_able
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 
 # Nodes per smooth piece, and places at which the functions are tabulated for d > 1.
 NODES, PLACES = 48, 513

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastdens.commands.text import count, magnitude
 from fastdens.commands.timing import Comparison, e_step_times, kernel_sum_times, neighbour_times, of_scaled
-from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity

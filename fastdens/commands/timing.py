@@ -75,7 +75,7 @@ def _repeated(data: np.ndarray, n_rows: int) -> np.ndarray:
 
 def kernel_sum_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
     """Sums over kernels."""
-    from fastdens.engines import kernel_sums
+    from fastdens.kernel_sums import kernel_sum
     from fastdens.reference import kernel_sums as reference
 
     points, queries = _points_and_queries(data)
@@ -86,7 +86,7 @@ def kernel_sum_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -
         "log": True,
     }
     return (
-        lambda: kernel_sums.kernel_sum(points, queries, **arguments),
+        lambda: kernel_sum.kernel_sum(points, queries, **arguments),
         lambda: reference.kernel_sum(points, queries, **arguments),
         f"kernel sums over {count(len(points))} points at {count(len(queries))}",
     )
@@ -94,7 +94,7 @@ def kernel_sum_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -
 
 def neighbour_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
     """Searches for neighbours."""
-    from fastdens.engines import neighbors
+    from fastdens.neighbors import neighbors
     from fastdens.reference import neighbors as reference
 
     points, queries = _points_and_queries(data)
@@ -108,7 +108,7 @@ def neighbour_times(model: Any, data: np.ndarray, weights: np.ndarray | None) ->
 
 def e_step_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
     """E steps of mixtures."""
-    from fastdens.engines import em
+    from fastdens.em import em
     from fastdens.reference import em as reference
 
     k = len(model.weights_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.smoothing_kernels import ROUNDING, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import ROUNDING, SmoothingKernel
 
 # Distances from a centre in its standard deviations, by which quadrature finds a bell of any width.
 BELL = np.array([-20.0, -12.0, -8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0])

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.description import Description
 from fastdens.savable import savable
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.description import describes_itself, has_mixture_attributes, mixture_components
 from fastdens.models.mixture_draws import mixture_draws
 

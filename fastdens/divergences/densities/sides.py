@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models import breakpoints
 from fastdens.models.description import (
     Cells,

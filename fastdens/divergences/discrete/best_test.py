@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.drawing import draw
 
 # Draws held at a time, each of all observations.

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdens.divergences.fits.coordinates import Coordinates
 from fastdens.divergences.fits.targets import Target
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 
 # Central differences of a function: the step, in standard deviations of the model, is about the cube root of rounding.
 _STEP = 1e-5

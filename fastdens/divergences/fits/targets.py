@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import Columns
 from fastdens.models.description import describes_itself, description_of
 from fastdens.models.drawing import draw, rows_of_draws

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.generators import Generator
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
@@ -39,8 +39,8 @@ from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_rules import default_count, rule_of
 from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.unified_interval import unified_interval
-from fastdens.engines.neighbors import check_k
 from fastdens.models.drawing import draw
+from fastdens.neighbors.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")
 SMALLEST_SAMPLE = 2

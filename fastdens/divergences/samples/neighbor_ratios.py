@@ -25,8 +25,8 @@ from fastdens.divergences.samples.neighbor_rules import default_count, rule_of
 from fastdens.divergences.samples.neighbor_space import whitened
 from fastdens.divergences.samples.neighbor_variance import unseen_change, variance_inflation
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_by_rank
-from fastdens.engines.neighbors import KDTree
-from fastdens.engines.rank_distances import Arrangement, arrange
+from fastdens.neighbors.neighbors import KDTree
+from fastdens.neighbors.packed_tree.rank_distances import Arrangement, arrange
 
 # Rows that repeat come in clumps, which are more uneven than the Gamma law has it; more neighbours hold more clumps.
 MOST_TIED, MORE_WHERE_TIED = 0.05, 3

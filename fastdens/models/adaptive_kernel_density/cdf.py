@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.monotone_inverse import invert
+from fastdens.core import validation
+from fastdens.core.monotone_inverse import invert
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, KERNELS, SmoothingKernel, check_able
 from fastdens.models.contract import in_double, rounded
-from fastdens.smoothing_kernels import BEYOND_ZERO, KERNELS, SmoothingKernel, check_able
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(10)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models import breakpoints
 from fastdens.models.description import Description, unbounded
-from fastdens.smoothing_kernels import KERNELS
 
 
 def describe(model: Any) -> Description:

@@ -9,17 +9,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines import em
-from fastdens.engines.covariances import covariances_of_factors
-from fastdens.engines.em_moments import Mixture
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.em import em
+from fastdens.em.covariances import covariances_of_factors
+from fastdens.em.moments import Mixture
 from fastdens.models.contract import Columns, Density, in_double, rounded
 from fastdens.models.description import Components, Description, unbounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
 from fastdens.models.mixture_family import MixtureFamily
-from fastdens.threads import check_n_threads
 
 
 class Gaussian(GaussianLaw, Density):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
-from fastdens.smoothing_kernels import KERNELS
 
 if TYPE_CHECKING:
     from fastdens.models.kernel_density import KernelDensity

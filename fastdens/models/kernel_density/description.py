@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models import breakpoints
 from fastdens.models.description import Description, pooled_covariance, unbounded
-from fastdens.smoothing_kernels import KERNELS
 
 # How far sums to a relative tolerance may take the mass from 1.
 MASS_ERROR_OF_TOLERANCES = 1e-2

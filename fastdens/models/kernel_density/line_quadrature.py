@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fastdens.smoothing_kernels import KERNELS, QUADRATURE, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import KERNELS, QUADRATURE, SmoothingKernel
 
 if TYPE_CHECKING:
     from fastdens.models.kernel_density.derived import KernelDerived

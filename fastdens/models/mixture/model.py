@@ -8,23 +8,23 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines import em
-from fastdens.engines.covariances import (
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.em import em
+from fastdens.em.covariances import (
     COVARIANCE_TYPES,
     covariances_of_factors,
     n_free_parameters,
     precisions_of_factors,
     shape_of,
 )
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 from fastdens.models.contract import Columns, Density, convergence_warning, rounded
 from fastdens.models.description import Description, mixture_components, pooled_covariance, unbounded
 from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture.iterations import Progress, Run, iterate
 from fastdens.models.mixture_draws import mixture_draws
 from fastdens.models.mixture_family import MixtureFamily
-from fastdens.threads import check_n_threads
 
 
 class GaussianMixture(Density):

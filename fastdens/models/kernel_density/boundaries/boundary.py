@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.core import validation
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import IMAGE, ZERO, SmoothingKernel
 from fastdens.savable import savable
-from fastdens.smoothing_kernels import IMAGE, ZERO, SmoothingKernel
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
 from fastdens.models.kernel_density.cdf import integrated
-from fastdens.smoothing_kernels import CUT_OFF, SmoothingKernel
 
 # A bandwidth of fewer numbers than these at a bound leaves the zone near it without places to evaluate.
 FEWEST_NUMBERS = 1024
