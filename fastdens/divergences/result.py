@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastdens.divergences.kinds import Kind
-from fastdens.savable import savable
+from fastdens.core.savable import savable
 
 # Two-sided 95 % of the normal law.
 QUANTILE = 1.959963984540054

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from fastdens.kernel_sums.kernels.registry import ROUNDING, SmoothingKernel

@@ -32,7 +32,7 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.models.description import Description
-from fastdens.savable import savable
+from fastdens.core.savable import savable
 
 __all__ = ["ConvergenceWarning", "Density", "Description", "NotFittedError", "convergence_warning"]
 

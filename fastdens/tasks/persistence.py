@@ -11,7 +11,7 @@ Layout, all numbers little-endian::
     arrays    raw, each at a multiple of 64 bytes
 
 A model is the name of its class and its attributes. The class is one of those that have entered themselves (see
-`fastdens.savable`): the package's own, and subclasses of `Density` in modules that the program has imported already.
+`fastdens.core.savable`): the package's own, and subclasses of `Density` in modules that the program has imported already.
 Reading a file imports no other module and runs no code that the file chooses.
 """
 
@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import fastdens
-from fastdens.savable import Entry, entry_named, entry_of, saved_name
+from fastdens.core.savable import Entry, entry_named, entry_of, saved_name
 
 MAGIC = b"fastdens"
 VERSION = 1

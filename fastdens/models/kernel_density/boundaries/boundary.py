@@ -19,7 +19,7 @@ import numpy as np
 from fastdens.core import validation
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import IMAGE, ZERO, SmoothingKernel
-from fastdens.savable import savable
+from fastdens.core.savable import savable
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
