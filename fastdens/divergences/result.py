@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastdens.divergences.kinds import Kind
 from fastdens.core.savable import savable
+from fastdens.divergences.kinds import Kind
 
 # Two-sided 95 % of the normal law.
 QUANTILE = 1.959963984540054

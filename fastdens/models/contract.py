@@ -31,8 +31,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.models.description import Description
 from fastdens.core.savable import savable
+from fastdens.models.description import Description
 
 __all__ = ["ConvergenceWarning", "Density", "Description", "NotFittedError", "convergence_warning"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
 from fastdens.core.threads import check_n_threads
 from fastdens.neighbors._neighbors import LEAF_MULTIPLE
 from fastdens.neighbors.line_neighbors import applies, nearest_on_a_line
 from fastdens.neighbors.search import Searcher, fastest_searcher
-from fastdens.core.savable import savable
 
 
 class KDTree:

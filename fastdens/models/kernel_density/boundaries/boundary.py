@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import IMAGE, ZERO, SmoothingKernel
-from fastdens.core.savable import savable
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
