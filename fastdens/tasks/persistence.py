@@ -11,7 +11,7 @@ Layout, all numbers little-endian::
     arrays    raw, each at a multiple of 64 bytes
 
 A model is the name of its class and its attributes. The class is one of those that have entered themselves (see
-`fastdens.core.savable`): the package's own, and subclasses of `Density` in modules that the program has imported already.
+`core.savable`): the package's own, and subclasses of `Density` in modules that the program has imported already.
 Reading a file imports no other module and runs no code that the file chooses.
 """
 
@@ -40,7 +40,7 @@ ALIGNMENT = 64
 # Where classes live that have no public name and that a file may begin with, or meet in a model of another module.
 UNNAMED_HOMES = {"ScaledDensity": "fastdens.tasks.scaling", "Divergence": "fastdens.divergences.result"}
 REQUESTS = "_metadata_request"  # the attribute that scikit-learn's meta-estimators look for
-GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
 class FileError(ValueError):
@@ -206,7 +206,7 @@ class _Writer:
             return {"object": [saved_name(entry.cls), encoded]}
         if isinstance(value, np.random.RandomState):
             return {"RandomState": self.encode(value.get_state(legacy=False), name)}
-        if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in GENERATORS:
+        if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in BIT_GENERATORS:
             return {"Generator": self.encode(value.bit_generator.state, name)}
         raise TypeError(f"{name} cannot be saved: a file holds arrays, numbers, strings and models, got {value!r}")
 
@@ -315,7 +315,7 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
         return random_state
     if kind == "Generator":
         state = _decode(content, arrays)
-        if state["bit_generator"] not in GENERATORS:
+        if state["bit_generator"] not in BIT_GENERATORS:
             raise KeyError(state["bit_generator"])
         bit_generator = getattr(np.random, state["bit_generator"])()
         bit_generator.state = state

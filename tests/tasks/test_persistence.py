@@ -149,7 +149,7 @@ def test_order_of_arrays_is_kept_and_foreign_byte_order_is_not(path):
     np.testing.assert_array_equal(loaded.b_, np.arange(5))
 
 
-@pytest.mark.parametrize("bit_generator", persistence.GENERATORS)
+@pytest.mark.parametrize("bit_generator", persistence.BIT_GENERATORS)
 def test_random_states_continue_where_they_were(bit_generator, path):
     model = fd.Gaussian()
     model.generator_ = np.random.Generator(getattr(np.random, bit_generator)(3))
