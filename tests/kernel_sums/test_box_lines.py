@@ -46,7 +46,8 @@ def test_bits_do_not_depend_on_the_number_of_threads(weighted, blocks_used, rand
     X, Q = random.normal(size=(SEVERAL_BLOCKS, 1)), 2 * random.normal(size=(SEVERAL_BLOCKS - 9, 1))
     weights = random.random(len(X)) if weighted else None
     results = [
-        fd.kernel_sum(X, Q, bandwidth=0.2, weights=weights, algorithm="fast_gauss", log=True, n_threads=t) for t in (1, 2, 7)
+        fd.kernel_sum(X, Q, bandwidth=0.2, weights=weights, algorithm="fast_gauss", log=True, n_threads=t)
+        for t in (1, 2, 7)
     ]
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
     assert len(blocks_used) == 3

@@ -11,8 +11,8 @@ from fastdens.kernel_sums.fast_gauss.box_interpolants import axis_transform
 from fastdens.kernel_sums.fast_gauss.box_sums import BoxTransform
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.planning import make_plan
-from fastdens.kernel_sums.problem import SumProblem, SumRequest
 from fastdens.kernel_sums.prepared_sums import KernelSum
+from fastdens.kernel_sums.problem import SumProblem, SumRequest
 
 TOLERANCES = {1e-12: (1.0, 16), 1e-9: (1.5, 16), 1e-6: (1.5, 12), 1e-3: (2.0, 10)}
 

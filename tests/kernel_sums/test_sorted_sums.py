@@ -11,8 +11,8 @@ from fastdens.core.sorting import SortedNearby, sort_in_place, sort_with_places
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.planning import make_plan
-from fastdens.kernel_sums.problem import SumProblem, SumRequest
 from fastdens.kernel_sums.prepared_sums import KernelSum
+from fastdens.kernel_sums.problem import SumProblem, SumRequest
 from fastdens.reference import kernel_sums as reference
 
 COMPACT = ("tophat", "epanechnikov", "biweight", "triweight", "linear", "cosine")
