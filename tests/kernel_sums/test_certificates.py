@@ -120,7 +120,7 @@ def test_plans_tell_the_route_and_why_not_the_others(random):
     assert set(plan.others) >= {"direct", "sorted"}
     assert isinstance(plan.others["sorted"], str)
     text = plan.explain()
-    assert text.startswith("route: grid")
+    assert text.startswith("route: fast_gauss")
     assert "not direct: expected to take" in text
     assert fd.plan(X[:10], bandwidth=0.1).route == "direct"
     assert fd.plan(X, bandwidth=0.1, kernel="cosine").route == "sorted"

@@ -1,6 +1,7 @@
 """The sorted route of kernel sums: extended precision, ties, heavy tails, edges of the support, leave-one-out."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
