@@ -88,7 +88,7 @@ def _kernels_in_space(model: Any) -> list[np.ndarray]:
 
 def _kernels_on_a_line(model: KernelDensity) -> np.ndarray:
     points, h = model.points_.astype(np.float64), _one_bandwidth(model)
-    boundary = model._boundary
+    boundary = model._estimate.boundary
     if boundary is not None:
         points = boundary.working(points)
     x = np.unique(points[:, 0])

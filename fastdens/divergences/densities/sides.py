@@ -227,7 +227,7 @@ def _reach(model: KernelDensity) -> tuple[np.ndarray, np.ndarray]:
     """The box outside which a kernel density estimate is 0."""
     d = model.n_features_in_
     low, high = _open(d)
-    boundary = model._boundary
+    boundary = model._estimate.boundary
     support = KERNELS[model.kernel_].support
     if math.isfinite(support) and not (boundary is not None and boundary.is_transform):
         width = np.asarray(model.bandwidth_, dtype=np.float64)

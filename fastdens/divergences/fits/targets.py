@@ -147,7 +147,7 @@ def _covariance(points: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np
 
 def is_plain_gaussian(model: KernelDensity) -> bool:
     """Whether the estimate is a sum of normal laws."""
-    return model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._boundary is None
+    return model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._estimate.boundary is None
 
 
 def target_of(target: Any, sampler: Any, bounds: Any, sample_weight: Any) -> Target:

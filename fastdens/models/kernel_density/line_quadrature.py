@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from fastdens.models.kernel_density.derived import KernelDerived
+from fastdens.models.kernel_density.estimate import Estimate, Settings
+from fastdens.models.kernel_density.scores import log_density_of
 
 # Bandwidths after which a kernel's mass is below 1e-17, and panels per bandwidth.
 REACH = {"gaussian": 8.6, "exponential": 40.0}
@@ -31,12 +31,12 @@ class Nodes(NamedTuple):
     step: float
 
 
-def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
+def nodes_on_the_line(estimate: Estimate, settings: Settings) -> list[Nodes] | None:
     """The nodes of a coarse and of a fine rule; None where there would be too many."""
-    points = np.unique(model._points64()[:, 0])
-    width = np.asarray(model.bandwidth_)
+    points = np.unique(estimate.points64[:, 0])
+    width = np.asarray(estimate.bandwidth)
     h = math.sqrt(width.item()) if width.ndim == 2 else width.item()
-    edges = _edges(points, h, model.kernel_)
+    edges = _edges(points, h, estimate.kernel.name)
     if edges is None or not edges[0].size:  # too many, or narrower than the numbers there lie apart
         return None
     left, right = edges
@@ -45,7 +45,7 @@ def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
         places, weights = np.polynomial.legendre.leggauss(count)
         half = (right - left) / 2
         x = ((left + half)[:, None] + half[:, None] * places).reshape(-1)
-        log_density = model._log_density_of(x[:, None])
+        log_density = log_density_of(estimate, x[:, None], settings)
         masses = np.exp(log_density) * (half[:, None] * weights).reshape(-1)
         if not abs(masses.sum() - 1) < MASS_ERROR:
             return None
