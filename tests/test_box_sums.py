@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastdens as fd
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.box_interpolants import axis_transform
 from fastdens.engines.box_sums import BoxTransform
 from fastdens.engines.kernel_sums import KernelSum
@@ -149,12 +150,12 @@ def test_boxes_over_a_range_of_1e12_bandwidths(random):
 
 def test_the_plan_prefers_boxes_for_many_points_and_direct_sums_for_few(random):
     few, many = random.normal(size=(50, 2)), random.normal(size=(50_000, 2))
-    gaussian = KERNELS["gaussian"]
-    assert make_plan(SumProblem(few, few, gaussian, 0.2, 1e-12), "auto").route == "direct"
-    plan = make_plan(SumProblem(many, many, gaussian, 0.2, 1e-12), "auto")
+    gaussian, h = KERNELS["gaussian"], Bandwidth.of(0.2, 2)
+    assert make_plan(SumProblem(few, few, gaussian, h, 1e-12), "auto").route == "direct"
+    plan = make_plan(SumProblem(many, many, gaussian, h, 1e-12), "auto")
     assert plan.route == "grid"
-    assert plan.expected_ns < make_plan(SumProblem(many, many, gaussian, 0.2, 1e-12), "direct").expected_ns
-    assert make_plan(SumProblem(many, many, KERNELS["linear"], 0.2, 1e-12), "auto").route == "tree"
+    assert plan.expected_ns < make_plan(SumProblem(many, many, gaussian, h, 1e-12), "direct").expected_ns
+    assert make_plan(SumProblem(many, many, KERNELS["linear"], h, 1e-12), "auto").route == "tree"
     assert KernelSum(many, gaussian, 0.2).plan(many).route == "grid"
 
 

@@ -44,6 +44,7 @@ SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
 TOPICS = {
     "kernel_sums": {
         "kernel_sums",
+        "bandwidth_type",
         "direct_sums",
         "box_sums",
         "box_interpolants",

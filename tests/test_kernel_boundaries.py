@@ -141,7 +141,9 @@ class TestLaw:
         for bounds in [(-180, 180), (0, 360), (10.5, None), (None, 90.0), [(-1e4, None)]]:
             model = fd.KernelDensity(bandwidth=20.0, period=360.0, bounds=bounds).fit(X)
             np.testing.assert_allclose(density(model, x), expected, rtol=1e-9)
-            assert np.isfinite(model.score_samples([[model._estimate.boundary.low[0]], [model._estimate.boundary.high[0]]])).all()
+            assert np.isfinite(
+                model.score_samples([[model._estimate.boundary.low[0]], [model._estimate.boundary.high[0]]])
+            ).all()
 
     def test_reflection_of_a_uniform_law_is_level(self):
         X = (np.arange(4000) + 0.5)[:, None] / 4000

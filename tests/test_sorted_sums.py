@@ -7,6 +7,7 @@ import pytest
 
 import fastdens as fd
 from fastdens.engines import sorting
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.sorting import SortedNearby, sort_in_place, sort_with_places
 from fastdens.engines.sum_plan import SumProblem, make_plan
@@ -207,12 +208,13 @@ def test_every_form_of_bandwidth_and_single_precision(random):
 
 def test_the_plan_sorts_many_points_and_not_few(random):
     few, many = random.normal(size=(50, 1)), random.normal(size=(20_000, 1))
+    h = Bandwidth.of(0.2, 1)
     for kernel in SORTED:
-        assert make_plan(SumProblem(few, few, KERNELS[kernel], 0.2, 1e-12), "auto").route == "direct"
-        assert make_plan(SumProblem(many, many, KERNELS[kernel], 0.2, 1e-12, leaves_out=True), "auto").route == "sorted"
-        assert make_plan(SumProblem(many, many[:1], KERNELS[kernel], 0.2, 1e-12), "auto").route == "direct"
-        assert make_plan(SumProblem(many, many, KERNELS[kernel], 0.2, 1e-12, has_values=True), "auto").route == "direct"
-    assert make_plan(SumProblem(many, many, KERNELS["gaussian"], 0.2, 1e-12), "auto").route == "grid"
+        assert make_plan(SumProblem(few, few, KERNELS[kernel], h, 1e-12), "auto").route == "direct"
+        assert make_plan(SumProblem(many, many, KERNELS[kernel], h, 1e-12, leaves_out=True), "auto").route == "sorted"
+        assert make_plan(SumProblem(many, many[:1], KERNELS[kernel], h, 1e-12), "auto").route == "direct"
+        assert make_plan(SumProblem(many, many, KERNELS[kernel], h, 1e-12, has_values=True), "auto").route == "direct"
+    assert make_plan(SumProblem(many, many, KERNELS["gaussian"], h, 1e-12), "auto").route == "grid"
     assert KernelSum(many, KERNELS["linear"], 0.2).plan(many).expected_ns > 0
 
 

@@ -10,7 +10,8 @@ from fastdens.bandwidths.least_squares import explained_ties
 from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
-from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
+from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.engines.kernel_sums import KernelSum
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
@@ -75,7 +76,7 @@ def likelihood(
         if kept:
             with np.errstate(divide="ignore"):
                 log_sums = np.logaddexp(log_sums, np.log(equal))
-        log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - log_bandwidth_volume(h, d)
+        log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - Bandwidth.of(h, d).log_volume
         mixed = np.logaddexp(log_density + math.log1p(-math.exp(log_share)), reference)
         value = -float(np.average(mixed, weights=row_weights[own]))
         record.add(math.exp(float(np.log(h).mean())), value)

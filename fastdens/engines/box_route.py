@@ -28,12 +28,10 @@ def sums_by_boxes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums at the rows of Q (logarithms with `log`) and bounds of their absolute errors, rounding aside."""
     X, white, weights = prepared.X, Q, prepared.weights
-    if np.ndim(prepared.bandwidth) == 2:
-        to_white = np.linalg.inv(np.linalg.cholesky(prepared.bandwidth)).T
-        centre, bandwidths = X.mean(axis=0), np.ones(prepared.n_features)
+    bandwidths = prepared.bandwidth.along_axes.widths
+    if not prepared.bandwidth.scales_axes:
+        centre, to_white = X.mean(axis=0), prepared.bandwidth.to_white
         X, white = (X - centre) @ to_white, (Q - centre) @ to_white
-    else:
-        bandwidths = np.full(prepared.n_features, prepared.bandwidth, dtype=np.float64)
     X = validation.check_data(np.ascontiguousarray(X), "X")
     white = X if Q is prepared.X else np.ascontiguousarray(white, dtype=np.float64)
     beta, terms, smallest = (plan.options[name] for name in ("beta", "terms", "smallest"))

@@ -74,14 +74,13 @@ def _total(prepared: KernelSum) -> float:
 
 def _displacement(prepared: KernelSum, Q: np.ndarray) -> float:
     """By how many bandwidths whitening with a matrix bandwidth can move the distance of a pair."""
-    if np.ndim(prepared.bandwidth) != 2:
+    if prepared.bandwidth.scales_axes:
         return 0.0
     d = prepared.n_features
-    factor = np.linalg.cholesky(prepared.bandwidth)
-    to_white = np.abs(np.linalg.inv(factor)).T
+    to_white = np.abs(prepared.bandwidth.to_white)
     centre = prepared.X.mean(axis=0)
     farthest = max(float((np.abs(rows - centre) @ to_white).max()) for rows in (prepared.X, Q) if len(rows))
-    return 8 * d * math.sqrt(d) * UNIT_ROUNDOFF * float(np.linalg.cond(factor)) * (farthest + 1)
+    return 8 * d * math.sqrt(d) * UNIT_ROUNDOFF * float(np.linalg.cond(prepared.bandwidth.root)) * (farthest + 1)
 
 
 def _relative_errors(prepared: KernelSum, logs: np.ndarray, Q: np.ndarray) -> np.ndarray:
@@ -111,9 +110,7 @@ def _compact_bounds(
 def _tophat(
     prepared: KernelSum, factor: float, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None
 ) -> np.ndarray:
-    from fastdens.engines.sum_mending import widened
-
-    moved = KernelSum(prepared.X, prepared.kernel, widened(prepared.bandwidth, factor), prepared.weights)
+    moved = KernelSum(prepared.X, prepared.kernel, prepared.bandwidth * factor, prepared.weights)
     return moved.evaluate(Q, own=own, n_threads=n_threads)
 
 

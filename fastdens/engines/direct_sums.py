@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.compiled import kernel_sums as compiled
 from fastdens.engines import metrics
+from fastdens.engines.bandwidth_type import LARGEST, ORDINARY_WIDTHS, Bandwidth, by_matrix
 from fastdens.engines.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
 from fastdens.engines.sum_costs import FEATURE_NS, PAIR_NS
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -19,10 +20,8 @@ from fastdens.threads import run_blocks
 FEW_QUERIES = 256
 POINTS_PER_RUN = 1 << 15
 
-# Outside this range a power of two is taken out of data and bandwidth, so that no square over- or underflows.
-PLAIN_BANDWIDTHS = (2.0**-64, 2.0**64)
-# The same for single precision, where the computation goes on in double instead.
-PLAIN_FLOAT_BANDWIDTHS = (2.0**-20, 2.0**20)
+# Outside this range squares may over- or underflow in single precision, and the computation goes on in double instead.
+ORDINARY_FLOAT_WIDTHS = (2.0**-20, 2.0**20)
 # Weights spread wider than this are summed in double precision.
 WIDEST_FLOAT_WEIGHTS = 2.0**20
 
@@ -30,25 +29,10 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 # (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
-# Rows up to this size are multiplied by a matrix as they are.
-LARGE = 2.0**512
-LARGEST = float(np.finfo(float).max)
-
 _FLOAT32 = np.dtype(np.float32)
 # Half squares where differences are taken.
 _NONE: tuple[None, ...] = (None, None)
 _NONE_OF_FLOATS: tuple[None, ...] = ()
-
-
-def by_matrix(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """``rows @ matrix``; what overflows is as far away as doubles go."""
-    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) < LARGE:
-        return rows @ matrix
-    rows = np.clip(rows, -LARGEST, LARGEST)
-    # Smaller by a power of two, no product overflows before the others are added to it.
-    exponents = np.maximum(np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1] - math.frexp(LARGE)[1], 0)
-    with np.errstate(over="ignore"):
-        return np.clip(np.ldexp(np.ldexp(rows, -exponents) @ matrix, exponents), -LARGEST, LARGEST)
 
 
 def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) -> float | None:
@@ -58,7 +42,7 @@ def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) 
     digits, numbers that are not finite.
     """
     n, d = X.shape
-    if (n + compiled.PADDING) * d > compiled.MOST_OF_FEW or not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
+    if (n + compiled.PADDING) * d > compiled.MOST_OF_FEW or not ORDINARY_WIDTHS[0] < h < ORDINARY_WIDTHS[1]:
         return None
     per_unit, support = kernel.log2_exponent or 0.0, h * h
     exponent = per_unit / h if kernel.exponent_of_distance else per_unit / support
@@ -74,8 +58,8 @@ class DirectSum:
     X : ndarray of shape (n_points, n_features)
         C-contiguous float64 or float32; checked for finite values here.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
-        As `check_bandwidth` returns it.
+    bandwidth : Bandwidth, float or ndarray
+        Checked.
     weights : ndarray of shape (n_points,), optional
         Not negative, finite.
     values : ndarray of shape (n_points, n_values), optional
@@ -88,7 +72,7 @@ class DirectSum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth | float | np.ndarray,
         weights: np.ndarray | None = None,
         values: np.ndarray | None = None,
         metric: str = "euclidean",
@@ -98,31 +82,22 @@ class DirectSum:
             X = metrics.of_sphere(X)
         n, d = X.shape
         self.kernel, self.n_points, self.n_features = kernel, n, d
+        self.bandwidth = bandwidth = Bandwidth.of(bandwidth, d)
         self.whitening: tuple[np.ndarray, np.ndarray] | None = None
-        self.scales: np.ndarray | None = None
-        self.factor: float | np.ndarray | None = None  # powers of two, taken out of data and bandwidth
+        if not bandwidth.scales_axes:
+            self.whitening = X.mean(axis=0, dtype=np.float64), np.ascontiguousarray(bandwidth.to_white)
+        along_axes = bandwidth.along_axes
         self.is_float = X.dtype == _FLOAT32 and values is None
-        if isinstance(bandwidth, float):
-            h = narrowest = widest = bandwidth
-            if not PLAIN_BANDWIDTHS[0] < h < PLAIN_BANDWIDTHS[1]:
-                self.factor = math.ldexp(1.0, -max(math.frexp(h)[1], -1023))
-                h *= self.factor
-        elif bandwidth.ndim == 1:
-            h = 1.0
-            narrowest, widest = float(bandwidth.min()), float(bandwidth.max())
-            if PLAIN_BANDWIDTHS[0] < narrowest <= widest < PLAIN_BANDWIDTHS[1]:
-                self.scales = 1.0 / bandwidth
-            else:
-                self.factor = np.ldexp(1.0, -np.maximum(np.frexp(bandwidth)[1], -1023))
-                self.scales = 1.0 / (bandwidth * self.factor)
-        else:
-            centre = X.mean(axis=0, dtype=np.float64)
-            self.whitening = centre, np.ascontiguousarray(np.linalg.inv(np.linalg.cholesky(bandwidth)).T)
-            h = narrowest = widest = 1.0
         if self.is_float:
-            self.is_float = PLAIN_FLOAT_BANDWIDTHS[0] < narrowest <= widest < PLAIN_FLOAT_BANDWIDTHS[1] and (
+            self.is_float = along_axes.lies_within(*ORDINARY_FLOAT_WIDTHS) and (
                 weights is None or float(weights.max()) <= WIDEST_FLOAT_WEIGHTS * float(weights.min())
             )
+        # `factor`: powers of two, taken out of data and bandwidth. Distances are scaled per axis, or as a whole by h.
+        self.factor, ordinary = along_axes.ordinary()
+        self.scales: np.ndarray | None = None
+        h = ordinary.number
+        if h is None:
+            h, self.scales = 1.0, 1.0 / ordinary.widths
         self.takes_plain_queries = self.whitening is None and self.factor is None and metric != "haversine"
         self.n_padded = -(-n // compiled.PADDING) * compiled.PADDING
         self.points = self._pack(X)
@@ -151,7 +126,7 @@ class DirectSum:
             or self.factor is not None
         ):
             self._products = False
-        self._X, self._bandwidth = X, bandwidth
+        self._X = X
         self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
@@ -200,8 +175,7 @@ class DirectSum:
             return None
         products = self._products
         if not isinstance(products, ScalarProducts):
-            to_white = self.whitening[1] if self.whitening is not None else 1.0 / self._bandwidth
-            products = ScalarProducts(self._X, to_white)
+            products = ScalarProducts(self._X, self.bandwidth)
             self._products = products if products.keeps_digits else False
         return products if products.keeps_digits else None
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
 from fastdens.engines.grid_sums import LineGrid
 from fastdens.engines.grid_tensors import NodeTensor, product_cost, product_sums
 from fastdens.engines.kernel_sums import KernelSum
@@ -89,23 +88,21 @@ def _separable_sums(
     n_threads: int | None,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Sums, flat, and whether each is within the tolerance; None where point by point is the way."""
-    bandwidth = np.asarray(prepared.bandwidth)
+    bandwidth = prepared.bandwidth
     (n, d), sizes = X.shape, [len(axis) for axis in axes]
     places = math.prod(sizes)
-    if prepared.kernel.name != "gaussian" or bandwidth.ndim == 2:
-        return None
-    if not (PLAIN_BANDWIDTHS[0] < bandwidth.min() and bandwidth.max() < PLAIN_BANDWIDTHS[1]):
+    if prepared.kernel.name != "gaussian" or not bandwidth.scales_axes or bandwidth.is_extreme:
         return None
     X = X.astype(np.float64, copy=False)
     if d == 1:
         if n * places <= SMALL_LINE or places * PER_PLACE_NS > n * min(places * PAIR_NS, 100.0):
             return None
-        line = LineGrid(X.reshape(-1), bandwidth.item(), weights, axes[0], n_threads)
+        line = LineGrid(X.reshape(-1), float(bandwidth.widths[0]), weights, axes[0], n_threads)
         if not line.applies:
             return None
         sums, bounds = line.evaluate(rtol, atol)
         return sums, bounds >= 0
-    bandwidths = np.full(d, bandwidth, dtype=np.float64)
+    bandwidths = bandwidth.widths
     by_product = product_cost(n, sizes)
     if d <= 3:
         nodes = NodeTensor(X, bandwidths, weights, axes, rtol, n_threads)

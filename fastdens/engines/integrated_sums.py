@@ -14,6 +14,7 @@ import numpy as np
 
 from fastdens.compiled import integrated_sums as compiled
 from fastdens.compiled import sorted_moments as of_cells
+from fastdens.engines.bandwidth_type import power_of_two
 from fastdens.engines.integrated_boxes import GaussianBoxes
 from fastdens.engines.sorting import sort_with_places
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -52,7 +53,7 @@ def plain_scale(bandwidth: float) -> float:
     """The power of two, mostly 1, by which bandwidth and data are multiplied to be ordinary numbers."""
     if PLAIN_BANDWIDTHS[0] < bandwidth < PLAIN_BANDWIDTHS[1]:
         return 1.0
-    return math.ldexp(1.0, -max(math.frexp(bandwidth)[1], -1023))
+    return power_of_two(bandwidth)
 
 
 def padded_to(multiple: int, numbers: np.ndarray) -> np.ndarray:

@@ -6,14 +6,13 @@ one call.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.direct_sums import DirectSum, sum_of_few
-from fastdens.engines.metrics import log_bandwidth_volume as log_bandwidth_volume
 from fastdens.engines.sum_mending import mend_sums
 from fastdens.engines.sum_plan import (
     FULL_PRECISION,
@@ -34,33 +33,6 @@ if TYPE_CHECKING:
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def check_bandwidth(bandwidth: Any, n_features: int, name: str = "bandwidth") -> float | np.ndarray:
-    """A positive number, one per feature, or a symmetric positive definite matrix in squared units."""
-    if type(bandwidth) is float and 0.0 < bandwidth < math.inf:
-        return bandwidth
-    if np.ndim(bandwidth) == 0:
-        return validation.check_number(bandwidth, name, above=0)
-    array = np.ascontiguousarray(bandwidth, dtype=np.float64)
-    if array.shape not in ((n_features,), (n_features, n_features)):
-        raise ValueError(
-            f"{name} must be a number, one number per feature (shape ({n_features},)) or a matrix of shape "
-            f"({n_features}, {n_features}), got shape {array.shape}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array.tolist()}")
-    if array.ndim == 1:
-        if not (array > 0).all():
-            raise ValueError(f"{name} must be greater than 0 for every feature, got {array.tolist()}")
-        return array
-    if not np.allclose(array, array.T, rtol=1e-10, atol=0):
-        raise ValueError(f"{name} must be a symmetric matrix, got {array.tolist()}")
-    try:
-        np.linalg.cholesky(array)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"{name} must be a positive definite matrix, got {array.tolist()}") from None
-    return array
-
-
 class KernelSum:
     """Points, bandwidth and weights prepared for sums of K over them, by any route.
 
@@ -69,8 +41,8 @@ class KernelSum:
     X : ndarray of shape (n_points, n_features)
         C-contiguous float64 or float32; checked for finite values by the first route that reads it.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
-        As `check_bandwidth` returns it.
+    bandwidth : Bandwidth, float or ndarray
+        Checked.
     weights : ndarray of shape (n_points,), optional
         Not negative, finite.
     values : ndarray of shape (n_points, n_values), optional
@@ -83,13 +55,14 @@ class KernelSum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth | float | np.ndarray,
         weights: np.ndarray | None = None,
         values: np.ndarray | None = None,
         metric: str = "euclidean",
     ) -> None:
-        self.kernel, self.bandwidth, self.metric = kernel, bandwidth, metric
+        self.kernel, self.metric = kernel, metric
         self.n_points, self.n_features = X.shape
+        self.bandwidth = Bandwidth.of(bandwidth, self.n_features)
         self.X, self.weights, self.values = X, weights, values
         self.finest = FULL_PRECISION if X.dtype == _FLOAT64 else SINGLE_PRECISION
         self._direct: DirectSum | None = None
@@ -171,8 +144,7 @@ class KernelSum:
 
         prepared = self.sorted_points
         if prepared is None:
-            widths = np.asarray(self.bandwidth)
-            h = math.sqrt(widths.item()) if widths.ndim == 2 else widths.item()
+            h = float(self.bandwidth.widths[0])
             prepared = self.sorted_points = SortedSum(self.X, self.kernel, h, self.weights, n_threads)
         return prepared.evaluate(Q, log=log, own=own, rtol=rtol if self._mends else None, n_threads=n_threads)
 
@@ -320,7 +292,7 @@ def checked_problem(
     log: bool,
     algorithm: str,
     n_threads: int | None,
-) -> tuple[np.ndarray, np.ndarray, float | np.ndarray, np.ndarray | None, np.ndarray | None, bool]:
+) -> tuple[np.ndarray, np.ndarray, Bandwidth, np.ndarray | None, np.ndarray | None, bool]:
     """Points, queries, bandwidth, weights and values as the routes take them; whether values were one column."""
     keeps_float32 = values is None
     if not validation.is_plain(X):  # values that are not finite are found when the points are packed
@@ -341,7 +313,7 @@ def checked_problem(
         validation.check_number(atol, "atol", at_least=0)
     if n_threads is not None:
         check_n_threads(n_threads)
-    bandwidth = check_bandwidth(bandwidth, X.shape[1])
+    bandwidth = Bandwidth.checked(bandwidth, X.shape[1])
     if weights is not None:
         weights = validation.check_sample_weight(weights, len(X), "weights")
     flat = False

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.smoothing_kernels import SmoothingKernel, log_ball_volume
 
 # scikit-learn's names among them.
@@ -30,7 +31,7 @@ SPHERE_BANDWIDTHS = (2.0**-64, 2.0**64)
 WIDE_ON_SPHERE = 1.0
 
 
-def check_metric(metric: Any, n_features: int, bandwidth: float | np.ndarray) -> str:
+def check_metric(metric: Any, n_features: int, bandwidth: Bandwidth) -> str:
     """The metric's own name for its alias, where the features and the bandwidth suit it.
 
     In one dimension the norms are the same, so that manhattan and chebyshev become euclidean.
@@ -38,16 +39,16 @@ def check_metric(metric: Any, n_features: int, bandwidth: float | np.ndarray) ->
     name = ALIASES[validation.check_option(metric, "metric", ALIASES)]
     if name == "euclidean":
         return name
-    if np.ndim(bandwidth) == 2:
+    if not bandwidth.scales_axes:
         raise ValueError(f"a matrix as bandwidth needs metric='euclidean', got metric={metric!r}")
     if name != "haversine":
         return name if n_features > 1 else "euclidean"
     if n_features != 2:
         raise ValueError(f"metric='haversine' needs two features, latitude and longitude in radians, got {n_features}")
-    if np.ndim(bandwidth) != 0:
-        raise ValueError(f"metric='haversine' needs one number as bandwidth, in radians, got {bandwidth!r}")
-    if not SPHERE_BANDWIDTHS[0] < bandwidth < SPHERE_BANDWIDTHS[1]:
-        raise ValueError(f"bandwidth must lie between 2^-64 and 2^64 with metric='haversine', got {bandwidth!r}")
+    if bandwidth.number is None:
+        raise ValueError(f"metric='haversine' needs one number as bandwidth, in radians, got {bandwidth.public!r}")
+    if not bandwidth.lies_within(*SPHERE_BANDWIDTHS):
+        raise ValueError(f"bandwidth must lie between 2^-64 and 2^64 with metric='haversine', got {bandwidth.public!r}")
     return name
 
 
@@ -74,24 +75,15 @@ def of_sphere(rows: np.ndarray) -> np.ndarray:
     return np.stack([latitudes, longitudes, np.maximum(np.cos(latitudes), 0.0)], axis=1)
 
 
-def log_bandwidth_volume(bandwidth: float | np.ndarray, n_features: int) -> float:
-    """ln of the volume by which the bandwidth stretches the unit cube: h^d, prod h_a or sqrt(det H)."""
-    if isinstance(bandwidth, float):
-        return n_features * math.log(bandwidth)
-    if bandwidth.ndim == 1:
-        return float(np.log(bandwidth).sum())
-    return float(np.linalg.slogdet(bandwidth)[1]) / 2
-
-
-def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwidth: float | np.ndarray) -> float:
+def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwidth: Bandwidth) -> float:
     """ln of the integral of K(distance / h): over space, or over the unit sphere by area for "haversine"."""
     if metric == "haversine":
-        return _log_sphere_normaliser(kernel, float(bandwidth))
+        return _log_sphere_normaliser(kernel, float(bandwidth.widths[0]))
     d = n_features
     # A function of a norm integrates to the volume of the norm's ball times an integral over the radius.
     volumes = {"euclidean": log_ball_volume(d), "manhattan": d * math.log(2) - math.lgamma(d + 1)}
     log_volume = volumes.get(metric, d * math.log(2))
-    return kernel.log_normaliser(d) - log_ball_volume(d) + log_volume + log_bandwidth_volume(bandwidth, d)
+    return kernel.log_normaliser(d) - log_ball_volume(d) + log_volume + bandwidth.log_volume
 
 
 def _log_sphere_normaliser(kernel: SmoothingKernel, h: float) -> float:
@@ -107,12 +99,12 @@ def _log_sphere_normaliser(kernel: SmoothingKernel, h: float) -> float:
 
 
 def draw(
-    rng: np.random.Generator, centres: np.ndarray, kernel: SmoothingKernel, metric: str, bandwidth: float | np.ndarray
+    rng: np.random.Generator, centres: np.ndarray, kernel: SmoothingKernel, metric: str, bandwidth: Bandwidth
 ) -> np.ndarray:
     """One draw about each centre, from the kernel's density in a metric that is not the Euclidean."""
     n, d = centres.shape
     if metric == "haversine":
-        return _draw_on_sphere(rng, centres, kernel, float(bandwidth))
+        return _draw_on_sphere(rng, centres, kernel, float(bandwidth.widths[0]))
     radii = kernel.sample_radius(rng, n, d)
     if metric == "manhattan":  # uniform on the surface: exponential shares with random signs
         directions = rng.standard_exponential((n, d))
@@ -121,7 +113,7 @@ def draw(
     else:  # uniform on one of the faces
         directions = rng.uniform(-1.0, 1.0, (n, d))
         directions[np.arange(n), rng.integers(0, d, n)] = rng.integers(0, 2, n) * 2 - 1
-    return centres + directions * radii[:, None] * bandwidth
+    return centres + bandwidth.coloured(directions * radii[:, None])
 
 
 def _draw_on_sphere(rng: np.random.Generator, centres: np.ndarray, kernel: SmoothingKernel, h: float) -> np.ndarray:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from fastdens.compiled import kernel_sums as compiled
+from fastdens.engines.bandwidth_type import Bandwidth
 
 # With fewer features a difference and its square cost no more; with fewer queries the points are not worth moving.
 FEWEST_FEATURES, FEWEST_QUERIES = 3, 64
@@ -34,14 +35,16 @@ class ScalarProducts:
     ----------
     X : ndarray of shape (n_points, n_features)
         Finite.
-    to_white : float or ndarray
-        What differences are multiplied by to be in bandwidths: a number, one per feature, or a matrix from the right.
+    bandwidth : Bandwidth
     """
 
-    def __init__(self, X: np.ndarray, to_white: float | np.ndarray) -> None:
+    def __init__(self, X: np.ndarray, bandwidth: Bandwidth) -> None:
         n, d = X.shape
         self.centre = X.mean(axis=0, dtype=np.float64)
-        self._factors = to_white * math.sqrt(1 / math.log(2))
+        unit = math.sqrt(1 / math.log(2))
+        # What differences are multiplied by: a number per feature, or a matrix from the right.
+        self._scales = 1.0 / bandwidth.along_axes.widths * unit
+        self._matrix = None if bandwidth.scales_axes else np.ascontiguousarray(bandwidth.to_white) * unit
         rows = self._units(X)
         half_squares = self._half_squares(rows)
         self.radius = math.sqrt(2 * math.log(2) * float(half_squares.max()))
@@ -57,7 +60,7 @@ class ScalarProducts:
 
     def _units(self, rows: np.ndarray) -> np.ndarray:
         moved = rows - self.centre
-        return np.ascontiguousarray(moved @ self._factors if np.ndim(self._factors) == 2 else moved * self._factors)
+        return np.ascontiguousarray(moved * self._scales if self._matrix is None else moved @ self._matrix)
 
     @staticmethod
     def _half_squares(rows: np.ndarray) -> np.ndarray:

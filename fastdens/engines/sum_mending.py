@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastdens.engines import sum_bounds
-from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
 from fastdens.smoothing_kernels import KERNELS
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def mend_sums(
     rounded the distances already.
     """
     kernel, n_features = prepared.kernel, prepared.n_features
-    widths = np.asarray(prepared.bandwidth, dtype=np.float64)
-    if widths.ndim == 2 or not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1]):
+    if not prepared.bandwidth.scales_axes or prepared.bandwidth.is_extreme:
         return
     if in_doubt is None:
         total = float(prepared.n_points if prepared.weights is None else prepared.weights.sum())
@@ -63,7 +61,7 @@ def mend_sums(
         x, weights = _sorted_line(prepared)
         X, ascending = x[:, None], True
     mended = accurate_sums(
-        X, queries[bad], kernel, np.broadcast_to(widths, n_features), weights,
+        X, queries[bad], kernel, prepared.bandwidth.widths, weights,
         None if own_of is None else own_of[bad], ascending,
     )  # fmt: skip
     with np.errstate(divide="ignore"):
@@ -74,11 +72,11 @@ def weights_within_reach(
     prepared: KernelSum, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None, factor: float = WIDENED
 ) -> np.ndarray:
     """Weights of the points nearer to each query than `factor` bandwidths, never too few."""
-    if prepared.n_features > 1 or np.ndim(prepared.bandwidth) == 2:
-        counting = type(prepared)(prepared.X, KERNELS["tophat"], widened(prepared.bandwidth, factor), prepared.weights)
+    if prepared.n_features > 1 or not prepared.bandwidth.scales_axes:
+        counting = type(prepared)(prepared.X, KERNELS["tophat"], prepared.bandwidth * factor, prepared.weights)
         return counting.evaluate(Q, own=own, n_threads=n_threads) * (1 + 2.0**-30)
     x, weights = _sorted_line(prepared)
-    reach = factor * float(np.asarray(prepared.bandwidth).item())
+    reach = factor * float(prepared.bandwidth.widths[0])
     slack = 2.0**-50 * np.abs(Q[:, 0])
     first = np.searchsorted(x, Q[:, 0] - reach - slack, side="left")
     last = np.searchsorted(x, Q[:, 0] + reach + slack, side="right")
@@ -96,8 +94,3 @@ def _sorted_line(prepared: KernelSum) -> tuple[np.ndarray, np.ndarray | None]:
     x = prepared.X[:, 0].astype(np.float64)
     order = np.argsort(x, kind="stable")
     return x[order], None if prepared.weights is None else prepared.weights[order]
-
-
-def widened(bandwidth: float | np.ndarray, factor: float) -> float | np.ndarray:
-    """The bandwidth times a factor; a matrix is in squared units."""
-    return bandwidth * (factor * factor if np.ndim(bandwidth) == 2 else factor)

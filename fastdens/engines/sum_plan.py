@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fastdens.engines.direct_sums import PLAIN_BANDWIDTHS
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.sum_costs import (
     BOX_SORT_NS,
     BOX_TERM_NS,
@@ -46,7 +46,7 @@ class SumProblem:
     X: np.ndarray
     Q: np.ndarray
     kernel: SmoothingKernel
-    bandwidth: float | np.ndarray
+    bandwidth: Bandwidth
     rtol: float
     weights: np.ndarray | None = None
     has_values: bool = False
@@ -143,7 +143,7 @@ def _sorted(problem: SumProblem) -> SumPlan | str:
         return "sorted points are for every kernel but the Gaussian, for which algorithm='grid' takes linear time"
     if problem.has_values:
         return "sorted points are for sums with weights that are not negative, without values"
-    if _is_extreme(problem.bandwidth):
+    if problem.bandwidth.is_extreme:
         return "the bandwidth is at the end of the range of floating-point numbers"
     if weights is not None and not kernel.is_compact:
         positive = weights[weights > 0]
@@ -162,7 +162,7 @@ def _grid(problem: SumProblem) -> SumPlan | str:
         return f"boxes are for up to three features, not {d}"
     if problem.has_values:
         return "boxes are for sums with weights that are not negative, without values"
-    if _is_extreme(problem.bandwidth):
+    if problem.bandwidth.is_extreme:
         return "the bandwidth is at the end of the range of floating-point numbers"
     return min(_boxes(problem), key=lambda plan: plan.expected_ns)
 
@@ -173,7 +173,7 @@ def _tree(problem: SumProblem) -> SumPlan | str:
         return "trees are for two features and more"
     if problem.has_values:
         return "trees are for sums with weights that are not negative, without values"
-    if _is_extreme(problem.bandwidth):
+    if problem.bandwidth.is_extreme:
         return "the bandwidth is at the end of the range of floating-point numbers"
     near = n * _share_within_reach(problem)
     per_query = TREE_QUERY_NS + near * (PAIR_NS[problem.kernel.name] + FEATURE_NS * d)
@@ -188,13 +188,12 @@ def _share_within_reach(problem: SumProblem) -> float:
         return 1.0
     X = problem.X[:: max(1, n // SAMPLED_POINTS)].astype(np.float64)
     Q = problem.Q[:: max(1, m // SAMPLED_QUERIES)].astype(np.float64)
-    widths = np.asarray(problem.bandwidth, dtype=np.float64)
-    if widths.ndim == 2:
-        to_white = np.linalg.inv(np.linalg.cholesky(widths)).T
-        X, Q, widths = X @ to_white, Q @ to_white, np.ones(1)
+    widths = problem.bandwidth.along_axes.widths
+    if not problem.bandwidth.scales_axes:
+        to_white = problem.bandwidth.to_white
+        X, Q = X @ to_white, Q @ to_white
     with np.errstate(over="ignore", under="ignore"):
-        u = np.sqrt(sum(((Q[:, a, None] - X[:, a]) / widths[a % widths.size if widths.ndim else ()]) ** 2
-                        for a in range(d)))  # fmt: skip
+        u = np.sqrt(sum(((Q[:, a, None] - X[:, a]) / widths[a]) ** 2 for a in range(d)))
         if problem.kernel.is_compact:
             shares = (u < 1).mean(axis=1)
         else:
@@ -208,22 +207,13 @@ def _share_within_reach(problem: SumProblem) -> float:
 _PLANNERS = {"direct": _direct, "sorted": _sorted, "grid": _grid, "tree": _tree}
 
 
-def _is_extreme(bandwidth: float | np.ndarray) -> bool:
-    widths = np.asarray(bandwidth)
-    if widths.ndim == 2:
-        return False
-    return not (PLAIN_BANDWIDTHS[0] < widths.min() and widths.max() < PLAIN_BANDWIDTHS[1])
-
-
 def _boxes(problem: SumProblem) -> list[SumPlan]:
     """The box transform with every pair of width and terms that is accurate enough."""
     from fastdens.engines.box_interpolants import axis_transform
 
     X, Q, rtol = problem.X, problem.Q, problem.rtol
     (n, d), m = X.shape, len(Q)
-    widths = np.asarray(problem.bandwidth, dtype=np.float64)
-    if widths.ndim == 2:
-        widths = np.sqrt(np.diag(widths))
+    widths = problem.bandwidth.widths
     # Column by column: several times faster than along the first axis of a narrow matrix.
     low = np.array([min(X[:, a].min(), Q[:, a].min()) for a in range(d)])
     high = np.array([max(X[:, a].max(), Q[:, a].max()) for a in range(d)])

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastdens.compiled import tree_sums as compiled
 from fastdens.compiled import tree_walk
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.direct_sums import SMALL_SUM
 from fastdens.engines.neighbor_search import build_tree
 from fastdens.engines.sum_costs import TREE_QUERY_NS
@@ -33,8 +34,8 @@ class TreeSum:
     X : ndarray of shape (n_points, n_features)
         Finite.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
-        As `check_bandwidth` returns it.
+    bandwidth : Bandwidth, float or ndarray
+        Checked.
     weights : ndarray of shape (n_points,), optional
         Not negative.
     """
@@ -43,19 +44,20 @@ class TreeSum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth | float | np.ndarray,
         weights: np.ndarray | None = None,
         n_threads: int | None = None,
     ) -> None:
         n, d = X.shape
         self.given, self.kernel, self.whitening = X, kernel, None
-        if isinstance(bandwidth, np.ndarray) and bandwidth.ndim == 2:
-            self.whitening = X.mean(axis=0, dtype=np.float64), np.linalg.inv(np.linalg.cholesky(bandwidth)).T
-            bandwidth = 1.0
+        bandwidth = Bandwidth.of(bandwidth, d)
+        if not bandwidth.scales_axes:
+            self.whitening = X.mean(axis=0, dtype=np.float64), bandwidth.to_white
+        along_axes = bandwidth.along_axes
         # A power of two per axis makes bandwidths comparable, so that nodes are cut well, and costs no digit.
-        mantissas, exponents = np.frexp(np.broadcast_to(np.asarray(bandwidth, dtype=np.float64), d))
+        mantissas, exponents = np.frexp(along_axes.widths)
         self.exponents = exponents
-        self.scales = None if isinstance(bandwidth, float) else 1.0 / mantissas
+        self.scales = 1.0 / mantissas if along_axes.number is None else None
         h = float(mantissas[0]) if self.scales is None else 1.0
         self.factors = 1.0 / mantissas
         self.support = h * h

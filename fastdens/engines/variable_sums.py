@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.compiled import variable_sums as compiled
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.direct_sums import SMALL_SUM, DirectSum
 from fastdens.smoothing_kernels import SmoothingKernel
 from fastdens.threads import run_blocks
@@ -32,8 +33,8 @@ class VariableSum:
     X : ndarray of shape (n_points, n_features)
         Checked for finite values here.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
-        h: as `check_bandwidth` returns it.
+    bandwidth : Bandwidth, float or ndarray
+        h, checked.
     log_weights : ndarray of shape (n_points,), optional
         Natural logarithms of the weights, finite.
     factors : ndarray of shape (n_points,), optional
@@ -44,7 +45,7 @@ class VariableSum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth | float | np.ndarray,
         log_weights: np.ndarray | None = None,
         factors: np.ndarray | None = None,
     ) -> None:

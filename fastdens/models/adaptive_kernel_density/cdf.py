@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.monotone_inverse import invert
-from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
+from fastdens.models.kernel_extent import FARTHEST
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
@@ -65,7 +66,7 @@ class AdaptiveCumulative:
         points_: np.ndarray
         weights_: np.ndarray
         factors_: np.ndarray
-        bandwidth_: float | np.ndarray
+        _bandwidth: Bandwidth
         kernel_: str
         method_: str
         mixing_: float
@@ -82,7 +83,7 @@ class AdaptiveCumulative:
                 f"{method} needs a method other than 'balloon', whose estimate does not integrate to one, got "
                 f"method={self.method_!r}"
             )
-        h = float(axis_bandwidths(self.bandwidth_, 1, method)[0])
+        h = float(self._bandwidth.widths[0])
         centres, widths, weights = self.points_[:, 0], h * self.factors_, self.weights_
         if self.method_ == "mixture":
             centres, widths = np.tile(centres, 2), np.append(widths, np.full(len(widths), h))

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import bandwidths, validation
-from fastdens.engines.kernel_sums import KernelSum, check_bandwidth
-from fastdens.engines.metrics import log_bandwidth_volume
+from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.variable_sums import VariableSum
 from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
 from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
@@ -175,15 +175,15 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         """
         data, weights, names = self._fit_data(X, sample_weight)
         self._check_params(len(data))
-        kernel, bandwidth = KERNELS[self.kernel], self.bandwidth
+        kernel, d = KERNELS[self.kernel], data.shape[1]
         shares = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
-        from_neighbors = isinstance(bandwidth, str) and bandwidth == "neighbors"
+        from_neighbors = isinstance(self.bandwidth, str) and self.bandwidth == "neighbors"
         if from_neighbors:
-            bandwidth = 1.0
-        elif isinstance(bandwidth, str):
-            bandwidth = bandwidths.from_data(data, weights, bandwidth, self.kernel)
+            bandwidth = Bandwidth.of(1.0, d)
+        elif isinstance(self.bandwidth, str):
+            bandwidth = Bandwidth.of(bandwidths.from_data(data, weights, self.bandwidth, self.kernel), d)
         else:
-            bandwidth = check_bandwidth(bandwidth, data.shape[1])
+            bandwidth = Bandwidth.checked(self.bandwidth, d)
         search: dict[str, Any] = {"_tree": None, "_ball_weights": None, "_floor": 0.0, "n_neighbors_": None}
         if self.method == "abramson":
             logs = KernelSum(data, kernel, bandwidth, weights).evaluate(data, log=True, n_threads=self.n_threads)
@@ -196,52 +196,53 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             log_typical = float(shares @ np.log(radii))
             log_factors = np.log(radii) - log_typical
             if from_neighbors:
-                bandwidth = math.exp(log_typical)
+                bandwidth = Bandwidth.of(math.exp(log_typical), d)
         if self.clip is not None:
             log_factors = np.clip(log_factors, -math.log(self.clip), math.log(self.clip))
 
         fitted = type(self)(**self.get_params(deep=False))  # made whole before this one changes
         fitted.points_, fitted.weights_, fitted.factors_ = data.copy(), shares, np.exp(log_factors)
-        fitted.bandwidth_, fitted.kernel_, fitted.method_ = bandwidth, self.kernel, self.method
+        fitted.bandwidth_, fitted.kernel_, fitted.method_ = bandwidth.public, self.kernel, self.method
         fitted.mixing_ = float(self.mixing)
         fitted.clip_ = None if self.clip is None else float(self.clip)
-        fitted.n_parameters_ = data.size + len(data) + np.size(bandwidth)
+        fitted.n_parameters_ = data.size + len(data) + bandwidth.n_parameters
         fitted._log_typical = log_typical
         for name, value in search.items():
             setattr(fitted, name, value)
         fitted._prepare()
         for name in fitted.__dict__.keys() - self._parameter_defaults().keys():
             setattr(self, name, getattr(fitted, name))
-        self._remember_data(data.shape[1], names)
+        self._remember_data(d, names)
         return self
 
     # --- sums -------------------------------------------------------------------------------------------------------
 
     def _balloon_factors(self, rows: np.ndarray, own_weights: np.ndarray | None = None) -> np.ndarray:
-        radii = radii_at(rows, vars(self), self.bandwidth_, self.n_threads, own_weights=own_weights)
+        radii = radii_at(rows, vars(self), self._bandwidth, self.n_threads, own_weights=own_weights)
         most = LARGEST_LOG_FACTOR if self.clip_ is None else math.log(self.clip_)
         return np.exp(np.clip(np.log(radii) - self._log_typical, -most, most))
 
     def _prepare(self) -> None:
         """The sums that the fitted attributes define; of the fixed bandwidth only where it has a part."""
         kernel, d = KERNELS[self.kernel_], self.points_.shape[1]
+        self._bandwidth = Bandwidth.of(self.bandwidth_, d)
         log_shares = np.log(self.weights_)
         varies = self.method_ != "balloon"
         self._sums = VariableSum(
             self.points_,
             kernel,
-            self.bandwidth_,
+            self._bandwidth,
             log_shares - d * np.log(self.factors_) if varies else log_shares,
             self.factors_ if varies else None,
         )
         self._fixed = None
         if self.method_ == "mixture":
-            self._fixed = KernelSum(self.points_, kernel, self.bandwidth_, self.weights_)
-        self._log_volume = kernel.log_normaliser(d) + log_bandwidth_volume(self.bandwidth_, d)
+            self._fixed = KernelSum(self.points_, kernel, self._bandwidth, self.weights_)
+        self._log_volume = kernel.log_normaliser(d) + self._bandwidth.log_volume
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_sums", "_fixed", "_log_volume"):
+        for name in ("_bandwidth", "_sums", "_fixed", "_log_volume"):
             state.pop(name, None)  # made again from the rest
         return state
 
@@ -307,7 +308,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         logs, gradients = self._sums.log_gradients(data, self.n_threads)
         if self.method_ != "mixture":
             return gradients
-        fixed = VariableSum(self.points_, KERNELS[self.kernel_], self.bandwidth_, np.log(self.weights_))
+        fixed = VariableSum(self.points_, KERNELS[self.kernel_], self._bandwidth, np.log(self.weights_))
         fixed_logs, fixed_gradients = fixed.log_gradients(data, self.n_threads)
         mixed = self._mixed(logs, fixed_logs)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -373,8 +374,4 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         if self.method_ == "mixture":
             factors = np.where(random.random(n_samples) < self.mixing_, factors, 1.0)
         noise = KERNELS[self.kernel_].sample(random, n_samples, d) * factors[:, None]
-        if np.ndim(self.bandwidth_) == 2:
-            noise = noise @ np.linalg.cholesky(self.bandwidth_).T
-        else:
-            noise *= self.bandwidth_
-        return self.points_[rows] + noise
+        return self.points_[rows] + self._bandwidth.coloured(noise)

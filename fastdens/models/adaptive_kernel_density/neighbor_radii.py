@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.axis_bandwidths import in_bandwidths
 from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
@@ -20,12 +20,12 @@ LARGEST_RADIUS = 2.0**1023  # from where on no distance is told from another
 def search_among(
     data: np.ndarray,
     weights: np.ndarray | None,
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     n_neighbors: int | str,
     n_threads: int | None,
 ) -> dict[str, Any]:
     """A tree of the distinct rows, their weights, the smallest radius and k; "auto" is the root of their number."""
-    points, ball_weights = distinct_rows(in_bandwidths(data, bandwidth), weights)
+    points, ball_weights = distinct_rows(bandwidth.isotropic(data), weights)
     k = math.ceil(math.sqrt(len(points))) if isinstance(n_neighbors, str) else int(n_neighbors)
     return {
         "_tree": KDTree(points, n_threads=n_threads),
@@ -38,7 +38,7 @@ def search_among(
 def radii_at(
     rows: np.ndarray,
     search: Mapping[str, Any],
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     n_threads: int | None,
     *,
     besides: int = 0,
@@ -48,5 +48,5 @@ def radii_at(
     tree = search["_tree"]
     k = min(search["n_neighbors_"] + besides, tree.n_samples)
     balls = NeighborBalls(tree, search["_ball_weights"], k, n_threads)
-    radii, _ = balls.radii(in_bandwidths(rows, bandwidth), own_weights)
+    radii, _ = balls.radii(bandwidth.isotropic(rows), own_weights)
     return np.clip(radii, search["_floor"], LARGEST_RADIUS) * REACHING

@@ -27,12 +27,6 @@ BOOTSTRAPS, AT_ONCE = 1000, 25
 FAINT = -600.0
 
 
-def _divided(bandwidth: float | np.ndarray, divisor: float) -> float | np.ndarray:
-    if isinstance(bandwidth, np.ndarray):
-        return bandwidth / (divisor**2 if bandwidth.ndim == 2 else divisor)
-    return bandwidth / divisor
-
-
 def confidence_band(
     estimate: Estimate,
     data: np.ndarray,
@@ -89,7 +83,7 @@ def _relative_standard_error(
     weights, squares = estimate.weights, None if estimate.weights is None else estimate.weights**2
 
     def log_sums(of: str, divisor: float, its_weights: np.ndarray | None) -> np.ndarray:
-        prepared = KernelSum(points, KERNELS[of], _divided(estimate.bandwidth, divisor), its_weights)
+        prepared = KernelSum(points, KERNELS[of], estimate.bandwidth / divisor, its_weights)
         return prepared.evaluate(queries, log=True, rtol=settings.rtol, n_threads=n_threads)
 
     sums = log_sums(kernel.name, 1.0, weights)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import box_masses
 from fastdens.engines.monotone_inverse import Function
-from fastdens.models.axis_bandwidths import axis_bandwidths
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.line_distribution import Distribution, LineDistribution, between, integrated
 from fastdens.models.kernel_density.scores import log_density
@@ -55,9 +55,20 @@ def _products_over_axes(estimate: Estimate, low: np.ndarray, high: np.ndarray, n
     smoothed = estimate
     if estimate.boundary is not None:
         smoothed, (low, high) = estimate.sums, estimate.boundary.box(low, high)
-    widths = axis_bandwidths(smoothed.bandwidth, estimate.n_features, "box_probability of several features")
+    widths = _independent_widths(smoothed.bandwidth, "box_probability of several features")
     masses = box_masses(smoothed.points, widths, smoothed.weights, low, high, n_threads)
     return np.clip(masses / estimate.total, 0.0, 1.0)
+
+
+def _independent_widths(bandwidth: Bandwidth, what: str) -> np.ndarray:
+    """One bandwidth per feature, of a number, a vector or a diagonal matrix in squared units."""
+    widths = bandwidth.independent_widths
+    if widths is None:
+        raise ValueError(
+            f"bandwidth must be a number, one number per feature or a diagonal matrix for {what}, got a matrix that "
+            f"is not diagonal: {bandwidth.matrix.tolist()}"
+        )
+    return widths
 
 
 def _distribution(estimate: Estimate, settings: Settings, method: str) -> Distribution:

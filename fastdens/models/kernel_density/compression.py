@@ -45,7 +45,7 @@ class _Comparison:
         self.kernel, self.bandwidth, self.n_threads = estimate.kernel, estimate.bandwidth, n_threads
         self.all_points = estimate.points64
         self.unit = float(np.finfo(estimate.points.dtype).eps)
-        n, d = self.all_points.shape
+        n = len(self.all_points)
         self.total = estimate.total
         order = np.lexsort(self.all_points.T[::-1])
         ordered = self.all_points[order]
@@ -57,9 +57,7 @@ class _Comparison:
         self.weights = np.add.reduceat(own, first)
         self.sums = KernelSum(self.points, self.kernel, self.bandwidth, self.weights)
         self.origin = np.median(self.points, axis=0)
-        widths = np.asarray(self.bandwidth, dtype=np.float64)
-        root = np.linalg.cholesky(widths) if widths.ndim == 2 else np.diag(np.broadcast_to(widths, d))
-        self.root, self.inverse = root, np.linalg.inv(root)
+        self.root, self.inverse = self.bandwidth.root, self.bandwidth.to_white.T
         with np.errstate(over="ignore", invalid="ignore"):
             self.white = (self.points - self.origin) @ self.inverse.T
         self.peak = 0.0

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.models.kernel_density.estimate import Estimate, Settings
-from fastdens.models.kernel_density.marginals import as_number, marginal
+from fastdens.models.kernel_density.marginals import marginal
 from fastdens.models.kernel_density.scores import log_density_of
 
 Model = TypeVar("Model")
@@ -75,22 +75,11 @@ class ConditionalKernelDensities(Generic[Model]):
     ) -> None:
         self._estimate, self._axes, self._rest, self.values_ = estimate, axes, rest, values.copy()
         self._settings, self._as_model = settings, as_model
-        h, d = estimate.bandwidth, estimate.n_features
         points = estimate.points64
         self._given, self._points = points[:, axes], points[:, rest]
-        self._slope: np.ndarray | None = None  # of the other features' kernels on the given ones, where they correlate
-        self._bandwidth: float | np.ndarray
-        if isinstance(h, np.ndarray) and h.ndim == 2:
-            known = h[np.ix_(axes, axes)]
-            factor = np.linalg.cholesky(known)
-            self._slope = np.linalg.solve(known, h[np.ix_(axes, rest)])
-            remaining = h[np.ix_(rest, rest)] - h[np.ix_(rest, axes)] @ self._slope
-            self._bandwidth = (remaining + remaining.T) / 2
-            self._to_white = np.linalg.inv(factor).T
-        else:
-            widths = np.broadcast_to(h, d)
-            self._bandwidth = float(h) if np.ndim(h) == 0 else widths[rest].copy()
-            self._to_white = np.diag(1 / widths[axes])
+        # The slope: of the other features' kernels on the given ones, where they correlate.
+        self._bandwidth, self._slope = estimate.bandwidth.conditional(axes, rest)
+        self._to_white = estimate.bandwidth.marginal(axes).to_white
         self._log_weights = np.zeros(len(points)) if estimate.weights is None else np.log(estimate.weights)
 
     def __len__(self) -> int:
@@ -122,7 +111,7 @@ class ConditionalKernelDensities(Generic[Model]):
         points = self._points if self._slope is None else self._points + (value - self._given) @ self._slope
         points = np.ascontiguousarray(points).astype(self._estimate.points.dtype, copy=False)
         points, weights = validation.drop_zero_weights(points, weights)
-        return replace(self._estimate, points=points, weights=weights, bandwidth=as_number(self._bandwidth))
+        return replace(self._estimate, points=points, weights=weights, bandwidth=self._bandwidth)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density of row i of X under distribution i: shape (n_conditions,)."""
@@ -151,10 +140,7 @@ class ConditionalKernelDensities(Generic[Model]):
             place = uniform[start : start + step] * cumulative[:, -1]
             chosen[start : start + step] = np.minimum((cumulative <= place[:, None]).sum(axis=1), n - 1)
         noise = random.standard_normal((m, len(self._rest)))
-        if np.ndim(self._bandwidth) == 2:
-            noise = noise @ np.linalg.cholesky(self._bandwidth).T
-        else:
-            noise *= self._bandwidth
+        noise = self._bandwidth.coloured(noise)
         means = self._points[chosen]
         if self._slope is not None:
             means = means + (self.values_ - self._given[chosen]) @ self._slope

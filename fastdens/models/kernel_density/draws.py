@@ -32,10 +32,10 @@ def _draws_around(
     n, d = points.shape
     draws = np.empty((n_samples, d), dtype=points.dtype)
     categories = None if weights is None else Categories(weights)
-    factor = np.linalg.cholesky(bandwidth).T if np.ndim(bandwidth) == 2 else None
+    factor = None if bandwidth.scales_axes else bandwidth.root.T
     is_normal = metric == "euclidean" and kernel.name == "gaussian"
     if factor is None and is_normal:
-        scales = np.broadcast_to(np.asarray(bandwidth, dtype=np.float64), (1, d)).copy()
+        scales = bandwidth.widths.reshape(1, d)
     matrices = None
     if factor is not None and is_normal and points.dtype == np.float64 and PaddedMatrices.hold(1, d):
         matrices = PaddedMatrices([factor])
@@ -57,8 +57,7 @@ def _draws_around(
         elif is_normal:
             lanes.fill_normals_around(points, scales, rows, part)
         else:
-            noise = kernel.sample(stream, end - first, d)
-            noise *= bandwidth
+            noise = bandwidth.coloured(kernel.sample(stream, end - first, d))
             np.add(points.take(rows, axis=0), noise, out=part, casting="same_kind")
 
     draw_in_blocks(rng, n_samples, draw, (NORMAL_NS if is_normal else NUMBER_NS) * (d + 1), n_threads)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fastdens.engines import metrics
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -39,8 +40,7 @@ class Estimate:
     weights : ndarray of shape (n_points,) or None
         Positive, on any scale; None: all are 1.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
-        As `check_bandwidth` returns it.
+    bandwidth : Bandwidth
     metric : str, default="euclidean"
         As `check_metric` returns it.
     boundary : Boundary, optional
@@ -50,7 +50,7 @@ class Estimate:
     points: np.ndarray
     weights: np.ndarray | None
     kernel: SmoothingKernel
-    bandwidth: float | np.ndarray
+    bandwidth: Bandwidth
     metric: str = "euclidean"
     boundary: Boundary | None = None
     made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)  # what a question has prepared for later

@@ -48,8 +48,7 @@ def _default_axes(estimate: Estimate, n_points: Any, margin: float | None) -> li
     if margin is None:
         margin = DEFAULT_MARGINS.get(estimate.kernel.name, 1.0)
     margin = validation.check_number(margin, "margin", at_least=0)
-    widths = np.asarray(estimate.bandwidth, dtype=np.float64)
-    widths = np.sqrt(np.diag(widths)) if widths.ndim == 2 else np.broadcast_to(widths, d)
+    widths = estimate.bandwidth.widths
     with np.errstate(over="ignore"):
         low = estimate.points.min(axis=0).astype(np.float64) - margin * widths
         high = estimate.points.max(axis=0).astype(np.float64) + margin * widths

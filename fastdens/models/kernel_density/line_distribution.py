@@ -7,10 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import IntegratedSum
 from fastdens.engines.monotone_inverse import Function, invert
-from fastdens.models.axis_bandwidths import FARTHEST, axis_bandwidths
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
+from fastdens.models.kernel_extent import FARTHEST
 from fastdens.smoothing_kernels import SmoothingKernel
 
 
@@ -122,12 +123,12 @@ class TransformedDistribution:
 def integrated(
     points: np.ndarray,
     kernel: SmoothingKernel,
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     weights: np.ndarray | None,
     n_threads: int | None,
 ) -> IntegratedSum:
     """Sums of the integrated kernel over points of one feature."""
-    h = float(axis_bandwidths(bandwidth, 1, "cdf")[0])
+    h = float(bandwidth.widths[0])
     return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +33,7 @@ class Nodes(NamedTuple):
 def nodes_on_the_line(estimate: Estimate, settings: Settings) -> list[Nodes] | None:
     """The nodes of a coarse and of a fine rule; None where there would be too many."""
     points = np.unique(estimate.points64[:, 0])
-    width = np.asarray(estimate.bandwidth)
-    h = math.sqrt(width.item()) if width.ndim == 2 else width.item()
+    h = float(estimate.bandwidth.widths[0])
     edges = _edges(points, h, estimate.kernel.name)
     if edges is None or not edges[0].size:  # too many, or narrower than the numbers there lie apart
         return None

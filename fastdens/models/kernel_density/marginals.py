@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,15 +28,5 @@ def marginal(estimate: Estimate, axes: np.ndarray) -> Estimate:
             "('tophat' 0, 'epanechnikov' 1, 'biweight' 2, 'triweight' 3) with an even number k left out and "
             "s + k / 2 at most 3"
         )
-    bandwidth = estimate.bandwidth
-    if isinstance(bandwidth, np.ndarray):
-        bandwidth = bandwidth[axes] if bandwidth.ndim == 1 else bandwidth[np.ix_(axes, axes)]
     points = np.ascontiguousarray(estimate.points[:, axes])
-    return replace(estimate, points=points, kernel=KERNELS[kernel], bandwidth=as_number(bandwidth))
-
-
-def as_number(bandwidth: float | np.ndarray) -> float | np.ndarray:
-    """A bandwidth of one feature as a number; others as they are."""
-    if isinstance(bandwidth, np.ndarray) and bandwidth.size == 1:
-        return math.sqrt(bandwidth.item()) if bandwidth.ndim == 2 else bandwidth.item()
-    return np.ascontiguousarray(bandwidth) if isinstance(bandwidth, np.ndarray) else bandwidth
+    return replace(estimate, points=points, kernel=KERNELS[kernel], bandwidth=estimate.bandwidth.marginal(axes))

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdens import bandwidths, validation
 from fastdens.engines import metrics
-from fastdens.engines.kernel_sums import check_bandwidth
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.sum_plan import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.kernel_density import (
@@ -201,27 +201,29 @@ class KernelDensity(Density):
         self._check_params()
         data, weights, names = self._fit_data(X, sample_weight)
         boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
+        unit = Bandwidth.of(1.0, data.shape[1])
         if boundary is not None:
-            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+            if metrics.check_metric(self.metric, data.shape[1], unit) != "euclidean":
                 raise ValueError(f"bounds and period need metric='euclidean', got metric={self.metric!r}")
             boundary.check(data)
         if isinstance(self.bandwidth, str):
             validation.check_option(self.bandwidth, "bandwidth", bandwidths.RULES)
             smoothed = data if boundary is None else boundary.working(data)
-            if metrics.check_metric(self.metric, data.shape[1], 1.0) != "euclidean":
+            if metrics.check_metric(self.metric, data.shape[1], unit) != "euclidean":
                 raise ValueError(
                     f"bandwidth={self.bandwidth!r} needs metric='euclidean', got metric={self.metric!r}: give a number"
                 )
-            bandwidth = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
+            chosen = bandwidths.from_data(smoothed, weights, self.bandwidth, self.kernel)
+            bandwidth = Bandwidth.of(chosen, data.shape[1])
         else:
-            bandwidth = check_bandwidth(self.bandwidth, data.shape[1])
+            bandwidth = Bandwidth.checked(self.bandwidth, data.shape[1])
         metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
         metrics.check_data(data, metric)
         # A copy, as the caller may change theirs; prepared, so that what cannot be summed shows before anything is set.
         estimate = Estimate(data.copy(), weights, KERNELS[self.kernel], bandwidth, metric, boundary).prepared()
-        self.points_, self.weights_, self.bandwidth_ = estimate.points, estimate.shares, bandwidth
+        self.points_, self.weights_, self.bandwidth_ = estimate.points, estimate.shares, bandwidth.public
         self.kernel_, self.metric_ = self.kernel, metric
-        self.n_parameters_ = data.size + np.size(bandwidth)
+        self.n_parameters_ = data.size + bandwidth.n_parameters
         self._estimate = estimate
         for name in ("compression_error_", "compression_measured_error_"):
             self.__dict__.pop(name, None)  # points that are fitted anew have not been compressed
@@ -244,8 +246,9 @@ class KernelDensity(Density):
         weights, boundary = state.pop("_weights", None), state.pop("_boundary", None)
         self.__dict__.update(state)
         if "points_" in state:
-            kernel, metric = KERNELS[self.kernel_], state.get("metric_", "euclidean")
-            self._estimate = Estimate(self.points_, weights, kernel, self.bandwidth_, metric, boundary)
+            kernel, bandwidth = KERNELS[self.kernel_], Bandwidth.of(self.bandwidth_, self.points_.shape[1])
+            metric = state.get("metric_", "euclidean")
+            self._estimate = Estimate(self.points_, weights, kernel, bandwidth, metric, boundary)
 
     def _fitted(self) -> Estimate:
         self._check_fitted()
@@ -281,7 +284,7 @@ class KernelDensity(Density):
         """A model of these features of this one, with its options, fitted to what makes up `estimate`."""
         params = {
             **self.get_params(deep=False),
-            "bandwidth": estimate.bandwidth,
+            "bandwidth": estimate.bandwidth.public,
             "kernel": estimate.kernel.name,
             "bounds": None,
             "period": None,

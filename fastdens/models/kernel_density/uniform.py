@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.axis_bandwidths import in_bandwidths
 from fastdens.models.kernel_density import cdf
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, check_gaussian
 from fastdens.models.kernel_density.estimate import Estimate, Settings
@@ -58,7 +57,7 @@ def from_uniform(estimate: Estimate, U: Any, settings: Settings) -> np.ndarray:
                 white[rows, axis] = _quantiles(U[rows, axis], _shares(log_terms), points[:, axis])
             _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
     origin = estimate.points64.mean(axis=0)
-    found[:, 1:] = (origin + _coloured(estimate, white))[:, 1:]
+    found[:, 1:] = (origin + estimate.bandwidth.coloured(white))[:, 1:]
     return found
 
 
@@ -69,17 +68,10 @@ def _of_first_feature(estimate: Estimate) -> Estimate:
 
 def _whitened(estimate: Estimate, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points and rows where all kernels are standard normal, and feature a follows from the first a alone."""
-    points, h = estimate.points64, estimate.bandwidth
+    points = estimate.points64
     origin = points.mean(axis=0)
-    h = np.full(estimate.n_features, h) if np.ndim(h) == 0 else h
-    white = in_bandwidths(points - origin, h), in_bandwidths(rows - origin, h)
+    white = estimate.bandwidth.whitened(points - origin), estimate.bandwidth.whitened(rows - origin)
     return np.clip(white[0], -FARTHEST, FARTHEST), np.clip(white[1], -FARTHEST, FARTHEST)
-
-
-def _coloured(estimate: Estimate, white: np.ndarray) -> np.ndarray:
-    if np.ndim(estimate.bandwidth) < 2:
-        return white * estimate.bandwidth
-    return white @ np.linalg.cholesky(estimate.bandwidth).T
 
 
 def _blocks(estimate: Estimate, n_rows: int) -> Iterator[tuple[slice, np.ndarray]]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.engines.bandwidth_type import Bandwidth
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
@@ -200,14 +201,14 @@ class Boundary:
         low = np.where(periodic, self.low, np.maximum(low, self.low))
         return low, np.where(periodic, self.high, np.minimum(high, self.high))
 
-    def smoothing(self, bandwidth: float | np.ndarray, kernel: Any) -> float | np.ndarray:
+    def smoothing(self, bandwidth: Bandwidth, kernel: Any) -> Bandwidth:
         """The bandwidth to sum with: a Gaussian wider than the period is uniform there, and need not be wider."""
         if not self.has_images:
             return bandwidth
-        if np.ndim(bandwidth) == 2:
+        if not bandwidth.scales_axes:
             raise ValueError(
                 "bandwidth must be a number or one number per feature where points are reflected or wrapped around, "
-                f"got a matrix: {np.asarray(bandwidth).tolist()}"
+                f"got a matrix: {bandwidth.matrix.tolist()}"
             )
         if kernel.name != "gaussian":
             return bandwidth
@@ -215,9 +216,7 @@ class Boundary:
         for a, kind in enumerate(self.kinds):
             if kind in ("reflection", "periodic"):
                 widest[a] = UNIFORM_FROM * (self.high[a] - self.low[a]) * (2 if kind == "reflection" else 1)
-        if (bandwidth <= widest).all():
-            return bandwidth
-        return np.minimum(bandwidth, widest)
+        return bandwidth.at_most(widest)
 
     def _maps(self, a: int, h: float, kernel: Any) -> tuple[list[tuple[float, float]], float]:
         """Images of an axis as (sign, shift), and how far from the bounds they matter."""
@@ -252,12 +251,12 @@ class Boundary:
             f"it takes more than {MOST_IMAGES} images per point with kernel={kernel!r}, got {h:g}"
         )
 
-    def images(self, W: np.ndarray, bandwidth: float | np.ndarray, kernel: Any) -> tuple[np.ndarray, np.ndarray]:
+    def images(self, W: np.ndarray, bandwidth: Bandwidth, kernel: Any) -> tuple[np.ndarray, np.ndarray]:
         """Working points followed by their images within reach of the bounds, and the point that each one is of."""
         owners = np.arange(len(W))
         if not self.has_images:
             return W, owners
-        points, widths = W, np.broadcast_to(bandwidth, W.shape[1])
+        points, widths = W, bandwidth.widths
         for a, kind in enumerate(self.kinds):
             if kind not in ("reflection", "periodic"):
                 continue

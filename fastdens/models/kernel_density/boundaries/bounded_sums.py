@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.kernel_sums import KernelSum, log_bandwidth_volume
+from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.monotone_inverse import Function
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
@@ -28,7 +29,7 @@ class BoundedSum:
     X : ndarray of shape (n_points, n_features)
         Points within the bounds.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
+    bandwidth : Bandwidth
     weights : ndarray of shape (n_points,), optional
     boundary : Boundary
     """
@@ -37,7 +38,7 @@ class BoundedSum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth,
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
@@ -49,9 +50,7 @@ class BoundedSum:
         self.weights = None if weights is None else weights[self.owners]
         self.inner = KernelSum(self.points, kernel, self.bandwidth, self.weights)
         # Sums are divided by the volume of the bandwidth that was given.
-        self.log_factor = log_bandwidth_volume(bandwidth, self.n_features) - log_bandwidth_volume(
-            self.bandwidth, self.n_features
-        )
+        self.log_factor = bandwidth.log_volume - self.bandwidth.log_volume
 
     def _queries(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         inside = np.asarray(self.boundary.contains(Q).all(axis=1))
@@ -80,10 +79,7 @@ class BoundedSum:
 
     def _log_terms(self, difference: np.ndarray, weights: np.ndarray | float) -> np.ndarray:
         """ln of weight times kernel for differences (..., n_features)."""
-        widths = self.bandwidth
-        if np.ndim(widths) == 2:  # there are no images then, and nothing is taken away
-            difference, widths = difference @ np.linalg.inv(np.linalg.cholesky(widths)).T, 1.0
-        u2 = ((difference / widths) ** 2).sum(axis=-1)
+        u2 = (self.bandwidth.whitened(difference) ** 2).sum(axis=-1)
         per_unit = self.kernel.log2_exponent
         with np.errstate(divide="ignore"):
             if per_unit is None:
@@ -144,7 +140,7 @@ class BoundedSum:
 def prepared_sums(
     X: np.ndarray,
     kernel: SmoothingKernel,
-    bandwidth: float | np.ndarray,
+    bandwidth: Bandwidth,
     weights: np.ndarray | None,
     boundary: Boundary | None,
     metric: str = "euclidean",

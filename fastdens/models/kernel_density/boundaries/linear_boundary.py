@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.monotone_inverse import Function
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
@@ -74,7 +75,7 @@ class LinearBoundarySum:
     X : ndarray of shape (n_points, 1)
         Points within the bounds.
     kernel : SmoothingKernel
-    bandwidth : float or ndarray
+    bandwidth : Bandwidth
     weights : ndarray of shape (n_points,), optional
     boundary : Boundary
         Of one axis, of kind "linear".
@@ -91,14 +92,14 @@ class LinearBoundarySum:
         self,
         X: np.ndarray,
         kernel: SmoothingKernel,
-        bandwidth: float | np.ndarray,
+        bandwidth: Bandwidth,
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
         self.kernel, self.boundary, self.weights = kernel, boundary, weights
         self.n_points, self.n_features = X.shape
-        widths = np.asarray(bandwidth)
-        self.h = h = math.sqrt(widths.item()) if widths.ndim == 2 else float(widths.item())
+        self._bandwidth = bandwidth.marginal([0])
+        self.h = h = float(self._bandwidth.widths[0])
         self.low, self.high = float(boundary.low[0]), float(boundary.high[0])
         for bound in (self.low, self.high):
             if math.isfinite(bound) and not h > FEWEST_NUMBERS * np.spacing(abs(bound)):
@@ -107,7 +108,7 @@ class LinearBoundarySum:
                     f"apart, more than {FEWEST_NUMBERS * np.spacing(abs(bound)):g} at {bound:g}, got {h:g}"
                 )
         points = np.ascontiguousarray(X, dtype=np.float64)
-        self.inner = KernelSum(points, kernel, h, weights)
+        self.inner = KernelSum(points, kernel, self._bandwidth, weights)
         # Beside either bound, the points weighted by their distance from it too: no weight is negative.
         self._moments = [self._distance_sum(points, bound) for bound in (self.low, self.high)]
         reach = REACH.get(kernel.name, 1.0) * h
@@ -117,7 +118,7 @@ class LinearBoundarySum:
         self.log_constant = 0.0
         self.total = float(self.n_points if weights is None else weights.sum())
         self._log_scale = kernel.log_normaliser(1) + math.log(h) + math.log(self.total)
-        sums = integrated(points, kernel, h, weights, None)
+        sums = integrated(points, kernel, self._bandwidth, weights, None)
         self.panels = PanelDistribution(self._density, sums, h, self.low, self.high, self.ends)
         self.log_constant = -math.log(self.panels.normalise())
 
@@ -135,7 +136,7 @@ class LinearBoundarySum:
         places[wanted] = np.arange(np.count_nonzero(wanted))
         weights = distance[wanted] if self.weights is None else distance[wanted] * self.weights[wanted]
         largest = weights.max()
-        sums = KernelSum(np.ascontiguousarray(points[wanted]), self.kernel, self.h, weights / largest)
+        sums = KernelSum(np.ascontiguousarray(points[wanted]), self.kernel, self._bandwidth, weights / largest)
         return sums, places, math.log(largest)
 
     def _mean_distance(
