@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from subprocesses import environment
+from subprocesses import HANGS, environment
 
 from fastdens.cli import main
 from fastdens.datasets import load_lecture_numbers, load_old_faithful
@@ -48,7 +48,7 @@ def bundled(tmp_path_factory):
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS,
     )
     assert done.returncode == 0, done.stderr
     return output, done
@@ -331,7 +331,7 @@ def test_signs_the_terminal_lacks_do_not_stop_the_report(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGS,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "fastdens-report" / "table.csv").exists()
@@ -340,7 +340,7 @@ def test_signs_the_terminal_lacks_do_not_stop_the_report(tmp_path):
 def test_nothing_heavy_is_imported_for_a_bad_command_line():
     code = "import sys; from fastdens.cli import main; main(['report', '--folds', '0']); print(sorted(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=HANGS, check=True
     )
     for heavy in ("scipy", "matplotlib", "pandas", "fastdens.models.mixture"):
         assert f"'{heavy}'" not in done.stdout

@@ -226,5 +226,5 @@ def test_float32_data(make):
     X = training_data().astype(np.float32)
     model = make().fit(X)
     scores = model.score_samples(X)
-    assert scores.dtype == (np.float32 if model._keeps_float32 else np.float64)
+    assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, make().fit(X.astype(float)).score_samples(X.astype(float)), rtol=1e-4, atol=1e-4)

@@ -166,7 +166,7 @@ def test_far_data_extreme_bandwidths_and_single_points():
 def test_float32_and_an_empty_axis():
     X = np.random.default_rng(0).normal(size=(5000, 1)).astype(np.float32)
     axes, density = fd.KernelDensity(bandwidth=0.3).fit(X).evaluate_grid(np.linspace(-1, 1, 50, dtype=np.float32))
-    assert density.dtype == axes[0].dtype == np.float64
+    assert density.dtype == axes[0].dtype == np.float32
     assert fd.KernelDensity().fit(X).evaluate_grid([])[1].shape == (0,)
 
 

@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastdens as fd
+from fastdens.models.contract import Columns
 
 TYPES = ("full", "diag", "spherical")
 
@@ -65,7 +66,7 @@ def test_no_parameters_fit_better(covariance_type):
             mean = model.mean_ * (1 + step) if what == "mean_" else model.mean_
             covariance = model.covariance_ * change if what == "covariance_" else model.covariance_
             other._set_law(mean, covariance)
-            other._remember_data(2, None)
+            other._remember_data(Columns(2))
             assert other.score(X) < best
 
 
@@ -196,7 +197,7 @@ def test_two_thousand_features_do_not_overflow():
     d, r, variance = 2000, 0.7, 1e6  # an autoregressive sequence, whose density is a product
     model = fd.Gaussian()
     model._set_law(np.zeros(d), variance * r ** np.abs(np.subtract.outer(np.arange(d), np.arange(d))))
-    model._remember_data(d, None)
+    model._remember_data(Columns(d))
     X = np.random.default_rng(0).normal(size=(3, d)) * 1e3
     steps = stats.norm(scale=math.sqrt(variance * (1 - r * r))).logpdf(X[:, 1:] - r * X[:, :-1]).sum(axis=1)
     expected = steps + stats.norm(scale=math.sqrt(variance)).logpdf(X[:, 0])

@@ -1,4 +1,4 @@
-"""Ctrl-C during a long compiled call: the call ends within a second, and everything still works."""
+"""Ctrl-C during a long call: it ends within a second of work, and everything still works."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from subprocesses import environment
+from subprocesses import HANGS, environment
 
-# Each job runs for minutes; `again` is a short call on the same objects.
+# Each job is repeated until it is interrupted; `again` is a short call on the same objects.
 JOBS = {
     "kernel_sum": """
 X = random.normal(size=(1_000_000, 3))
@@ -27,13 +27,12 @@ again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1, log=True)
 """,
     "kernel_sum_boxes": """
 X = random.normal(size=(1_000_000, 3))
-job = lambda: [fd.kernel_sum(X, bandwidth=0.14, rtol=1e-9, algorithm="grid") for _ in range(100)]
+job = lambda: fd.kernel_sum(X, bandwidth=0.14, rtol=1e-9, algorithm="grid")
 again = lambda: fd.kernel_sum(X[:100], bandwidth=0.14, algorithm="grid")
 """,
     "kernel_sum_few_queries": """
 X = random.normal(size=(400_000, 30))
 job = lambda: fd.kernel_sum(X, X[:400], bandwidth=0.1, n_threads=1)
-job = lambda once=job: [once() for _ in range(1000)]
 again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1)
 """,
     "KernelDensity": """
@@ -56,7 +55,7 @@ again = lambda: tree.query(X[:10], 3)
     "count_radius": """
 X = random.normal(size=(1_000_000, 3))
 tree = fd.KDTree(X)
-job = lambda: [tree.count_radius(X, 0.7) for _ in range(1000)]
+job = lambda: tree.count_radius(X, 0.7)
 again = lambda: tree.count_radius(X[:10], 0.7)
 """,
     "GaussianMixture": """
@@ -85,7 +84,7 @@ p, q = random.dirichlet(np.ones(250_000), size=2)
 at = np.arange(250_000).reshape(500, 500)
 sides = ((at[:-1], at[1:]), (at[:, :-1], at[:, 1:]))
 order = np.concatenate([np.column_stack([a.ravel(), b.ravel()]) for a, b in sides])
-job = lambda: [fd.set_discrepancy(p, q, "up-sets", order=order) for _ in range(1000)]
+job = lambda: fd.set_discrepancy(p, q, "up-sets", order=order)
 again = lambda: fd.set_discrepancy([0.5, 0.5], [0.25, 0.75], "up-sets", order=[(0, 1)])
 """,
     "boxes": """
@@ -100,27 +99,33 @@ again = lambda: fd.bandwidth(x[:100], "likelihood")
 """,
 }
 
+# What "a second" means on this machine: the pilot takes PILOT_SECONDS on one of 2020 without vector instructions.
+# Processor time is measured, and of the calling thread alone, so that what else runs does not count.
+PILOT_SECONDS = 0.05
 PROGRAM = """
-import sys, time
+import time
 import numpy as np
 import fastdens as fd
 random = np.random.default_rng(0)
+P = random.normal(size=(4001, 3))
+start = time.thread_time()
+fd.kernel_sum(P, bandwidth=1.0, algorithm="direct", n_threads=1)
+pilot = time.thread_time() - start
 {job}
 again()
-print("started", flush=True)
+print("started", pilot, flush=True)
 try:
-    job()
+    while True:
+        job()
 except KeyboardInterrupt:
-    print(time.process_time(), flush=True)
+    print(time.thread_time(), flush=True)
     again()
-else:
-    raise SystemExit("the job ended before the signal")
 """
 
 
 def processor_seconds(pid: int) -> float:
-    """What a running process has used so far: unlike the clock on the wall, not a matter of what else runs here."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """What the main thread of a running process has used so far."""
+    fields = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -139,12 +144,16 @@ def test_ctrl_c_ends_a_long_call_within_a_second(job, n_threads):
     )
     with process:
         try:
-            assert process.stdout.readline() == "started\n", process.stderr.read()
-            time.sleep(0.4)
+            word, *numbers = process.stdout.readline().split() or [""]
+            assert word == "started", process.stderr.read()
+            second = max(1.0, float(numbers[0]) / PILOT_SECONDS)
+            begun = processor_seconds(process.pid)
+            while process.poll() is None and processor_seconds(process.pid) < begun + 0.2 * second:
+                time.sleep(0.01)  # until the job is in the midst of its work, however long that takes
             sent = processor_seconds(process.pid)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=HANGS)
         finally:
             process.kill()
     assert process.returncode == 0, errors
-    assert float(output) - sent < 1.0 * n_threads
+    assert float(output) - sent < second

@@ -19,7 +19,7 @@ class Normal(Density):
         pass
 
     def fit(self, X, y=None, sample_weight=None):
-        self._remember_data(self._fit_data(X, sample_weight)[0].shape[1], None)
+        self._remember_data(self._fit_data(X, sample_weight)[2])
         return self
 
     def score_samples(self, X):

@@ -18,12 +18,12 @@ class Normal(Density):
         self.scale = scale
 
     def fit(self, X, y=None, sample_weight=None):
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
         self.mean_ = np.average(data, axis=0, weights=weights)
         self.scale_ = np.sqrt(np.average((data - self.mean_) ** 2, axis=0, weights=weights))
         if self.scale is not None:
             self.scale_ = np.full(data.shape[1], float(self.scale))
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def score_samples(self, X):
@@ -41,9 +41,9 @@ class Box(Density):
         pass
 
     def fit(self, X, y=None, sample_weight=None):
-        data, _, names = self._fit_data(X, sample_weight)
+        data, _, columns = self._fit_data(X, sample_weight)
         self.low_, self.high_ = data.min(axis=0), data.max(axis=0)
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def score_samples(self, X):
@@ -58,7 +58,7 @@ class Constant(Density):
         self.value = value
 
     def fit(self, X, y=None, sample_weight=None):
-        self._remember_data(self._fit_data(X, sample_weight)[0].shape[1], None)
+        self._remember_data(self._fit_data(X, sample_weight)[2])
         return self
 
     def score_samples(self, X):

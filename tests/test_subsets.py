@@ -2,12 +2,7 @@
 
 import itertools
 import math
-import signal
-import subprocess
 import sys
-import textwrap
-import threading
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -272,48 +267,6 @@ def test_result_cannot_be_changed():
         result.distance = 0.0
     with pytest.raises(ValueError, match="read-only"):
         result.subset[0] = 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_ctrl_c_stops_a_long_enumeration(n_threads):
-    program = textwrap.dedent(
-        f"""
-        import time, numpy as np, fastdens as fd
-        p = np.full(40, 1 / 40)
-        print("started", flush=True)
-        try:
-            fd.total_variation_subsets(p, p, n_threads={n_threads})
-        except KeyboardInterrupt:
-            print(fd.total_variation_subsets([1.0, 0.0], [0.5, 0.5]).distance, flush=True)
-        """
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "started\n"
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
-    assert output == "0.5\n"
-
-
-def test_releases_the_interpreter_while_it_runs():
-    p, q = random_laws(27, 0)
-    ticks = []
-    done = threading.Event()
-
-    def tick():
-        while not done.is_set():
-            ticks.append(None)
-            time.sleep(0.001)
-
-    ticker = threading.Thread(target=tick)
-    ticker.start()
-    before = len(ticks)
-    fd.total_variation_subsets(p, q, n_threads=1)
-    during = len(ticks) - before
-    done.set()
-    ticker.join()
-    assert during > 1  # a held lock would let through one tick at most, the one after
 
 
 def test_low_tables_fill_whole_vectors():

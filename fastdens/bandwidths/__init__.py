@@ -146,8 +146,7 @@ def from_data(
         chosen = ALL_RULES[rule](data, weights, KERNELS[kernel], record)
         if form == "matrix":
             return chosen[:, None] ** 2
-    elif form is None and rule != "plug-in":
-        chosen = ALL_RULES[rule](data, weights, KERNELS[kernel], record)
-    else:
-        chosen = in_form(data, weights, KERNELS[kernel], rule, form or "axes", record)
-    return float(chosen[0]) if len(chosen) == 1 and form != "axes" else chosen
+        return chosen if form == "axes" else float(chosen[0])
+    if form is None and rule != "plug-in":
+        return ALL_RULES[rule](data, weights, KERNELS[kernel], record)
+    return in_form(data, weights, KERNELS[kernel], rule, form or "axes", record)

@@ -69,14 +69,15 @@ def likelihood(
 
     def criterion(log_multiple: float) -> float:
         h = start * math.exp(log_multiple)
+        bandwidth = Bandwidth.of(h, d)
         if by_grid is not None:
             log_sums = by_grid.log_sums(float(h[0]))
         else:
-            log_sums = KernelSum(rows, kernel, h, row_weights).evaluate(rows[own], log=True, own=own)
+            log_sums = KernelSum(rows, kernel, bandwidth, row_weights).evaluate(rows[own], log=True, own=own)
         if kept:
             with np.errstate(divide="ignore"):
                 log_sums = np.logaddexp(log_sums, np.log(equal))
-        log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - Bandwidth.of(h, d).log_volume
+        log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - bandwidth.log_volume
         mixed = np.logaddexp(log_density + math.log1p(-math.exp(log_share)), reference)
         value = -float(np.average(mixed, weights=row_weights[own]))
         record.add(math.exp(float(np.log(h).mean())), value)

@@ -34,8 +34,8 @@ SINGULAR = 1e-12
 
 def in_form(
     data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, rule: str, form: str, record: Record
-) -> np.ndarray:
-    """The bandwidth of more than one feature: (1,), (d,) or (d, d) for "scalar", "axes" or "matrix"."""
+) -> float | np.ndarray:
+    """The bandwidth of more than one feature: a number, (d,) or (d, d) for "scalar", "axes" or "matrix"."""
     d = data.shape[1]
     spreads_of = robust_spreads if rule == "silverman" else standard_deviations
     spreads = positive_spreads(data, spreads_of(data, weights), record)
@@ -61,7 +61,7 @@ def in_form(
         H = factor @ factor.T
         return (H + H.T) / 2
     bandwidths = np.diag(factor)
-    return bandwidths[:1].copy() if form == "scalar" else bandwidths.copy()
+    return float(bandwidths[0]) if form == "scalar" else bandwidths.copy()
 
 
 def correlation_matrix(data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from fastdens.commands.text import count, magnitude
+from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity
@@ -89,14 +88,13 @@ def _describe_histogram(model: Any) -> str:
 
 
 def _describe_kernel(model: Any) -> str:
-    bandwidth = np.asarray(model.bandwidth_, dtype=np.float64)
-    if bandwidth.ndim == 2:  # a matrix, in squared units: its widths along the axes
-        bandwidth = np.sqrt(np.diag(bandwidth))
-    if bandwidth.size <= 3:
-        widths = ", ".join(map(magnitude, np.atleast_1d(bandwidth)))
+    bandwidth = Bandwidth.of(model.bandwidth_, model.n_features_in_)
+    shown = list(bandwidth.widths) if bandwidth.number is None else [bandwidth.number]
+    if len(shown) <= 3:
+        words = ", ".join(map(magnitude, shown))
     else:
-        widths = f"{magnitude(bandwidth.min())} to {magnitude(bandwidth.max())}"
-    return f"bandwidth {widths} ({model.bandwidth!r})"
+        words = f"{magnitude(min(shown))} to {magnitude(max(shown))}"
+    return f"bandwidth {words} ({model.bandwidth!r})"
 
 
 def _describe_neighbours(model: Any) -> str:

@@ -74,7 +74,7 @@ class Bandwidth(ABC):
         """From a value that has been checked before: a bandwidth, or what is `public` of one."""
         if isinstance(value, Bandwidth):
             return value
-        if np.ndim(value) == 0:
+        if isinstance(value, float) or np.ndim(value) == 0:
             return _Number(float(value), n_features)
         array = np.ascontiguousarray(value, dtype=np.float64)
         return _PerFeature(array) if array.ndim == 1 else _Matrix(array)

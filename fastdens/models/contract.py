@@ -6,6 +6,13 @@ A model subclasses `Density`, stores its constructor arguments untouched, and im
   failed fit leaves the old state whole, and returns self;
 - ``score_samples(X)``: calls ``_new_data`` first;
 - ``sample(n_samples=1, random_state=None)``: calls ``_new_sample_size`` first.
+
+One rule for single precision: a result that is as long as data or queries (densities, draws, quantiles, gradients,
+uniform numbers) is float32 where the data of `fit` and every array that it is asked for are float32, and float64
+otherwise; what is made of the data alone follows the data. ``_new_data`` gives rows of the precision of the results,
+``_precision_with`` says it of other arguments, ``_own_precision`` of none, and ``rounded`` brings results into it.
+Sums are accumulated in float64 in any case, and parameters that the model keeps (means, edges, bandwidths) are float64.
+Float64 queries of a model of float32 data are computed in float64 from these data.
 """
 
 from __future__ import annotations
@@ -13,7 +20,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -54,11 +61,41 @@ def convergence_warning() -> type[Warning]:
     return ConvergenceWarning if module is None else module.ConvergenceWarning
 
 
+class Columns(NamedTuple):
+    """What a model remembers of the table that it was fitted to."""
+
+    n_features: int
+    names: np.ndarray | None = None  # None: it had none
+    precision: str | None = None  # "float32" or "float64"; None: it had no data
+
+    def take(self, axes: np.ndarray) -> Columns:
+        """Some of the columns."""
+        return Columns(len(axes), None if self.names is None else self.names[axes], self.precision)
+
+
+def in_double(data: np.ndarray) -> np.ndarray:
+    """Checked data in float64."""
+    return data.astype(np.float64, copy=False)
+
+
+def precision_of(own: str | None, *arrays: Any) -> np.dtype:
+    """Of what is computed from these arrays and data of precision `own`, as in Columns."""
+    given = [np.asarray(array).dtype for array in arrays]
+    single = own != "float64" and all(dtype.kind == "f" and dtype.itemsize == 4 for dtype in given)
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def rounded(result: Any, precision: np.dtype) -> Any:
+    """A result of float64 arithmetic in the precision that it is given in; beyond its range it is infinite."""
+    with np.errstate(over="ignore"):
+        return result.astype(precision, copy=False)
+
+
 class Density:
     """Base of every density model; see the module's docstring for what a model adds."""
 
     _estimator_type = "density_estimator"
-    _keeps_float32 = False  # a model that computes in float32 where the data are float32 says so
+    _precision: str | None = None  # as in Columns
     n_features_in_: int
     feature_names_in_: np.ndarray
 
@@ -107,24 +144,37 @@ class Density:
 
     def _fit_data(
         self, X: Any, sample_weight: Any = None, min_samples: int = 1
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Checked training rows that carry weight, their weights (or None), and the feature names (or None)."""
+    ) -> tuple[np.ndarray, np.ndarray | None, Columns]:
+        """Checked training rows that carry weight, float32 or float64, their weights (or None), and their columns."""
         names = validation.feature_names(X)
-        data = validation.check_data(X, keep_float32=self._keeps_float32, min_samples=min_samples)
+        data = validation.check_data(X, keep_float32=True, min_samples=min_samples)
         weights = validation.check_sample_weight(sample_weight, len(data))
         data, weights = validation.drop_zero_weights(data, weights)
-        return data, weights, names
+        return data, weights, Columns(data.shape[1], names, data.dtype.name)
 
-    def _remember_data(self, n_features: int, names: np.ndarray | None) -> None:
+    def _remember_data(self, columns: Columns) -> None:
         """Set what every fitted model has; the last step of `fit`."""
-        if names is not None:
-            self.feature_names_in_ = names
+        if columns.names is not None:
+            self.feature_names_in_ = columns.names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self.n_features_in_ = n_features
+        self._precision = columns.precision
+        self.n_features_in_ = columns.n_features
+
+    def _columns(self) -> Columns:
+        return Columns(self.n_features_in_, getattr(self, "feature_names_in_", None), self._precision)
+
+    @property
+    def _own_precision(self) -> np.dtype:
+        """Of draws, and of all that is made of the data of `fit` alone."""
+        return np.dtype(self._precision or "float64")
+
+    def _precision_with(self, *arrays: Any) -> np.dtype:
+        """Of what is computed from these arrays."""
+        return precision_of(self._precision, *arrays)
 
     def _new_data(self, X: Any) -> np.ndarray:
-        """Checked rows to score: the features, and their names, of `fit`."""
+        """Checked rows to score: the features, and their names, of `fit`; in the precision of the results."""
         self._check_fitted()
         names, fitted = validation.feature_names(X), getattr(self, "feature_names_in_", None)
         if names is None or fitted is None:
@@ -139,7 +189,9 @@ class Density:
                 )
         elif list(names) != list(fitted):
             raise ValueError(_names_message(names, fitted))
-        data = validation.check_data(X, keep_float32=self._keeps_float32)
+        data = validation.check_data(X, keep_float32=True)
+        if data.dtype != np.float64:
+            data = data.astype(self._precision_with(data), copy=False)
         if data.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {data.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "

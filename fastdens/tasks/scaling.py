@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, in_double, rounded
 from fastdens.tasks.selection import fit_copy
 
 
@@ -36,25 +36,27 @@ class ScaledDensity(Density):
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Scale the columns of X, shape (n_samples, n_features), and fit the density to them."""
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
+        data = in_double(data)
         location = np.average(data, axis=0, weights=weights)
         # A column whose sum rounds is constant all the same.
         spread = np.sqrt(np.average(np.square(data - location), axis=0, weights=weights))
         scale = np.where((np.ptp(data, axis=0) > 0) & (spread > 0), spread, 1.0)
         self.density_ = fit_copy(self.density, (data - location) / scale, weights)
         self.location_, self.scale_ = location, scale
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density of the rows of X, shape (n_samples, n_features), in the units of the data."""
         data = self._new_data(X)
-        return self.density_.score_samples((data - self.location_) / self.scale_) - np.log(self.scale_).sum()
+        log_density = self.density_.score_samples((data - self.location_) / self.scale_) - np.log(self.scale_).sum()
+        return rounded(log_density, data.dtype)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draws of shape (n_samples, n_features), in the units of the data."""
         n_samples = self._new_sample_size(n_samples)
-        return self.location_ + self.scale_ * draw(self.density_, n_samples, random_state)
+        return rounded(self.location_ + self.scale_ * draw(self.density_, n_samples, random_state), self._own_precision)
 
 
 def draw(model: Any, n_samples: int, random_state: Any = None) -> np.ndarray:

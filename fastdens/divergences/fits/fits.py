@@ -21,7 +21,7 @@ from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.engines.covariances import covariances_of_factors
 from fastdens.engines.em import check_squares
 from fastdens.engines.em_moments import Mixture
-from fastdens.models.contract import convergence_warning
+from fastdens.models.contract import Columns, convergence_warning
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, moments
 from fastdens.models.mixture import GaussianMixture
@@ -332,7 +332,7 @@ def _maximum_likelihood(
 def _gaussian_of(model: Gaussian, law: Target, mean: np.ndarray, covariance: Any) -> Gaussian:
     fitted = _copy(model)
     fitted._set_law(mean.copy(), covariance if np.ndim(covariance) == 0 else np.array(covariance))
-    fitted._remember_data(law.d, law.names)
+    fitted._remember_data(Columns(law.d, law.names, law.precision))
     return fitted
 
 
@@ -357,5 +357,5 @@ def _model_of(model: Any, law: Target, found: Found) -> Any:
         return _gaussian_of(model, law, found.mixture.means[0], covariance)
     fitted = _copy(model)
     fitted._keep(Run(found.mixture, covariances, [found.mean_log_density], found.converged))
-    fitted._remember_data(law.d, law.names)
+    fitted._remember_data(Columns(law.d, law.names, law.precision))
     return fitted

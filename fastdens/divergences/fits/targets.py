@@ -27,6 +27,8 @@ class Target:
         Number of features.
     names : ndarray or None
         Their names.
+    precision : str
+        "float32" where that is what the target is made of.
     sample, sample_weight : ndarrays or None
         The data, where the target is a sample; its law is then a kernel density estimate.
     bounds, region : ndarrays of shape (d, 2) or None
@@ -36,6 +38,7 @@ class Target:
     """
 
     names: np.ndarray | None = None
+    precision: str = "float64"
     sample: Any = None
     sample_weight: Any = None
     bounds: np.ndarray | None = None
@@ -174,6 +177,7 @@ def _of_model(model: Any) -> Target:
         raise ValueError(f"target must be fitted, got {model!r} without n_features_in_")
     law = Target(d, model.score_samples, lambda n, rng: model.sample(n, random_state=rng))
     law.model = model
+    law.precision = getattr(model, "_precision", None) or "float64"
     law.names = getattr(model, "feature_names_in_", None)
     if law.names is not None:
         # The points of the integral have no names, and need none.
@@ -226,10 +230,10 @@ def _of_function(target: Any, sampler: Any, bounds: Any) -> Target:
 
 
 def _of_sample(sample: Any, sample_weight: Any) -> Target:
-    data = validation.check_data(sample, "target", min_samples=2)
+    data = validation.check_data(sample, "target", min_samples=2, keep_float32=True)
     weights = validation.check_sample_weight(sample_weight, len(data))
     law = Target(data.shape[1], _unset, None)
-    law.names = validation.feature_names(sample)
+    law.names, law.precision = validation.feature_names(sample), data.dtype.name
     law.sample, law.sample_weight = sample, weights
     return law
 

@@ -9,6 +9,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.monotone_inverse import invert
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_extent import FARTHEST
 from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
@@ -73,7 +74,8 @@ class AdaptiveCumulative:
 
         def _new_data(self, X: Any) -> np.ndarray: ...
         def _check_fitted(self) -> None: ...
-        def score_samples(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+        def _log_density(self, data: np.ndarray) -> np.ndarray: ...
 
     def _components(self, method: str) -> Components:
         if self.n_features_in_ != 1:
@@ -122,7 +124,7 @@ class AdaptiveCumulative:
         [0.    0.25  0.5   0.875]
         """
         data = self._new_data(X)
-        return self._components("cdf").tail(data[:, 0].astype(np.float64, copy=False), 1.0)
+        return rounded(self._components("cdf").tail(in_double(data[:, 0]), 1.0), data.dtype)
 
     def sf(self, X: Any) -> np.ndarray:
         """Survival function, 1 - cdf, of an estimate of one feature.
@@ -149,7 +151,7 @@ class AdaptiveCumulative:
         [2.75362412e-89]
         """
         data = self._new_data(X)
-        return self._components("sf").tail(data[:, 0].astype(np.float64, copy=False), -1.0)
+        return rounded(self._components("sf").tail(in_double(data[:, 0]), -1.0), data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of an estimate of one feature: the inverse of `cdf`.
@@ -182,24 +184,24 @@ class AdaptiveCumulative:
         [-2.  0.  2. 12.]
         """
         self._check_fitted()
-        parts = self._components("ppf")
+        parts, precision = self._components("ppf"), self._precision_with(q)
         q = validation.check_between_0_and_1(q, "q")
         flat, result = q.ravel(), np.empty(q.size)
         low, high = parts.reached()
         result[flat == 0], result[flat == 1] = (low, high) if parts.kernel.is_compact else (-np.inf, np.inf)
         inside = (flat > 0) & (flat < 1)
         if not inside.any():
-            return result.reshape(q.shape)
+            return rounded(result.reshape(q.shape), precision)
         wanted = flat[inside]
         places = np.minimum(np.searchsorted(np.cumsum(parts.weights), wanted), len(parts.centres) - 1)
         result[inside] = invert(
             lambda x: parts.tail(x, 1.0),
             lambda x: parts.tail(x, -1.0),
-            lambda x: np.exp(self.score_samples(x[:, None])),
+            lambda x: np.exp(self._log_density(x[:, None])),
             wanted,
             np.full(len(wanted), low),
             np.full(len(wanted), high),
             parts.centres[places],
             float(parts.widths.min()),
         )
-        return result.reshape(q.shape)
+        return rounded(result.reshape(q.shape), precision)

@@ -13,7 +13,7 @@ from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.variable_sums import VariableSum
 from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
 from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, in_double, rounded
 from fastdens.smoothing_kernels import KERNELS
 from fastdens.threads import check_n_threads
 
@@ -173,7 +173,8 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         AdaptiveKernelDensity
             The fitted model itself.
         """
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
+        data = in_double(data)
         self._check_params(len(data))
         kernel, d = KERNELS[self.kernel], data.shape[1]
         shares = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
@@ -212,7 +213,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         fitted._prepare()
         for name in fitted.__dict__.keys() - self._parameter_defaults().keys():
             setattr(self, name, getattr(fitted, name))
-        self._remember_data(d, names)
+        self._remember_data(columns)
         return self
 
     # --- sums -------------------------------------------------------------------------------------------------------
@@ -272,6 +273,9 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             where a kernel of bounded support leaves none.
         """
         data = self._new_data(X)
+        return rounded(self._log_density(in_double(data)), data.dtype)
+
+    def _log_density(self, data: np.ndarray) -> np.ndarray:
         if self.method_ == "balloon":
             factors = self._balloon_factors(data)
             sums = self._sums.log_sums(data, query_factors=factors, n_threads=self.n_threads)
@@ -305,6 +309,9 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         data = self._new_data(X)
         if self.method_ == "balloon":
             raise ValueError("score_gradient needs a method other than 'balloon', whose bandwidth has kinks everywhere")
+        return rounded(self._gradients(in_double(data)), data.dtype)
+
+    def _gradients(self, data: np.ndarray) -> np.ndarray:
         logs, gradients = self._sums.log_gradients(data, self.n_threads)
         if self.method_ != "mixture":
             return gradients
@@ -325,6 +332,9 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             the others); -inf where the others leave no density there.
         """
         self._check_fitted()
+        return rounded(self._loo_log_density(), self._own_precision)
+
+    def _loo_log_density(self) -> np.ndarray:
         n, d = self.points_.shape
         if n == 1:
             return np.full(1, -np.inf)
@@ -374,4 +384,4 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         if self.method_ == "mixture":
             factors = np.where(random.random(n_samples) < self.mixing_, factors, 1.0)
         noise = KERNELS[self.kernel_].sample(random, n_samples, d) * factors[:, None]
-        return self.points_[rows] + self._bandwidth.coloured(noise)
+        return rounded(self.points_[rows] + self._bandwidth.coloured(noise), self._own_precision)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 
 if TYPE_CHECKING:
     from fastdens.models.gaussian import Gaussian
@@ -43,8 +44,10 @@ class ConditionalGaussians:
         """Log-density of row i of X under law i: shape (n_conditions,)."""
         rows = validation.check_queries(X, self.means_.shape[1], "X")
         validation.check_length(len(rows), "X", len(self), "condition")
-        return self._centred.score_samples(rows - self.means_)
+        return rounded(self._centred._log_density(rows - self.means_), self._centred._precision_with(X))
 
     def sample(self, random_state: Any = None) -> np.ndarray:
         """One draw of each law: shape (n_conditions, n_features)."""
-        return self.means_ + self._centred.sample(len(self), random_state)
+        law, rng = self._centred, validation.check_random_state(random_state)
+        draws = self.means_ + law._coloured(rng.standard_normal(self.means_.shape))
+        return rounded(draws, law._own_precision)

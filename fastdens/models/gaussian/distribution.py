@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -24,6 +25,10 @@ class GaussianLaw:
     if TYPE_CHECKING:  # from the contract
 
         def _new_data(self, X: Any) -> np.ndarray: ...
+        def _precision_with(self, *arrays: Any) -> np.dtype: ...
+
+        _own_precision: np.dtype
+
         def _new_sample_size(self, n_samples: Any, minimum: int = 0) -> int: ...
         def _check_fitted(self) -> None: ...
 
@@ -65,7 +70,11 @@ class GaussianLaw:
         ndarray of shape (n_samples,)
             Natural logarithms.
         """
-        white = self._whitened(self._new_data(X) - self.mean_)
+        data = self._new_data(X)
+        return rounded(self._log_density(data), data.dtype)
+
+    def _log_density(self, data: np.ndarray) -> np.ndarray:
+        white = self._whitened(data - self.mean_)
         with np.errstate(over="ignore"):
             return self._log_peak() - 0.5 * np.einsum("ij,ij->i", white, white)
 
@@ -82,12 +91,14 @@ class GaussianLaw:
         ndarray of shape (n_samples, n_features)
             Derivatives of the natural logarithm of the density.
         """
-        white = self._whitened(self._new_data(X) - self.mean_)
+        data = self._new_data(X)
+        white = self._whitened(data - self.mean_)
         if self._cholesky.ndim == 1:
-            return -white / self._cholesky
+            return rounded(-white / self._cholesky, data.dtype)
         from scipy.linalg import solve_triangular
 
-        return -solve_triangular(self._cholesky, white.T, lower=True, trans="T", check_finite=False).T
+        gradient = -solve_triangular(self._cholesky, white.T, lower=True, trans="T", check_finite=False).T
+        return rounded(gradient, data.dtype)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw rows.
@@ -106,7 +117,8 @@ class GaussianLaw:
         """
         n_samples = self._new_sample_size(n_samples)
         rng = validation.check_random_state(random_state)
-        return self.mean_ + self._coloured(rng.standard_normal((n_samples, self.n_features_in_)))
+        draws = self.mean_ + self._coloured(rng.standard_normal((n_samples, self.n_features_in_)))
+        return rounded(draws, self._own_precision)
 
     def to_uniform(self, X: Any) -> np.ndarray:
         """Rosenblatt's transform to independent uniform numbers.
@@ -127,7 +139,8 @@ class GaussianLaw:
         """
         from scipy.special import ndtr
 
-        return ndtr(self._whitened(self._new_data(X) - self.mean_))
+        data = self._new_data(X)
+        return rounded(ndtr(self._whitened(data - self.mean_)), data.dtype)
 
     def from_uniform(self, U: Any) -> np.ndarray:
         """The inverse of `to_uniform`.
@@ -145,8 +158,10 @@ class GaussianLaw:
         from scipy.special import ndtri
 
         self._check_fitted()
+        precision = self._precision_with(U)
         U = validation.check_queries(U, self.n_features_in_, "U")
-        return self.mean_ + self._coloured(ndtri(validation.check_between_0_and_1(U, "U", inside=True)))
+        white = ndtri(validation.check_between_0_and_1(U, "U", inside=True))
+        return rounded(self.mean_ + self._coloured(white), precision)
 
     def cdf(self, X: Any) -> np.ndarray:
         """Distribution function of a law of one feature.
@@ -165,7 +180,7 @@ class GaussianLaw:
 
         data = self._new_data(X)
         self._check_one_feature("cdf")
-        return ndtr(self._whitened(data - self.mean_))[:, 0]
+        return rounded(ndtr(self._whitened(data - self.mean_))[:, 0], data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of a law of one feature.
@@ -184,7 +199,8 @@ class GaussianLaw:
 
         self._check_fitted()
         self._check_one_feature("ppf")
-        return self.mean_[0] + math.sqrt(self._variances()[0]) * ndtri(validation.check_between_0_and_1(q, "q"))
+        quantiles = self.mean_[0] + math.sqrt(self._variances()[0]) * ndtri(validation.check_between_0_and_1(q, "q"))
+        return rounded(quantiles, self._precision_with(q))
 
     def _check_one_feature(self, method: str) -> None:
         if self.n_features_in_ != 1:
@@ -222,8 +238,9 @@ class GaussianLaw:
         from scipy.special import gammaincinv
 
         self._check_fitted()
+        precision = self._precision_with(mass)
         mass = validation.check_between_0_and_1(mass, "mass")
         log_level = self._log_peak() - gammaincinv(0.5 * len(self.mean_), mass)
         with np.errstate(over="ignore", under="ignore"):
             level = log_level if log else np.exp(log_level)
-        return float(level) if np.ndim(level) == 0 else level
+        return float(level) if np.ndim(level) == 0 else rounded(level, precision)

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, in_double, rounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
@@ -104,7 +104,8 @@ class Gaussian(GaussianLaw, Density):
             The model itself.
         """
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
-        data, weights, names = self._fit_data(X, sample_weight, min_samples=2)
+        data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
+        data = in_double(data)
         mean, covariance = moments(data, weights, self.covariance_type)
         weight_sum = float(len(data))
         given = validation.positive_weights(sample_weight)
@@ -114,7 +115,7 @@ class Gaussian(GaussianLaw, Density):
         self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
         white = self._whitened(data - self.mean_)
         self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def _set_estimates(
@@ -155,8 +156,7 @@ class Gaussian(GaussianLaw, Density):
         """The law with these parameters on some of the features."""
         law = type(self)(self.covariance_type)
         law._set_law(mean, covariance, cholesky)
-        names = getattr(self, "feature_names_in_", None)
-        law._remember_data(len(mean), None if names is None else names[axes])
+        law._remember_data(self._columns().take(axes))
         return law
 
     def merge(self, other: Gaussian) -> Gaussian:
@@ -195,7 +195,8 @@ class Gaussian(GaussianLaw, Density):
         squares = (1 - share) ** 2 / self.effective_sample_size_ + share**2 / other.effective_sample_size_
         merged = type(self)(self.covariance_type)
         merged._set_estimates(mean, covariance, total, 1 / squares, self._n_rows + other._n_rows)
-        merged._remember_data(self.n_features_in_, getattr(self, "feature_names_in_", None))
+        precision = "float32" if self._precision == other._precision == "float32" else "float64"
+        merged._remember_data(self._columns()._replace(precision=precision))
         return merged
 
     # --- laws derived from it -----------------------------------------------------------------------------------------
@@ -282,4 +283,4 @@ class Gaussian(GaussianLaw, Density):
         self._check_fitted()
         if not hasattr(self, "_loo_log_density"):
             raise ValueError("leave-one-out scores need the training rows: they are there after fit only")
-        return self._loo_log_density.copy()
+        return rounded(self._loo_log_density.copy(), self._own_precision)

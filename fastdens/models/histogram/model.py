@@ -10,7 +10,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.binning import find_cells, sum_cells, take_values
-from fastdens.models.contract import Density
+from fastdens.models.contract import Columns, Density, in_double, rounded
 from fastdens.models.histogram.grid import choose_edges
 from fastdens.models.histogram.rules import bin_edges
 from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
@@ -103,7 +103,8 @@ class Histogram(Density):
         Histogram
             The model itself.
         """
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
+        data = in_double(data)
         given = validation.positive_weights(sample_weight)
         edges = choose_edges(self.bins, self.range, data, given)
         shape = tuple(len(e) - 1 for e in edges)
@@ -121,7 +122,7 @@ class Histogram(Density):
         self.weight_sum_ = float(np.ldexp(total, scale))
         self._rows = cells, weights  # of which leave-one-out scores are made when they are asked for
         vars(self).pop("_loo_log_density", None)
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def _set_law(self, edges: list[np.ndarray], mass: np.ndarray) -> None:
@@ -157,13 +158,14 @@ class Histogram(Density):
             raise ValueError(f"the weights of both models must have a finite sum, got {total}")
         share = other.weight_sum_ / total
         mass = (1 - share) * self.mass_ + share * other.mass_
-        return self._new(self.edges_, mass, total, getattr(self, "feature_names_in_", None))
+        precision = "float32" if self._precision == other._precision == "float32" else "float64"
+        return self._new(self.edges_, mass, total, self._columns()._replace(precision=precision))
 
-    def _new(self, edges: list[np.ndarray], mass: np.ndarray, weight_sum: float, names: Any) -> Histogram:
+    def _new(self, edges: list[np.ndarray], mass: np.ndarray, weight_sum: float, columns: Columns) -> Histogram:
         law = type(self)(bins=[e.copy() for e in edges])
         law._set_law([e.copy() for e in edges], mass)
         law.weight_sum_ = weight_sum
-        law._remember_data(len(edges), names)
+        law._remember_data(columns)
         return law
 
     # --- the law ----------------------------------------------------------------------------------------------------
@@ -190,7 +192,12 @@ class Histogram(Density):
         ndarray of shape (n_samples,)
             Natural logarithms; -inf outside the bins and in empty ones.
         """
-        cells, n_cells = find_cells(self._new_data(X), self.edges_), self.mass_.size
+        data = self._new_data(X)
+        return rounded(self._log_density(find_cells(in_double(data), self.edges_)), data.dtype)
+
+    def _log_density(self, cells: np.ndarray) -> np.ndarray:
+        """At rows in these cells."""
+        n_cells = self.mass_.size
         with np.errstate(divide="ignore"):
             if len(cells) > n_cells:  # then each cell's logarithm once
                 log_density = np.log(self.mass_.reshape(-1)) - self._log_volumes(np.arange(n_cells))
@@ -209,10 +216,10 @@ class Histogram(Density):
         """
         self._check_fitted()
         if hasattr(self, "_rows"):
-            return self._leave_one_out(*self._rows)
+            return rounded(self._leave_one_out(*self._rows), self._own_precision)
         if not hasattr(self, "_loo_log_density"):
             raise ValueError("leave-one-out scores need the training rows: they are there after fit only")
-        return self._loo_log_density.copy()
+        return rounded(self._loo_log_density.copy(), self._own_precision)
 
     def _leave_one_out(self, cells: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         n_cells = self.mass_.size
@@ -259,7 +266,18 @@ class Histogram(Density):
             Lanes(stream).fill_points_in_cells(categories, sides, rows[first:end])
 
         draw_in_blocks(rng, n_samples, draw, DRAW_NS * (1 + len(self.edges_)))
-        return rows
+        return self._rounded_in_cells(rows) if self._own_precision == np.float32 else rows
+
+    def _rounded_in_cells(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in single precision, each coordinate on the side of it that lies in the same bin, where one does."""
+        near = rounded(rows, np.dtype(np.float32))
+        for axis, edges in enumerate(self.edges_):
+            x, at = rows[:, axis], near[:, axis]
+            low, high = np.searchsorted(edges, x, "right") - 1, len(edges) - 2
+            low = np.minimum(low, high)
+            inside = (at >= edges[low]) & ((at < edges[low + 1]) | ((low == high) & (at == edges[low + 1])))
+            near[:, axis] = np.where(inside, at, np.nextafter(at, np.where(at > x, -np.inf, np.inf).astype(np.float32)))
+        return near
 
     def cdf(self, X: Any) -> np.ndarray:
         """Distribution function of a law of one feature.
@@ -276,7 +294,7 @@ class Histogram(Density):
         """
         data = self._new_data(X)
         self._check_one_feature("cdf")
-        return np.interp(data[:, 0], self.edges_[0], self._cumulative())
+        return rounded(np.interp(data[:, 0], self.edges_[0], self._cumulative()), data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
         """Quantiles of a law of one feature.
@@ -293,12 +311,14 @@ class Histogram(Density):
         """
         self._check_fitted()
         self._check_one_feature("ppf")
+        precision = self._precision_with(q)
         q = validation.check_between_0_and_1(q, "q")
         cumulative, edges = self._cumulative(), self.edges_[0]
         filled = np.flatnonzero(self.mass_)
         at = filled[np.searchsorted(cumulative[filled + 1], q)]
         part = np.clip((q - cumulative[at]) / (cumulative[at + 1] - cumulative[at]), 0, 1)
-        return np.where(part == 1, edges[at + 1], edges[at] + part * (edges[at + 1] - edges[at]))
+        quantiles = np.where(part == 1, edges[at + 1], edges[at] + part * (edges[at + 1] - edges[at]))
+        return rounded(quantiles, precision)
 
     def _cumulative(self) -> np.ndarray:
         """The distribution function at the edges, ending in exactly 1."""
@@ -339,12 +359,13 @@ class Histogram(Density):
             The level.
         """
         self._check_fitted()
+        precision = self._precision_with(mass)
         mass = validation.check_between_0_and_1(mass, "mass")
         order = np.argsort(-self.density_, axis=None, kind="stable")[: np.count_nonzero(self.mass_)]
         held = np.cumsum(self.mass_.reshape(-1)[order])
         at = np.minimum(np.searchsorted(held, mass * (1 - 4 * np.finfo(float).eps)), len(order) - 1)
         level = self.density_.reshape(-1)[order[at]]
-        return float(level) if np.ndim(level) == 0 else level
+        return float(level) if np.ndim(level) == 0 else rounded(level, precision)
 
     def marginal(self, axes: Any) -> Histogram:
         """The law of some of the features.
@@ -364,5 +385,4 @@ class Histogram(Density):
         others = tuple(j for j in range(self.n_features_in_) if j not in axes)
         kept = np.argsort(np.argsort(axes))  # place of each chosen axis among those left
         mass = np.ascontiguousarray(self.mass_.sum(axis=others).transpose(kept))
-        names = getattr(self, "feature_names_in_", None)
-        return self._new([self.edges_[j] for j in axes], mass, self.weight_sum_, None if names is None else names[axes])
+        return self._new([self.edges_[j] for j in axes], mass, self.weight_sum_, self._columns().take(axes))

@@ -11,6 +11,7 @@ from fastdens import validation
 from fastdens.engines.direct_sums import DirectSum
 from fastdens.engines.kernel_sums import KernelSum
 from fastdens.engines.variable_sums import VariableSum
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.smoothing_kernels import KERNELS
 
@@ -65,8 +66,7 @@ def confidence_band(
     if empty.any():
         unseen = _log_bound_of_nothing(estimate, level, len(data) if simultaneous else 1)
         lower[empty], upper[empty] = (-np.inf, unseen) if log else (0.0, math.exp(unseen))
-    both_float32 = data.dtype == np.float32 and estimate.points.dtype == np.float32
-    return (lower.astype(np.float32), upper.astype(np.float32)) if both_float32 else (lower, upper)
+    return rounded(lower, data.dtype), rounded(upper, data.dtype)
 
 
 def _log_bound_of_nothing(estimate: Estimate, level: float, n_bounds: int) -> float:

@@ -11,6 +11,7 @@ from fastdens import validation
 from fastdens.engines.bandwidth_type import Bandwidth
 from fastdens.engines.integrated_sums import box_masses
 from fastdens.engines.monotone_inverse import Function
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.line_distribution import Distribution, LineDistribution, between, integrated
 from fastdens.models.kernel_density.scores import log_density
@@ -19,20 +20,20 @@ from fastdens.models.kernel_density.scores import log_density
 def cdf(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.ndarray:
     """P(value <= x) at each row; float32 where points and rows are."""
     below = _distribution(estimate, settings, "cdf").lower(data[:, 0].astype(np.float64, copy=False))
-    return below.astype(np.result_type(data.dtype, estimate.points.dtype), copy=False)
+    return rounded(below, data.dtype)
 
 
 def sf(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.ndarray:
     """P(value > x) at each row; float32 where points and rows are."""
     above = _distribution(estimate, settings, "sf").upper(data[:, 0].astype(np.float64, copy=False))
-    return above.astype(np.result_type(data.dtype, estimate.points.dtype), copy=False)
+    return rounded(above, data.dtype)
 
 
 def ppf(estimate: Estimate, q: Any, settings: Settings) -> np.ndarray:
     """Quantiles, in the shape of q."""
-    distribution = _distribution(estimate, settings, "ppf")
+    distribution, precision = _distribution(estimate, settings, "ppf"), estimate.precision_with(q)
     q = validation.check_between_0_and_1(q, "q")
-    return distribution.quantiles(q.ravel()).reshape(q.shape)
+    return rounded(distribution.quantiles(q.ravel()).reshape(q.shape), precision)
 
 
 def box_probability(estimate: Estimate, lower: Any, upper: Any, settings: Settings) -> Any:
@@ -42,7 +43,7 @@ def box_probability(estimate: Estimate, lower: Any, upper: Any, settings: Settin
         probability = between(_distribution(estimate, settings, "box_probability"), low[:, 0], high[:, 0])
     else:
         probability = _products_over_axes(estimate, low, high, settings.n_threads)
-    return float(probability[0]) if single else probability
+    return float(probability[0]) if single else rounded(probability, estimate.precision_with(lower, upper))
 
 
 def _products_over_axes(estimate: Estimate, low: np.ndarray, high: np.ndarray, n_threads: int | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.marginals import marginal
 from fastdens.models.kernel_density.scores import log_density_of
@@ -117,6 +118,9 @@ class ConditionalKernelDensities(Generic[Model]):
         """Log-density of row i of X under distribution i: shape (n_conditions,)."""
         rows = validation.check_queries(X, len(self._rest), "X")
         validation.check_length(len(rows), "X", len(self), "condition")
+        return rounded(self._log_density(rows), self._estimate.precision_with(X))
+
+    def _log_density(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 0:
             return np.empty(0)
         whole = np.empty((len(rows), len(self._axes) + len(self._rest)))
@@ -144,7 +148,7 @@ class ConditionalKernelDensities(Generic[Model]):
         means = self._points[chosen]
         if self._slope is not None:
             means = means + (self.values_ - self._given[chosen]) @ self._slope
-        return means + noise
+        return rounded(means + noise, self._estimate.points.dtype)
 
     @property
     def means_(self) -> np.ndarray:

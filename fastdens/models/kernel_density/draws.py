@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.engines import metrics
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate
 from fastdens.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
 
@@ -20,7 +21,7 @@ def sample(estimate: Estimate, rng: np.random.Generator, n_samples: int, n_threa
 
     if estimate.boundary is None:
         return around(estimate.points)
-    return estimate.sums.draws(rng, n_samples, around).astype(estimate.points.dtype, copy=False)
+    return rounded(estimate.sums.draws(rng, n_samples, around), estimate.points.dtype)
 
 
 def _draws_around(

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastdens.engines import metrics
 from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.models.contract import in_double, precision_of
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
 from fastdens.smoothing_kernels import SmoothingKernel
@@ -71,7 +72,7 @@ class Estimate:
     @property
     def points64(self) -> np.ndarray:
         """The points in double precision."""
-        return self.points.astype(np.float64, copy=False)
+        return in_double(self.points)
 
     @property
     def total(self) -> float:
@@ -109,6 +110,10 @@ class Estimate:
         """The same, with the sums made: what is wrong with points and bandwidth shows now."""
         _ = self.sums
         return self
+
+    def precision_with(self, *arrays: Any) -> np.dtype:
+        """Of results that are made of the points and of these arrays."""
+        return precision_of(self.points.dtype.name, *arrays)
 
     def in_double(self) -> Estimate:
         """The same over points in double precision."""

@@ -10,6 +10,7 @@ import numpy as np
 from fastdens import validation
 from fastdens.engines.grid_routes import grid_points, log_grid_sums
 from fastdens.engines.kernel_sums import KernelSum
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.scores import log_density
 
@@ -27,13 +28,16 @@ def evaluate_grid(
     if not isinstance(log, bool | np.bool_):
         raise TypeError(f"log must be True or False, got {log!r}")
     if axes is None:
-        coordinates = _default_axes(estimate, n_points, margin)
+        precision = estimate.points.dtype
+        coordinates = [rounded(axis, precision) for axis in _default_axes(estimate, n_points, margin)]
     else:
         if n_points is not None or margin is not None:
             raise ValueError("n_points and margin are for axes=None: give either axes, or these")
         coordinates = _check_axes(axes, estimate.n_features)
-    logs = _log_density_on_grid(estimate, coordinates, settings)
-    return coordinates, logs if log else np.exp(logs, out=logs)
+        precision = estimate.precision_with(*coordinates)
+        coordinates = [axis.astype(precision) for axis in coordinates]
+    logs = _log_density_on_grid(estimate, [in_double(axis) for axis in coordinates], settings)
+    return coordinates, rounded(logs if log else np.exp(logs, out=logs), precision)
 
 
 def _default_axes(estimate: Estimate, n_points: Any, margin: float | None) -> list[np.ndarray]:
@@ -84,5 +88,5 @@ def _check_axes(axes: Any, n_features: int) -> list[np.ndarray]:
         if np.ndim(axis) != 1:
             raise ValueError(f"axes[{a}] must have one dimension, got {np.ndim(axis)}")
         column = np.asarray(axis)[:, None]
-        checked.append(validation.check_queries(column, 1, f"axes[{a}]")[:, 0].astype(np.float64))
+        checked.append(validation.check_queries(column, 1, f"axes[{a}]", keep_float32=True)[:, 0])
     return checked

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.draws import sample
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.line_quadrature import Nodes, level_between, level_in_steps, nodes_on_the_line
@@ -31,6 +32,7 @@ def entropy(estimate: Estimate, n_samples: int, random_state: Any, settings: Set
 
 def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state: Any, settings: Settings) -> Any:
     """The density, or ln of it, on the boundary of the smallest region that holds this probability mass."""
+    precision = estimate.precision_with(mass)
     mass = validation.check_between_0_and_1(mass, "mass")
     n_samples = validation.check_integer(n_samples, "n_samples", 2)
     random = validation.check_random_state(random_state)
@@ -46,7 +48,7 @@ def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state
         if not is_tophat:
             log_level = np.where(mass == 1, -np.inf, log_level)
     level = log_level if log else np.exp(log_level)
-    return float(level) if np.ndim(level) == 0 else level
+    return float(level) if np.ndim(level) == 0 else rounded(level, precision)
 
 
 def _quadrature(estimate: Estimate, settings: Settings) -> list[Nodes] | None:

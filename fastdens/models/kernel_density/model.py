@@ -123,8 +123,6 @@ class KernelDensity(Density):
     (3, 2)
     """
 
-    _keeps_float32 = True
-
     points_: np.ndarray
     weights_: np.ndarray
     bandwidth_: float | np.ndarray
@@ -199,7 +197,7 @@ class KernelDensity(Density):
             The fitted model itself.
         """
         self._check_params()
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
         boundary = boundary_of(self.bounds, self.period, self.boundary, data.shape[1])
         unit = Bandwidth.of(1.0, data.shape[1])
         if boundary is not None:
@@ -227,7 +225,7 @@ class KernelDensity(Density):
         self._estimate = estimate
         for name in ("compression_error_", "compression_measured_error_"):
             self.__dict__.pop(name, None)  # points that are fitted anew have not been compressed
-        self._remember_data(data.shape[1], names)
+        self._remember_data(columns)
         return self
 
     # --- the fitted estimate ------------------------------------------------------------------------------------------
@@ -246,6 +244,7 @@ class KernelDensity(Density):
         weights, boundary = state.pop("_weights", None), state.pop("_boundary", None)
         self.__dict__.update(state)
         if "points_" in state:
+            self._precision = self.points_.dtype.name  # older files do not say
             kernel, bandwidth = KERNELS[self.kernel_], Bandwidth.of(self.bandwidth_, self.points_.shape[1])
             metric = state.get("metric_", "euclidean")
             self._estimate = Estimate(self.points_, weights, kernel, bandwidth, metric, boundary)
@@ -292,8 +291,7 @@ class KernelDensity(Density):
         if params["algorithm"] != "direct":
             params["algorithm"] = "auto"  # a route may be open to some dimensions and kernels only
         model = type(self)(**params).fit(estimate.points, sample_weight=estimate.weights)
-        names = getattr(self, "feature_names_in_", None)
-        model._remember_data(len(axes), None if names is None else names[axes])
+        model._remember_data(self._columns().take(axes))
         return model
 
     # --- densities ----------------------------------------------------------------------------------------------------
@@ -431,7 +429,7 @@ class KernelDensity(Density):
         Returns
         -------
         axes : list of ndarray
-            The coordinates along each feature.
+            The coordinates along each feature; like the density float32 where the data of `fit` and `axes` are.
         density : ndarray of shape (len(axes[0]), len(axes[1]), ...)
             The density, or its logarithm, at every combination of coordinates.
 
@@ -636,8 +634,8 @@ class KernelDensity(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate; double
-            precision.
+            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate. float32 where
+            the data of `fit` and X are float32.
 
         Raises
         ------
@@ -673,7 +671,7 @@ class KernelDensity(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Points, in double precision; draws of the estimate where U is uniform.
+            Points; draws of the estimate where U is uniform. float32 where the data of `fit` and U are float32.
 
         Raises
         ------
@@ -827,7 +825,7 @@ class KernelDensity(Density):
         small = compression.compress(self._plain("compress"), max_error, self.n_threads)
         model = type(self)(**{**self.get_params(), "kernel": self.kernel_, "bandwidth": self.bandwidth_})
         model.fit(small.points, sample_weight=small.weights)
-        model._remember_data(self.n_features_in_, getattr(self, "feature_names_in_", None))
+        model._remember_data(self._columns())
         model.compression_error_, model.compression_measured_error_ = small.error, small.measured_error
         return model
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdens.engines import metrics
 from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
 
@@ -18,7 +19,7 @@ def log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.
     of_both, data = _in_one_precision(estimate, data)
     logs = of_both.sums.evaluate(data, log=True, **_options(estimate, settings))
     logs -= estimate.log_normaliser
-    return logs.astype(data.dtype, copy=False)
+    return rounded(logs, data.dtype)
 
 
 def bounded_log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> tuple[np.ndarray, ...]:
@@ -31,9 +32,7 @@ def bounded_log_density(estimate: Estimate, data: np.ndarray, settings: Settings
 
 def log_density_of(estimate: Estimate, rows: np.ndarray, settings: Settings) -> np.ndarray:
     """ln of the density at rows that were made here, in the points' precision; returned in double."""
-    return log_density(estimate, rows.astype(estimate.points.dtype, copy=False), settings).astype(
-        np.float64, copy=False
-    )
+    return in_double(log_density(estimate, rows.astype(estimate.points.dtype, copy=False), settings))
 
 
 def leave_one_out(estimate: Estimate, n_threads: int | None) -> np.ndarray:
@@ -44,14 +43,14 @@ def leave_one_out(estimate: Estimate, n_threads: int | None) -> np.ndarray:
     log_sums = estimate.sums.evaluate(estimate.points, log=True, own=np.arange(n), n_threads=n_threads)
     weights = np.ones(n) if estimate.weights is None else estimate.weights
     logs = log_sums - np.log(weights.sum() - weights) - estimate.log_volume
-    return logs.astype(estimate.points.dtype, copy=False)
+    return rounded(logs, estimate.points.dtype)
 
 
 def _in_one_precision(estimate: Estimate, data: np.ndarray) -> tuple[Estimate, np.ndarray]:
     """Estimate and rows as they are, or both in double precision."""
     if data.dtype == estimate.points.dtype:
         return estimate, data
-    return estimate.in_double(), data.astype(np.float64, copy=False)
+    return estimate.in_double(), in_double(data)
 
 
 def _options(estimate: Estimate, settings: Settings) -> dict[str, Any]:

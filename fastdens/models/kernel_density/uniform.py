@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdens import validation
+from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density import cdf
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, check_gaussian
 from fastdens.models.kernel_density.estimate import Estimate, Settings
@@ -22,10 +23,13 @@ FARTHEST = 1e300
 
 def to_uniform(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.ndarray:
     """Column a is P(X_a <= x_a | X_1 = x_1, ..., X_{a-1} = x_{a-1})."""
-    data = data.astype(np.float64, copy=False)
     if estimate.n_features == 1:
-        return cdf.cdf(estimate, data, settings)[:, None].astype(np.float64, copy=False)
+        return cdf.cdf(estimate, data, settings)[:, None]
     check_gaussian(estimate, "to_uniform of more than one feature")
+    return rounded(_uniform(estimate, in_double(data), settings), data.dtype)
+
+
+def _uniform(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.ndarray:
     from scipy.special import ndtr
 
     points, white = _whitened(estimate, data)
@@ -43,10 +47,11 @@ def to_uniform(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.n
 
 def from_uniform(estimate: Estimate, U: Any, settings: Settings) -> np.ndarray:
     """The inverse of `to_uniform`."""
+    precision = estimate.precision_with(U)
     U = validation.check_queries(U, estimate.n_features, "U")
     U = validation.check_between_0_and_1(U, "U", inside=True)
     if estimate.n_features == 1:
-        return cdf.ppf(estimate, U, settings).astype(np.float64, copy=False)
+        return rounded(cdf.ppf(estimate, U, settings), precision)
     check_gaussian(estimate, "from_uniform of more than one feature")
     found = np.zeros_like(U)
     found[:, 0] = cdf.ppf(_of_first_feature(estimate), U[:, 0], settings.for_fewer_features())
@@ -58,7 +63,7 @@ def from_uniform(estimate: Estimate, U: Any, settings: Settings) -> np.ndarray:
             _add_log_kernels(log_terms, white[rows, axis], points[:, axis])
     origin = estimate.points64.mean(axis=0)
     found[:, 1:] = (origin + estimate.bandwidth.coloured(white))[:, 1:]
-    return found
+    return rounded(found, precision)
 
 
 def _of_first_feature(estimate: Estimate) -> Estimate:

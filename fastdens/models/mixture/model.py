@@ -17,7 +17,7 @@ from fastdens.engines.covariances import (
     shape_of,
 )
 from fastdens.engines.em_moments import Mixture
-from fastdens.models.contract import Density, convergence_warning
+from fastdens.models.contract import Density, convergence_warning, rounded
 from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture.draws import mixture_draws
 from fastdens.models.mixture.iterations import Progress, Run, iterate
@@ -116,7 +116,6 @@ class GaussianMixture(Density):
     (5, 2)
     """
 
-    _keeps_float32 = True
     weights_: np.ndarray
     means_: np.ndarray
     covariances_: np.ndarray
@@ -203,7 +202,7 @@ class GaussianMixture(Density):
             of the values overflow.
         """
         self._check_params()
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
         n_samples, n_features = data.shape
         if n_samples < self.n_components:
             raise ValueError(
@@ -264,7 +263,7 @@ class GaussianMixture(Density):
                 stacklevel=2,
             )
         self._keep(best)
-        self._remember_data(n_features, names)
+        self._remember_data(columns)
         return self
 
     def _keep(self, run: Run) -> None:
@@ -313,7 +312,7 @@ class GaussianMixture(Density):
         return Mixture(self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Log-density (natural logarithm) at each row of X, of shape (n_samples,); float32 where X is."""
+        """Log-density (natural logarithm) at each row of X, of shape (n_samples,); float32 where X and the data are."""
         data = self._new_data(X)
         return em.run_e_step(data, self._mixture(), check_n_threads(self.n_threads))[0]
 
@@ -373,7 +372,8 @@ class GaussianMixture(Density):
         share = share / share.sum()
         spread = [self._noise_factor(k) for k in range(1 if self.covariance_type == "tied" else n_components)]
         means = np.asarray(self.means_, np.float64)
-        return mixture_draws(rng, n_samples, share, means, spread, self.n_threads)
+        draws, labels = mixture_draws(rng, n_samples, share, means, spread, self.n_threads)
+        return rounded(draws, self._own_precision), labels
 
     def _noise_factor(self, component: int) -> np.ndarray:
         """What gives standard normal rows the covariance of a component: a matrix from the right, or factors."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens import validation
 from fastdens.engines.neighbors import KDTree
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, in_double, rounded
 from fastdens.models.neighbor_balls import ENOUGH, NeighborBalls, distinct_rows, radius_floor
 from fastdens.models.neighbors_density.mass import IntegrableEstimate, log_unit_ball_volume, mass_on_the_line
 from fastdens.threads import check_n_threads
@@ -119,7 +119,8 @@ class KNeighborsDensity(Density):
         if not isinstance(self.normalized, bool | np.bool_):
             raise TypeError(f"normalized must be True or False, got {self.normalized!r}")
         n_threads = None if self.n_threads is None else check_n_threads(self.n_threads)
-        data, weights, names = self._fit_data(X, sample_weight)
+        data, weights, columns = self._fit_data(X, sample_weight)
+        data = in_double(data)
         if isinstance(self.n_neighbors, str):
             validation.check_option(self.n_neighbors, "n_neighbors", ["auto"])
         else:
@@ -147,7 +148,7 @@ class KNeighborsDensity(Density):
         self.mass_, self.mass_error_, self.normalized_ = mass, error, bool(self.normalized)
         self.n_parameters_ = points.size + 1
         self._own_radii, self._mean_one_weights, self._estimate = own_radii, weights, estimate
-        self._remember_data(points.shape[1], names)
+        self._remember_data(columns)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -178,12 +179,12 @@ class KNeighborsDensity(Density):
         """
         data = self._new_data(X)
         estimate = self._estimate
-        radii, _ = estimate.balls.radii(data)
+        radii, _ = estimate.balls.radii(in_double(data))
         if self.normalized_:
-            return estimate.log_height(radii) - math.log(self.mass_)
+            return rounded(estimate.log_height(radii) - math.log(self.mass_), data.dtype)
         d = data.shape[1]
         radii = np.maximum(radii, self.radius_floor_)
-        return math.log(estimate.fraction) - log_unit_ball_volume(d) - d * np.log(radii)
+        return rounded(math.log(estimate.fraction) - log_unit_ball_volume(d) - d * np.log(radii), data.dtype)
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw new points from the normalised density.
@@ -212,7 +213,7 @@ class KNeighborsDensity(Density):
                 "normalized must be True to draw samples, got False: the raw estimate has infinite mass, "
                 "so there is no distribution to draw from"
             )
-        return self._estimate.draw(n_samples, random, self.mass_)
+        return rounded(self._estimate.draw(n_samples, random, self.mass_), self._own_precision)
 
 
 def _tail_start(radii: np.ndarray, weights: np.ndarray | None, floor: float) -> float:
