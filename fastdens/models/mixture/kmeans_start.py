@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastdens.models.mixture import row_order
+
 LARGEST_SUBSAMPLE = 10_000
 ROWS_PER_COMPONENT = 30
 LLOYD_STEPS = 30
@@ -18,7 +20,7 @@ def draw_subsample(
     X: np.ndarray, sample_weight: np.ndarray | None, n_components: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """All rows and their weights if there are few, else rows drawn by weight; as float64."""
-    size = max(LARGEST_SUBSAMPLE, ROWS_PER_COMPONENT * n_components)
+    size = _subsample_size(n_components)
     if len(X) <= size:
         rows, weights = X, np.ones(len(X)) if sample_weight is None else sample_weight
     elif sample_weight is None:
@@ -27,6 +29,21 @@ def draw_subsample(
         share = sample_weight / sample_weight.sum()
         rows, weights = X[np.sort(rng.choice(len(X), size, p=share))], np.ones(size)
     return rows.astype(np.float64), weights
+
+
+def _subsample_size(n_components: int) -> int:
+    return max(LARGEST_SUBSAMPLE, ROWS_PER_COMPONENT * n_components)
+
+
+def draw_unordered_subsample(
+    X: np.ndarray, sample_weight: np.ndarray | None, n_components: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same, whatever order the rows come in: distinct ones, in ascending order, with their weights together."""
+    size = _subsample_size(n_components)
+    if len(X) <= size:
+        return row_order.merged(X.astype(np.float64), np.ones(len(X)) if sample_weight is None else sample_weight)
+    rows = row_order.draw_rows(X, sample_weight, size, rng)
+    return row_order.merged(X[rows].astype(np.float64), np.ones(size))
 
 
 def whiten(X: np.ndarray, weights: np.ndarray, units: str) -> np.ndarray:
@@ -116,7 +133,7 @@ def lloyd(Z: np.ndarray, weights: np.ndarray, centres: np.ndarray) -> np.ndarray
         centres = sums / np.where(totals > 0, totals, 1.0)[:, None]
         empty = np.flatnonzero(totals == 0)
         if len(empty):
-            centres[empty] = Z[np.argsort(distances)[::-1][: len(empty)]]
+            centres[empty] = Z[np.resize(np.argsort(distances)[::-1], len(empty))]
         before = labels
         labels, distances = nearest(Z, centres)
         if (labels == before).all():

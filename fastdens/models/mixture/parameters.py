@@ -76,9 +76,9 @@ Groups = list[tuple[np.ndarray, np.ndarray]]  # for each component its rows, and
 
 def _random_groups(weights: np.ndarray, n_components: int, rng: np.random.Generator) -> Groups:
     n_rows = min(len(weights), max(RANDOM_NUMBERS // n_components, 2))
-    rows = np.arange(n_rows)
+    rows = np.arange(n_rows) if n_rows == len(weights) else np.sort(rng.choice(len(weights), n_rows, replace=False))
     shares = rng.random((n_rows, n_components))
-    shares *= (weights[:n_rows] / shares.sum(axis=1))[:, None]
+    shares *= (weights[rows] / shares.sum(axis=1))[:, None]
     return [(rows, column) for column in shares.T]
 
 
@@ -100,7 +100,8 @@ def _first_groups(
     else:
         Z = kmeans_start.whiten(X, weights, units)
         if init_params == "random_from_data":
-            seeds = rng.choice(len(X), n_components, replace=False, p=weights / weights.sum())
+            # Rows are repeated only where there are fewer distinct ones than components.
+            seeds = rng.choice(len(X), n_components, replace=len(X) < n_components, p=weights / weights.sum())
         else:
             seeds = kmeans_start.choose_seeds(Z, weights, n_components, rng)
         if init_params == "kmeans":
@@ -162,7 +163,10 @@ def start(
     weights, means, factors = given
     if weights is not None and means is not None and factors is not None:
         return Mixture(weights, means, factors, covariance_type)
-    rows, row_weights = kmeans_start.draw_subsample(X, sample_weight, n_components, rng)
+    # Nothing else is drawn, and sums keep the order of the rows, where there is one component or means are given.
+    is_drawn = n_components > 1 and means is None
+    subsample = kmeans_start.draw_unordered_subsample if is_drawn else kmeans_start.draw_subsample
+    rows, row_weights = subsample(X, sample_weight, n_components, rng)
     several = init_params == "kmeans" and n_components > 1 and all(known is None for known in given)
     starts, bounds = [], []
     for units in UNITS[covariance_type][: None if several else 1]:
