@@ -42,7 +42,7 @@ CLASSES = {
     "KNeighborsDensity": "fastdens.models.neighbors_density.model",
     "GaussianMixture": "fastdens.models.mixture.model",
     "ScaledDensity": "fastdens.tasks.scaling",
-    "KDTree": "fastdens.engines.neighbors",
+    "KDTree": "fastdens.neighbors.neighbors",
     "Divergence": "fastdens.divergences.result",
 }
 # Classes that cannot be changed once made, and the function of the same module that makes one from what their

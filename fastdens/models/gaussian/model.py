@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import Density, in_double, rounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.integrated_sums import box_masses
-from fastdens.engines.monotone_inverse import Function
+from fastdens.core import validation
+from fastdens.core.monotone_inverse import Function
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.integrated.integrated_sums import box_masses
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.line_distribution import Distribution, LineDistribution, between, integrated

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines import compression
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.core import validation
+from fastdens.kernel_sums import compression
+from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.models.kernel_density.estimate import Estimate
 
 # Places where both estimates are compared: so many points, and so many on a grid over the data; and in how many of the

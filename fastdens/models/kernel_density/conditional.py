@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.marginals import marginal

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.engines import metrics
+from fastdens.core.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
+from fastdens.kernel_sums import metrics
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate
-from fastdens.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
 
 # Nanoseconds per number drawn: normal ones, others.
 NORMAL_NS, NUMBER_NS = 3.0, 20.0

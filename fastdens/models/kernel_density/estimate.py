@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastdens.engines import metrics
-from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.models.contract import in_double, precision_of
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
-from fastdens.smoothing_kernels import SmoothingKernel
 
 
 class Settings(NamedTuple):

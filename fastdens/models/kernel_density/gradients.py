@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.engines.variable_sums import VariableSum
+from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate
 

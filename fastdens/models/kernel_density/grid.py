@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.grid_routes import grid_points, log_grid_sums
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.core import validation
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.on_grid.grid_routes import grid_points, log_grid_sums
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.scores import log_density

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.draws import sample
 from fastdens.models.kernel_density.estimate import Estimate, Settings

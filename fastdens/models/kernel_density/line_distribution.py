@@ -7,12 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.integrated_sums import IntegratedSum
-from fastdens.engines.monotone_inverse import Function, invert
+from fastdens.core.monotone_inverse import Function, invert
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_extent import FARTHEST
-from fastdens.smoothing_kernels import SmoothingKernel
 
 
 class Distribution(Protocol):

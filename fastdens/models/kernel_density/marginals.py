@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.kernel_density.estimate import Estimate
-from fastdens.smoothing_kernels import KERNELS
 
 # The exponents s of the kernels (1 - u^2)^s.
 POWERS = {"tophat": 0, "epanechnikov": 1, "biweight": 2, "triweight": 3}

@@ -6,10 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import bandwidths, validation
-from fastdens.engines import metrics
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.sum_plan import SumPlan
+from fastdens import bandwidths
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.planning.planning import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.kernel_density import (
     bands,
@@ -27,8 +30,6 @@ from fastdens.models.kernel_density import (
 from fastdens.models.kernel_density.boundaries.boundary import boundary_of
 from fastdens.models.kernel_density.conditional import ConditionalKernelDensities
 from fastdens.models.kernel_density.estimate import Estimate, Settings
-from fastdens.smoothing_kernels import KERNELS
-from fastdens.threads import check_n_threads
 
 ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.

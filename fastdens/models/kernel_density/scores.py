@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines import metrics
-from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
+from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
