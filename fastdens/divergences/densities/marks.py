@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import KERNELS, ROUNDING, SmoothingKernel
 from fastdens.models.adaptive_kernel_density import AdaptiveKernelDensity
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity
@@ -92,7 +92,7 @@ def _kernels_on_a_line(model: KernelDensity) -> np.ndarray:
     if boundary is not None:
         points = boundary.working(points)
     x = np.unique(points[:, 0])
-    cuts = _cuts(x, np.full(len(x), h), model.kernel_)
+    cuts = _cuts(x, np.full(len(x), h), KERNELS[model.kernel_])
     if boundary is None:
         return cuts
     ends = [end for end in (boundary.low[0], boundary.high[0]) if math.isfinite(end)]
@@ -102,23 +102,23 @@ def _kernels_on_a_line(model: KernelDensity) -> np.ndarray:
         return np.append(boundary.unfold(cuts[:, None])[:, 0], ends)
 
 
-def _cuts(x: np.ndarray, h: np.ndarray, kernel: str) -> np.ndarray:
+def _cuts(x: np.ndarray, h: np.ndarray, kernel: SmoothingKernel) -> np.ndarray:
     """Marks of kernels about points in ascending order, with bandwidths of their own."""
-    if math.isfinite(KERNELS[kernel].support):
-        reach = KERNELS[kernel].support * h
+    if kernel.is_compact:
+        reach = kernel.support * h
         if len(x) <= MOST_KINKS:
-            inner = [x] if kernel == "linear" else []
+            inner = [x] if math.isfinite(kernel.centre_order) else []
             return np.concatenate([x - reach, x + reach, *inner])
         return np.concatenate([quantiles_of(x - reach, MOST_KINKS // 2), quantiles_of(x + reach, MOST_KINKS // 2)])
-    if kernel == "exponential":
+    if kernel.kink_at_centre:
         ends = np.append(about(x[:1], h[:1], EXPONENTIAL), about(x[-1:], h[-1:], EXPONENTIAL))
         return np.append(ends, quantiles_of(x, MOST_KINKS))
-    return _panels(x, h)
+    return _panels(x, h, kernel.radius(ROUNDING))
 
 
-def _panels(x: np.ndarray, h: np.ndarray) -> np.ndarray:
-    """Cuts two bandwidths apart wherever a Gaussian kernel matters."""
-    low, high = x - 9 * h, x + 9 * h
+def _panels(x: np.ndarray, h: np.ndarray, radius: float) -> np.ndarray:
+    """Cuts two bandwidths apart wherever a smooth kernel matters, up to `radius` bandwidths."""
+    low, high = x - radius * h, x + radius * h
     start = np.append(True, low[1:] > np.maximum.accumulate(high)[:-1])  # clusters that no kernel joins
     first = np.flatnonzero(start)
     left = np.minimum.reduceat(low, first)
@@ -136,9 +136,10 @@ def _adaptive_on_a_line(model: AdaptiveKernelDensity) -> np.ndarray:
     x = model.points_[order, 0].astype(np.float64)
     h = _one_bandwidth(model)
     own = h * model.factors_[order]
-    cuts = _cuts(x, own, model.kernel_)
+    kernel = KERNELS[model.kernel_]
+    cuts = _cuts(x, own, kernel)
     if model.method_ == "mixture":
-        cuts = np.append(cuts, _cuts(np.unique(x), np.full(len(np.unique(x)), h), model.kernel_))
+        cuts = np.append(cuts, _cuts(np.unique(x), np.full(len(np.unique(x)), h), kernel))
     return cuts
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
@@ -150,7 +151,7 @@ def _covariance(points: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np
 
 def is_plain_gaussian(model: KernelDensity) -> bool:
     """Whether the estimate is a sum of normal laws."""
-    return model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._estimate.boundary is None
+    return KERNELS[model.kernel_].is_product and model.metric_ == "euclidean" and model._estimate.boundary is None
 
 
 def target_of(target: Any, sampler: Any, bounds: Any, sample_weight: Any) -> Target:

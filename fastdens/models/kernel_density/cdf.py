@@ -47,11 +47,11 @@ def box_probability(estimate: Estimate, lower: Any, upper: Any, settings: Settin
 
 
 def _products_over_axes(estimate: Estimate, low: np.ndarray, high: np.ndarray, n_threads: int | None) -> np.ndarray:
-    kernel = estimate.kernel.name
-    if kernel != "gaussian":
+    kernel = estimate.kernel
+    if not kernel.is_product:
         raise ValueError(
             f"box_probability of {estimate.n_features} features needs kernel='gaussian', whose integral over a "
-            f"box is a product, got kernel={kernel!r}"
+            f"box is a product, got kernel={kernel.name!r}"
         )
     smoothed = estimate
     if estimate.boundary is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from fastdens.core import validation
 from fastdens.kernel_sums import compression
 from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 from fastdens.models.kernel_density.estimate import Estimate
 
 # Places where both estimates are compared: so many points, and so many on a grid over the data; and in how many of the
@@ -30,12 +31,14 @@ class Compressed(NamedTuple):
 def compress(estimate: Estimate, max_error: float, n_threads: int | None) -> Compressed:
     """Fewer points whose density is that of a plain estimate up to `max_error` times its largest."""
     max_error = validation.check_number(max_error, "max_error", above=0)
-    if estimate.kernel.name not in compression.SMOOTHNESS:
-        names = ", ".join(map(repr, compression.SMOOTHNESS))
-        raise ValueError(f"compress needs a continuous kernel: one of {names}, got kernel={estimate.kernel.name!r}")
+    check_able(estimate.kernel, "compress", "that is continuous, with its steepest slope known", _is_smooth)
     sums = _Comparison(estimate, n_threads)
     points, weights, error = sums.compressed(max_error)
     return Compressed(points, weights, error, sums.measured(points, weights))
+
+
+def _is_smooth(kernel: SmoothingKernel) -> bool:
+    return kernel.slope is not None and kernel.curvature is not None
 
 
 class _Comparison:
@@ -109,8 +112,8 @@ class _Comparison:
         span = np.abs(self.root).sum(axis=1) * compression.WIDTHS[0]
         moved = 2 * self.unit * (np.abs(points) + span) @ size.T
         moved += 8 * d * UNIT_ROUNDOFF * ((np.abs(points - self.origin) + span) @ size.T + 1)
-        slope = compression.SMOOTHNESS[self.kernel.name].slope
-        return slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + UNIT_ROUNDOFF * len(points)
+        assert self.kernel.slope is not None
+        return self.kernel.slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + UNIT_ROUNDOFF * len(points)
 
     def measured(self, points: np.ndarray, weights: np.ndarray) -> float:
         """Largest difference found, as a share of the peak."""

@@ -42,7 +42,7 @@ def condition(
 
 
 def check_gaussian(estimate: Estimate, method: str) -> None:
-    if estimate.kernel.name != "gaussian":
+    if not estimate.kernel.is_product:
         raise ValueError(
             f"{method} needs kernel='gaussian', the only one that is a product over the features, got "
             f"kernel={estimate.kernel.name!r}"

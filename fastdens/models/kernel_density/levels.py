@@ -36,8 +36,8 @@ def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state
     mass = validation.check_between_0_and_1(mass, "mass")
     n_samples = validation.check_integer(n_samples, "n_samples", 2)
     random = validation.check_random_state(random_state)
-    rules, is_tophat = _quadrature(estimate, settings), estimate.kernel.name == "tophat"
-    if rules is not None and not is_tophat:
+    rules, is_continuous = _quadrature(estimate, settings), estimate.kernel.is_continuous
+    if rules is not None and is_continuous:
         log_level = level_between(rules[1], mass)
     else:
         if rules is not None:
@@ -45,7 +45,7 @@ def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state
         else:
             log_density, masses = _log_density_of_draws(estimate, n_samples, random, settings), np.ones(n_samples)
         log_level = level_in_steps(log_density, masses, mass)
-        if not is_tophat:
+        if is_continuous:
             log_level = np.where(mass == 1, -np.inf, log_level)
     level = log_level if log else np.exp(log_level)
     return float(level) if np.ndim(level) == 0 else rounded(level, precision)

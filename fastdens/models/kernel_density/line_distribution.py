@@ -10,9 +10,8 @@ import numpy as np
 from fastdens.core.monotone_inverse import Function, invert
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, SmoothingKernel, check_able
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
-from fastdens.models.kernel_extent import FARTHEST
 
 
 class Distribution(Protocol):
@@ -82,7 +81,7 @@ class LineDistribution:
         wanted = q[inside]
         # Every point is smoothed over no more than the kernel's reach, so the quantile of the points is near.
         place = np.searchsorted(sums.totals, self._below_low + wanted * self.total) - 1
-        reach = FARTHEST.get(sums.kernel.name, 1.0) * sums.bandwidth
+        reach = sums.kernel.radius(BEYOND_ZERO) * sums.bandwidth
         last = len(sums.points) - 1
         points, around = sums.points, np.clip([place - 1, place, place + 1], 0, last)
         low = np.clip((points[around[0]] - reach) / sums.scale, self.low, self.high)
@@ -128,6 +127,7 @@ def integrated(
     n_threads: int | None,
 ) -> IntegratedSum:
     """Sums of the integrated kernel over points of one feature."""
+    check_able(kernel, "a distribution function", "with a compiled integral", lambda other: other.has_tail)
     h = float(bandwidth.widths[0])
     return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
 
