@@ -1,5 +1,5 @@
-"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/kernel_sums/planning/costs.py`, and `pair_ns`
-of the smoothing kernels.
+"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/kernel_sums/planning/costs.py`, and
+`pair_ns` of the smoothing kernels.
 
     python benchmarks/calibrate.py
 

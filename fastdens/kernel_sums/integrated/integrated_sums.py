@@ -17,7 +17,7 @@ from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.bandwidth import power_of_two
 from fastdens.kernel_sums.integrated import _integrated_sums as compiled
 from fastdens.kernel_sums.integrated.integrated_boxes import GaussianBoxes
-from fastdens.kernel_sums.kernels.registry import GAUSSIAN, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN, SmoothingKernel, check_able
 from fastdens.kernel_sums.sorted import _sorted_moments as of_cells
 
 # Nanoseconds per point and query of the routes that are not direct, and to start them; AVX2, 2-core x86-64 virtual
@@ -74,6 +74,7 @@ class IntegratedSum:
         weights: np.ndarray | None = None,
         n_threads: int | None = None,
     ) -> None:
+        check_able(kernel, "a distribution function", "with a compiled tail", lambda other: other.has_tail)
         self.scale = plain_scale(bandwidth)
         self.kernel, self.bandwidth, self.n_threads = kernel, bandwidth * self.scale, n_threads
         with np.errstate(over="ignore"):

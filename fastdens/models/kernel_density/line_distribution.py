@@ -10,7 +10,7 @@ import numpy as np
 from fastdens.core.monotone_inverse import Function, invert
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
-from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, SmoothingKernel, check_able
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, SmoothingKernel
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 
 
@@ -127,7 +127,6 @@ def integrated(
     n_threads: int | None,
 ) -> IntegratedSum:
     """Sums of the integrated kernel over points of one feature."""
-    check_able(kernel, "a distribution function", "with a compiled integral", lambda other: other.has_tail)
     h = float(bandwidth.widths[0])
     return IntegratedSum.of(points[:, 0], kernel, h, weights, n_threads)
 

@@ -18,7 +18,7 @@ import numpy as np
 from fastdens.core.monotone_inverse import Function
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel, check_able
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelDistribution
 from fastdens.models.kernel_density.line_distribution import integrated
@@ -94,6 +94,7 @@ class LinearBoundarySum:
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
+        check_able(kernel, "boundary='linear'", "with a compiled tail", lambda other: other.has_tail)
         self.kernel, self.boundary, self.weights = kernel, boundary, weights
         self.n_points, self.n_features = X.shape
         self._bandwidth = bandwidth.marginal([0])
