@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "__main__": {"commands"},
     "commands": {"__init__", "commands", "plot", "tasks", "datasets", "reference", "_version", *DENSITIES},
     "plot": {"plot", "tasks", *DENSITIES},
-    "tasks": {"tasks", "_version", *DENSITIES},
+    "tasks": {"__init__", "tasks", "_version", *DENSITIES},
     "divergences": DENSITIES,
     "models": {"models", "bandwidths", *TOPICS, "core"},
     "bandwidths": {"bandwidths", "kernel_sums", "neighbors", "core"},

@@ -14,13 +14,13 @@ from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.planning import SumPlan
 from fastdens.models.contract import Density
+from fastdens.models.description import Description
 from fastdens.models.kernel_density import (
     bands,
     cdf,
     compression,
     conditional,
     draws,
-    gradients,
     grid,
     levels,
     marginals,
@@ -29,6 +29,7 @@ from fastdens.models.kernel_density import (
 )
 from fastdens.models.kernel_density.boundaries.boundary import boundary_of
 from fastdens.models.kernel_density.conditional import ConditionalKernelDensities
+from fastdens.models.kernel_density.description import describe
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
 ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
@@ -402,7 +403,7 @@ class KernelDensity(Density):
         >>> fd.KernelDensity(bandwidth=2.0).fit([[0.0, 0.0]]).score_gradient([[4.0, -8.0]])
         array([[-1.,  2.]])
         """
-        return gradients.log_gradient(self._plain("score_gradient"), self._new_data(X), self.n_threads)
+        return scores.log_gradient(self._plain("score_gradient"), self._new_data(X), self.n_threads)
 
     def evaluate_grid(
         self, axes: Any = None, *, n_points: Any = None, margin: float | None = None, log: bool = False
@@ -894,3 +895,6 @@ class KernelDensity(Density):
         0.26
         """
         return levels.level(self._fitted(), mass, log, n_samples, random_state, self._settings())
+
+    def _description(self) -> Description:
+        return describe(self._fitted(), self._settings(), self.score_gradient)

@@ -1,4 +1,4 @@
-"""The logarithm of the density at rows of data, with bounds of its error, and at each point without the point."""
+"""ln of the density at rows of data, with bounds of its error and its gradient, and at each point without the point."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
+from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
@@ -33,6 +34,13 @@ def bounded_log_density(estimate: Estimate, data: np.ndarray, settings: Settings
 def log_density_of(estimate: Estimate, rows: np.ndarray, settings: Settings) -> np.ndarray:
     """ln of the density at rows that were made here, in the points' precision; returned in double."""
     return in_double(log_density(estimate, rows.astype(estimate.points.dtype, copy=False), settings))
+
+
+def log_gradient(estimate: Estimate, data: np.ndarray, n_threads: int | None) -> np.ndarray:
+    """Derivatives of ln of the density at each row; float32 where points and rows are."""
+    prepared = VariableSum(estimate.points, estimate.kernel, estimate.bandwidth, estimate.log_weights)
+    _, gradients = prepared.log_gradients(data.astype(np.float64, copy=False), n_threads)
+    return rounded(gradients, data.dtype)
 
 
 def leave_one_out(estimate: Estimate, n_threads: int | None) -> np.ndarray:

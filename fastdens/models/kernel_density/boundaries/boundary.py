@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import IMAGE, ZERO, SmoothingKernel
 
@@ -60,6 +61,7 @@ def _one_pair(pair: Any) -> tuple[float, float]:
     return low, high
 
 
+@savable
 class Boundary:
     """What bounds every axis, and how the estimate keeps to it.
 
