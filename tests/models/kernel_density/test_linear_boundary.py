@@ -34,7 +34,7 @@ def density(model, x):
 
 
 def ends(model):
-    return float(model._boundary.low[0]), float(model._boundary.high[0])
+    return float(model._estimate.boundary.low[0]), float(model._estimate.boundary.high[0])
 
 
 def by_definition(x, X, w, h, low, high, kernel):
