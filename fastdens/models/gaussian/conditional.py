@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from fastdens.core import validation
 from fastdens.models.contract import rounded
 
-if TYPE_CHECKING:
-    from fastdens.models.gaussian import Gaussian
+Law = TypeVar("Law")
 
 
-class ConditionalGaussians:
+class ConditionalGaussians(Generic[Law]):
     """Normal laws with different means and one covariance, as `Gaussian.condition` gives for many rows of values.
 
     Parameters
@@ -24,9 +23,9 @@ class ConditionalGaussians:
         The law of the deviations from the mean.
     """
 
-    def __init__(self, means: np.ndarray, centred: Gaussian) -> None:
+    def __init__(self, means: np.ndarray, centred: Law) -> None:
         self.means_ = means
-        self._centred = centred
+        self._centred: Any = centred
 
     @property
     def covariance_(self) -> Any:
@@ -36,7 +35,7 @@ class ConditionalGaussians:
     def __len__(self) -> int:
         return len(self.means_)
 
-    def __getitem__(self, i: int) -> Gaussian:
+    def __getitem__(self, i: int) -> Law:
         law = self._centred
         return law._new(self.means_[i], law.covariance_, np.arange(law.n_features_in_), law._cholesky)
 
