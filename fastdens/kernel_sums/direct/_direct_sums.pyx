@@ -114,10 +114,7 @@ cdef void sums_in_blocks(
     cdef floating strips[FD_SHARING * FD_STRIP]
     cdef const floating *factors = &scales[0] if scales is not None else NULL
     cdef const floating *halves
-    while True:
-        block = queue.next()
-        if block < 0:
-            return
+    while queue.next(&block):
         first_query = (block % query_blocks) * QUERIES_IN_BLOCK
         last_query = min(first_query + QUERIES_IN_BLOCK, m)
         first_point = (block // query_blocks) * points_per_block
@@ -315,19 +312,14 @@ def direct_log2_sums(
     point is left, `largest_out` is -inf and `sums_out` is 1.
     """
     cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
-    cdef Py_ssize_t first_query, start, length, j, skip
-    cdef long long block
+    cdef Py_ssize_t first_query, last_query, start, length, j, skip
     cdef double strip[FD_STRIP]
     cdef double largest, total, strip_largest
     cdef int phase
     cdef const double *factors = &scales[0] if scales is not None else NULL
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first_query = block * QUERIES_IN_BLOCK
-            for j in range(first_query, min(first_query + QUERIES_IN_BLOCK, m)):
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first_query, &last_query):
+            for j in range(first_query, last_query):
                 largest = -INFINITY
                 total = 0.0
                 for phase in range(2):

@@ -75,15 +75,12 @@ def reached(
 ):
     """Whether any source is within reach of each target, along one axis."""
     cdef Py_ssize_t t, place
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef int64_t key, coordinate, k, wanted
     cdef Py_ssize_t n = source_keys.shape[0]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for t in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, target_keys.shape[0])):
+        while queue.next_rows(KEYS_IN_BLOCK, target_keys.shape[0], &start, &stop):
+            for t in range(start, stop):
                 key = target_keys[t]
                 coordinate = key // along[0] % along[1]
                 reached_out[t] = 0
@@ -191,10 +188,7 @@ def first_axis(
     if not open_first(&state, line.reach, local.shape[0], p):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             for t in range(
                 block_start(target_keys, first, end, block, along[1]),
                 block_start(target_keys, first, end, block + 1, along[1]),
@@ -267,18 +261,15 @@ def middle_axis(
     Where targets that follow each other share sources, these are still in the cache.
     """
     cdef Py_ssize_t i, t
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef Line line
     cdef double *expansion = <double *> PyMem_RawMalloc(ring.shape[1] * sizeof(double))
     if expansion == NULL:
         raise MemoryError()
     on_line(&line, source_keys, low, high, along)
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * FIRST_IN_BLOCK, min((block + 1) * FIRST_IN_BLOCK, order.shape[0])):
+        while queue.next_rows(FIRST_IN_BLOCK, order.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 t = order[i]
@@ -343,7 +334,7 @@ def line_sums(
 ):
     """One dimension, everything at once: sums at the queries of the `chosen` boxes, as `last_axis` says."""
     cdef Py_ssize_t i, b
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef FirstAxis state
     cdef Line line
     cdef Queries queries
@@ -355,11 +346,8 @@ def line_sums(
     if not open_first(&state, line.reach, 1, p):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, chosen.shape[0])):
+        while queue.next_rows(KEYS_IN_BLOCK, chosen.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 b = chosen[i]
@@ -396,7 +384,7 @@ def last_axis(
     and `failed_out` says in which boxes there are such queries.
     """
     cdef Py_ssize_t i, b
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef Line line
     cdef Queries queries
     cdef bint packed = query_local.shape[0] == 3
@@ -411,11 +399,8 @@ def last_axis(
     queries.rtol, queries.atol, queries.sums, queries.bounds = rtol, atol, &sums_out[0], &bounds_out[0]
     on_line(&line, source_keys, low, high, along)
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * FEW_IN_BLOCK, min((block + 1) * FEW_IN_BLOCK, chosen.shape[0])):
+        while queue.next_rows(FEW_IN_BLOCK, chosen.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 b = chosen[i]

@@ -35,21 +35,17 @@ def row_length(Py_ssize_t p):
 
 def cell_ranges(const double[:, ::1] X, const double[::1] widths, double[:, :, ::1] ranges_out, BlockQueue queue):
     """Smallest and largest box number of each axis, per block of points: `ranges_out[block, axis] = (low, high)`."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double low, high
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
-                low = high = X[block * ROWS_IN_BLOCK, a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                low = high = X[start, a]
+                for i in range(start, stop):
                     low = min(low, X[i, a])
                     high = max(high, X[i, a])
-                ranges_out[block, a, 0] = floor(low / widths[a])
-                ranges_out[block, a, 1] = floor(high / widths[a])
+                ranges_out[start // ROWS_IN_BLOCK, a, 0] = floor(low / widths[a])
+                ranges_out[start // ROWS_IN_BLOCK, a, 1] = floor(high / widths[a])
 
 
 cdef inline double cell_of(double x, double width, double inverse) noexcept nogil:
@@ -71,17 +67,13 @@ def cell_keys(
     BlockQueue queue,
 ):
     """The number of each point's box: sum over axes of (box number of the axis - lowest) * stride."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double inverse
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
                 inverse = 1.0 / widths[a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                for i in range(start, stop):
                     if a == 0:
                         keys_out[i] = 0
                     keys_out[i] += <int64_t> (cell_of(X[i, a], widths[a], inverse) - lowest[a]) * strides[a]
@@ -111,17 +103,13 @@ def local_coordinates(
     BlockQueue queue,
 ):
     """Coordinates in [-1, 1] of the points in their boxes, one row per axis, in the order given."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double x, inverse
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
                 inverse = 1.0 / widths[a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                for i in range(start, stop):
                     x = X[order[i], a]
                     x -= cell_of(x, widths[a], inverse) * widths[a]
                     local_out[a, i] = (x + x) * inverse - 1.0
@@ -137,16 +125,13 @@ def moments(
 ):
     """Chebyshev moments of the (weighted) points of each box: box b holds starts[b] ... starts[b + 1] - 1."""
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, k
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
     if scratch == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+        while queue.next_rows(BOXES_IN_BLOCK, starts.shape[0] - 1, &start, &stop):
+            for b in range(start, stop):
                 if queue.must_stop():
                     break
                 for k in range(moments_out.shape[1]):
@@ -175,13 +160,10 @@ def translate(
     still in the cache.
     """
     cdef Py_ssize_t i, t, k
-    cdef long long block
+    cdef Py_ssize_t start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, targets_out.shape[0])):
+        while queue.next_rows(BOXES_IN_BLOCK, targets_out.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 t = order[i]
@@ -213,18 +195,15 @@ def evaluate(
     `failed_out[b]` says whether any query of the box has a bound above rtol * sum + atol; there, bounds are negated.
     """
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, i, first, last, count, n_values = 256
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double value
     cdef double[256] values
     cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
     if scratch == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+        while queue.next_rows(BOXES_IN_BLOCK, starts.shape[0] - 1, &start, &stop):
+            for b in range(start, stop):
                 failed_out[b] = 0
                 first = starts[b]
                 while first < starts[b + 1]:

@@ -76,20 +76,17 @@ def surroundings(
     `errors[axis, k]`, `heights[axis, k]`: of the interpolant of an axis, k boxes from the lowest within reach.
     """
     cdef Py_ssize_t d = along.shape[0], n = source_keys.shape[0], n_rows = rows_around(along), t, r, s, steps, k, cut
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double weight, error, height, e, h, in_row
     cdef Row row
     cdef Py_ssize_t *places = <Py_ssize_t *> PyMem_RawMalloc(n_rows * sizeof(Py_ssize_t))
     if places == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(KEYS_IN_BLOCK, target_keys.shape[0], &start, &stop):
             for r in range(n_rows):
                 places[r] = 0
-            for t in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, target_keys.shape[0])):
+            for t in range(start, stop):
                 weights_out[t] = errors_out[t] = points_out[t] = 0.0
                 # Offsets below the range of boxes.
                 cut = along[0, 2] - min(target_keys[t] % along[0, 1], along[0, 2])
@@ -173,10 +170,7 @@ def near_sums(
     packed_weights = strip + POINTS_AT_ONCE
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, 1.0, 1.0
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             b = boxes[block]
             for j in range(query_starts[b], query_starts[b + 1]):
                 if bounds[query_order[j]] < 0:

@@ -136,17 +136,14 @@ def windows(
     below the query counts whole; one `above` bandwidths above does not count.
     """
     cdef Py_ssize_t j, m = queries.shape[0]
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef Line line
     line.points, line.totals, line.n = &points[0], &totals[0], totals.shape[0] - 1
     line.weights = &weights[0] if weights is not None else NULL
     line.kernel, line.inverse = kernel, inverse
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for j in range(block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)):
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &stop):
+            for j in range(start, stop):
                 sums_out[j] = window(
                     &line, queries[j], first_within(&line, queries[j], below), above, per_square, per_distance, queue
                 )
@@ -242,7 +239,7 @@ def by_moments(
     there are two).
     """
     cdef Py_ssize_t j, m = queries.shape[0], low, high, split, last, n_runs = run_cells.shape[0]
-    cdef long long block
+    cdef Py_ssize_t start
     cdef double q
     cdef Line line
     cdef Cells cells
@@ -255,12 +252,8 @@ def by_moments(
     cells.polynomials = &polynomials[0, 0, 0]
     cells.n_runs, cells.count = n_runs, before.shape[1]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            last = min((block + 1) * QUERIES_IN_BLOCK, m)
-            j = block * QUERIES_IN_BLOCK
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &last):
+            j = start
             low = first_run(&line, &cells, queries[j], 1.0)
             split = first_run(&line, &cells, queries[j], 0.0)
             high = first_run(&line, &cells, queries[j], -1.0) - 1
@@ -311,10 +304,7 @@ def box_masses(
     cdef double total
     cdef double[POINTS_AT_ONCE] products
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             masses_out[block] = 0.0
             first = 0
             while first < n:

@@ -84,15 +84,12 @@ def run_moments(
 ):
     """Moments of each run about the centre of its cell: as many powers as `moments_out` has room for."""
     cdef Py_ssize_t k, count = moments_out.shape[1], n_runs = run_cells.shape[0], r, i
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for r in range(block * RUNS_IN_BLOCK, min((block + 1) * RUNS_IN_BLOCK, n_runs)):
+        while queue.next_rows(RUNS_IN_BLOCK, n_runs, &start, &stop):
+            for r in range(start, stop):
                 for k in range(count):
                     total[k] = 0.0
                 for i in range(run_starts[r], run_starts[r + 1]):
@@ -124,14 +121,11 @@ def sums_from_both_ends(
     Sums are compensated: their error does not grow with the number of runs.
     """
     cdef Py_ssize_t n_cells = cell_runs.shape[0] - 1, cell, r, k, count = moments.shape[1]
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double total, lost, moved, term
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for cell in range(block * CELLS_IN_BLOCK, min((block + 1) * CELLS_IN_BLOCK, n_cells)):
+        while queue.next_rows(CELLS_IN_BLOCK, n_cells, &start, &stop):
+            for cell in range(start, stop):
                 for k in range(count):
                     total = lost = 0.0
                     for r in range(cell_runs[cell], cell_runs[cell + 1]):

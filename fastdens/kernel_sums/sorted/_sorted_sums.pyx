@@ -309,7 +309,7 @@ def evaluate(
     cdef Py_ssize_t m = queries.shape[0], j, low, high, split, taken, place, last
     cdef const double *left_sums = &left[0] if left is not None else NULL
     cdef const double *right_sums = &right[0] if right is not None else NULL
-    cdef long long block
+    cdef Py_ssize_t start
     cdef double q, total
     table.points, table.run_starts, table.run_cells = &points[0], &run_starts[0], &run_cells[0]
     table.weights = &weights[0] if weights is not None else NULL
@@ -321,12 +321,8 @@ def evaluate(
     table.bandwidth.exponent = exponent
     table.bandwidth.inverse, table.bandwidth.support = 1.0 / (bandwidth * bandwidth), table.reach
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            last = min((block + 1) * QUERIES_IN_BLOCK, m)
-            j = block * QUERIES_IN_BLOCK
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &last):
+            j = start
             low = first_run_reaching(&table, queries[j], True)
             split = first_run_reaching(&table, queries[j], False)
             high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point in reach

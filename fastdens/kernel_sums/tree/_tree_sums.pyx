@@ -11,7 +11,10 @@ from libc.string cimport memcpy
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
 
-NODES_PER_BLOCK = 16
+cdef enum:
+    NODES_IN_BLOCK = 16
+
+NODES_PER_BLOCK = NODES_IN_BLOCK
 MOST_FEATURES = FD_TREE_MOST_FEATURES
 N_QUANTA = FD_TREE_QUANTA
 
@@ -48,16 +51,13 @@ def node_moments(
     tree_sums.h says which moments; places without a point have weight 0.
     """
     cdef Py_ssize_t d = centres.shape[1], node, leaf, stride, k, size
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double[FD_TREE_MOST_MOMENTS] sums
     cdef double[FD_TREE_MOST_MOMENTS] lost
     cdef Py_ssize_t[STACK] stack
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for node in range(block * 16, min((block + 1) * 16, counts.shape[0])):
+        while queue.next_rows(NODES_IN_BLOCK, counts.shape[0], &start, &stop):
+            for node in range(start, stop):
                 if not wanted[node]:
                     continue
                 for k in range(moments_out.shape[1]):

@@ -266,10 +266,7 @@ def evaluate(
     group.last_bin = group.end_bin + FD_TREE_QUERIES
     group.quanta = <uint16_t *> (group.last_bin + FD_TREE_QUERIES)
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             first = groups[block] * FD_TREE_QUERIES
             group.n = min(m - first, <Py_ssize_t> FD_TREE_QUERIES)
             group.n_leaves = group.n_pairs = 0

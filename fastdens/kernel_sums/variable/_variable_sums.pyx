@@ -187,7 +187,6 @@ def variable_sums(
     point that query j leaves out, or -1) and `gradients_out` may be None.
     """
     cdef Py_ssize_t m = queries.shape[0], first, last, start, length, j, a, skip
-    cdef long long block
     cdef double strip[FD_STRIP]
     cdef double *gradient = NULL
     cdef fd_bandwidth bandwidth
@@ -199,12 +198,7 @@ def variable_sums(
     p.scales = &scales[0] if scales is not None else NULL
     p.weights = &weights[0] if weights is not None else NULL
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * QUERIES_IN_BLOCK
-            last = min(first + QUERIES_IN_BLOCK, m)
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first, &last):
             for j in range(first, last):
                 sums_out[j] = 0.0
                 if gradients_out is not None:
