@@ -9,8 +9,8 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.kernel_sums.direct.direct_sums import DirectSum
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.kernel_sums import compression
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.kernel_density.estimate import Estimate
 
 # Places where both estimates are compared: so many points, and so many on a grid over the data; and in how many of the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.core.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
-from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.estimate import Estimate
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.models.contract import in_double, precision_of
 from fastdens.models.kernel_density.boundaries.boundary import Boundary

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import VISIBLE
 from fastdens.kernel_sums.on_grid.grid_routes import grid_points, log_grid_sums
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.scores import log_density

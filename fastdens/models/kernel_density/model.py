@@ -9,10 +9,11 @@ import numpy as np
 from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.planning import SumPlan
+from fastdens.kernel_sums.planning.routes import ROUTE_OF
+from fastdens.kernel_sums.planning.sum_plan import SumPlan
 from fastdens.models.contract import Density
 from fastdens.models.description import Description
 from fastdens.models.kernel_density import (
@@ -32,9 +33,8 @@ from fastdens.models.kernel_density.conditional import ConditionalKernelDensitie
 from fastdens.models.kernel_density.description import describe
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
-ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.
-ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
+ALGORITHMS = {**ROUTE_OF, "kd_tree": "auto", "ball_tree": "auto"}
 
 
 class KernelDensity(Density):
@@ -52,12 +52,12 @@ class KernelDensity(Density):
         (n_features, n_features) is in squared units: the kernel is a function of
         :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
         "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
-    algorithm : {"auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"}, default="auto"
+    algorithm : {"auto", "direct", "sorted", "fast_gauss", "tree", "kd_tree", "ball_tree"}, default="auto"
         "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
-        Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
-        dimensions. "tree": every query against the points near it, from two dimensions on. "auto": whichever is
-        expected to be fastest. The last two are scikit-learn's names of data
-        structures and mean "auto" here. All agree within the tolerance.
+        Gaussian in one dimension. "fast_gauss" ("grid" in earlier versions): in linear time by boxes, for the Gaussian
+        kernel in up to three dimensions. "tree": every query against the points near it, from two dimensions on.
+        "auto": whichever is expected to be fastest. The last two are scikit-learn's names of data structures and mean
+        "auto" here. All agree within the tolerance.
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
         `kernel_sum` for the formulas. Kernels are radial.
@@ -277,9 +277,7 @@ class KernelDensity(Density):
 
     def _settings(self) -> Settings:
         """Constructor arguments that hold for each evaluation, as they are now."""
-        return Settings(
-            float(self.rtol), float(self.atol), ROUTE_OF.get(self.algorithm, self.algorithm), self.n_threads
-        )
+        return Settings(float(self.rtol), float(self.atol), ALGORITHMS[self.algorithm], self.n_threads)
 
     def _with_features(self, axes: np.ndarray, estimate: Estimate) -> KernelDensity:
         """A model of these features of this one, with its options, fitted to what makes up `estimate`."""

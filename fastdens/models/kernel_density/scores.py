@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
+from fastdens.kernel_sums.kernels import metrics
+from fastdens.kernel_sums.problem import SumRequest
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
@@ -18,7 +18,10 @@ def log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.
     """ln of the density at each row; float32 where points and rows are."""
     metrics.check_data(data, estimate.metric)
     of_both, data = _in_one_precision(estimate, data)
-    logs = of_both.sums.evaluate(data, log=True, **_options(estimate, settings))
+    logs = of_both.sums.evaluate(
+        data, log=True, rtol=settings.rtol, atol=_atol_of_sums(estimate, settings), algorithm=settings.route,
+        n_threads=settings.n_threads,
+    )  # fmt: skip
     logs -= estimate.log_normaliser
     return rounded(logs, data.dtype)
 
@@ -26,7 +29,8 @@ def log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.
 def bounded_log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> tuple[np.ndarray, ...]:
     """The same of a plain estimate, with a lower and an upper bound."""
     of_both, data = _in_one_precision(estimate, data)
-    three = certified_sums(of_both.sums, data, log=True, **_options(estimate, settings))
+    request = SumRequest(data, None, True, settings.rtol, _atol_of_sums(estimate, settings), settings.n_threads)
+    three = certified_sums(of_both.sums, request, settings.route)
     three = normalised_logs(*three, math.log(estimate.total), estimate.log_volume)
     return as_float32(*three) if data.dtype == np.float32 else three
 
@@ -61,10 +65,5 @@ def _in_one_precision(estimate: Estimate, data: np.ndarray) -> tuple[Estimate, n
     return estimate.in_double(), in_double(data)
 
 
-def _options(estimate: Estimate, settings: Settings) -> dict[str, Any]:
-    return {
-        "rtol": settings.rtol,
-        "atol": settings.atol * math.exp(min(estimate.log_normaliser, 700.0)),
-        "algorithm": settings.route,
-        "n_threads": settings.n_threads,
-    }
+def _atol_of_sums(estimate: Estimate, settings: Settings) -> float:
+    return settings.atol * math.exp(min(estimate.log_normaliser, 700.0))

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastdens.core.monotone_inverse import Function
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
 from fastdens.models.kernel_density.line_distribution import LineDistribution, TransformedDistribution, integrated
