@@ -15,6 +15,7 @@ import pytest
 import fastdens as fd
 from fastdens.bandwidths import ALL_RULES
 from fastdens.bandwidths.self_convolution import self_convolution
+from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
 from fastdens.kernel_sums.kernels import registry
 from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel, check_able
 from fastdens.kernel_sums.planning.routes import ROUTE_OF
@@ -296,3 +297,10 @@ def test_divergence_by_quadrature(kernel, points):
     one = fd.KernelDensity(bandwidth=0.8, kernel=kernel.name).fit(X)
     other = fd.KernelDensity(bandwidth=0.8, kernel=kernel.name).fit(X + 0.5)
     assert 0 < fd.divergence(one, other, "tv").value < 1
+
+
+def test_more_moments_than_there_is_room_for_are_refused():
+    long = dataclasses.replace(KERNELS["cosine"], integral=((*KERNELS["cosine"].integral[0], 0.0, 0.0, 0.0),))
+    sums = IntegratedSum(np.linspace(0, 1, 500), long, 0.4)
+    with pytest.raises(ValueError, match="a kernel must have at most 18 moments, got 21"):
+        sums._by_moments(np.array([0.5]))
