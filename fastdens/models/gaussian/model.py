@@ -9,10 +9,21 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens import validation
-from fastdens.models.contract import Density, in_double, rounded
+from fastdens.models.contract import Density, rounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw
-from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
+from fastdens.models.gaussian.moments import (
+    COVARIANCE_TYPES,
+    RIDGE,
+    leave_one_out_change,
+    moments,
+    pooled,
+    regularised,
+)
+from fastdens.threads import pieces
+
+# Numbers of rows whose leave-one-out scores are made at once.
+LEFT_OUT_AT_ONCE = 1 << 18
 
 
 class Gaussian(GaussianLaw, Density):
@@ -105,7 +116,6 @@ class Gaussian(GaussianLaw, Density):
         """
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
         data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
-        data = in_double(data)
         mean, covariance = moments(data, weights, self.covariance_type)
         weight_sum = float(len(data))
         given = validation.positive_weights(sample_weight)
@@ -113,10 +123,18 @@ class Gaussian(GaussianLaw, Density):
             weight_sum = float(np.ldexp(weights.sum(), math.frexp(float(given.max()))[1]))
         effective_size = validation.effective_sample_size(given, len(data))
         self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
-        white = self._whitened(data - self.mean_)
-        self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
+        self._loo_log_density = self._leave_one_out(data, weights)
         self._remember_data(columns)
         return self
+
+    def _leave_one_out(self, data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        total = float(len(data)) if weights is None else float(weights.sum())
+        log_density, peak = np.empty(len(data), data.dtype), self._log_peak()
+        for part in pieces(len(data), max(1, LEFT_OUT_AT_ONCE // data.shape[1])):
+            white, its_weights = self._whitened(data[part] - self.mean_), None if weights is None else weights[part]
+            change = leave_one_out_change(white, its_weights, total, self.covariance_type)
+            log_density[part] = rounded(peak + change, data.dtype)
+        return log_density
 
     def _set_estimates(
         self, mean: np.ndarray, covariance: Any, weight_sum: float, effective_size: float, n_rows: int
