@@ -68,7 +68,7 @@ setup(
         [extension(source) for source in sorted(COMPILED.glob("*.pyx"))] + [extension(COMPILED / "_cyutility.c")],
         nthreads=os.cpu_count() or 1,
         build_dir="build/cython",
-        shared_utility_qualified_name="fastdens.compiled._cyutility",
+        shared_utility_qualified_name="fastdens.core._cyutility",
         compiler_directives={
             "language_level": 3,
             "boundscheck": BOUNDSCHECK,

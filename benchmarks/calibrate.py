@@ -1,4 +1,4 @@
-"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/engines/sum_costs.py`.
+"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/kernel_sums/planning/costs.py`.
 
     python benchmarks/calibrate.py
 
@@ -15,10 +15,10 @@ from collections.abc import Callable
 import numpy as np
 
 import fastdens as fd
-from fastdens.engines.box_sums import BoxTransform
-from fastdens.engines.direct_sums import DirectSum
-from fastdens.engines.sorted_sums import SortedSum
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.kernel_sums.direct.direct_sums import DirectSum
+from fastdens.kernel_sums.fast_gauss.box_sums import BoxTransform
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.sorted.sorted_sums import SortedSum
 
 REPEATS = 5
 
@@ -81,7 +81,7 @@ def of_boxes(random: np.random.Generator) -> tuple[float, float, float]:
 
 def of_sorting(random: np.random.Generator) -> tuple[float, float, float]:
     """To sort a point or query, to take a point into the moments, to evaluate a query."""
-    from fastdens.engines.sorting import sort_with_places
+    from fastdens.core.sorting import sort_with_places
 
     n = 500_000
     X, Q = random.normal(size=(n, 1)), random.normal(size=(n, 1))

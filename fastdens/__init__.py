@@ -7,16 +7,16 @@ from importlib import import_module
 from typing import Any
 
 from fastdens._version import __version__
-from fastdens.threads import threads
+from fastdens.core.threads import threads
 
 _HOMES = {
-    "fastdens.engines.em": ["e_step", "em_step"],
-    "fastdens.engines.kernel_sums": ["kernel_sum"],
-    "fastdens.engines.plan": ["plan"],
-    "fastdens.engines.neighbors": ["KDTree", "kneighbors"],
-    "fastdens.engines.set_functions": ["maximum_over_subsets"],
-    "fastdens.engines.subset_listing": ["list_subsets"],
-    "fastdens.engines.subsets": ["total_variation_subsets", "subset_discrepancies"],
+    "fastdens.em.em": ["e_step", "em_step"],
+    "fastdens.kernel_sums.kernel_sum": ["kernel_sum"],
+    "fastdens.kernel_sums.planning.plan": ["plan"],
+    "fastdens.neighbors.neighbors": ["KDTree", "kneighbors"],
+    "fastdens.subsets.set_functions": ["maximum_over_subsets"],
+    "fastdens.subsets.subset_listing": ["list_subsets"],
+    "fastdens.subsets.subsets": ["total_variation_subsets", "subset_discrepancies"],
     "fastdens.divergences.discrete.best_test": ["best_test"],
     "fastdens.divergences.discrete.distances": [
         "alpha_divergence",
@@ -48,7 +48,7 @@ _HOMES = {
     "fastdens.models.neighbors_density": ["KNeighborsDensity"],
     "fastdens.tasks.persistence": ["load", "save"],
     "fastdens.tasks.selection": ["select_density"],
-    "fastdens.versions": ["show_versions"],
+    "fastdens.core.versions": ["show_versions"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _SUBMODULES = ("datasets", "plot", "reference")

@@ -2,7 +2,7 @@
 
 import sys
 
-from fastdens.cli import main
+from fastdens.commands.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

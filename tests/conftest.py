@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import fastdens
-from fastdens.compiled import instruction_sets
+from fastdens.core import _instruction_sets as instruction_sets
 
 # Interpreters that tests start must import the package under test too, not the sources in the folder they start in.
 os.environ["PYTHONSAFEPATH"] = "1"

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 import fastdens as fd
-from fastdens.compiled import instruction_sets
+from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.reference.kernel_sums import PROFILES
 
 from . import peers

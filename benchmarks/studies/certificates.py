@@ -21,9 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 
 import fastdens as fd
-from fastdens.engines import box_route, box_sums, sorting, tail_sums
-from fastdens.engines.sum_plan import ROUTES
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.core import sorting
+from fastdens.kernel_sums.fast_gauss import box_route, box_sums, tail_sums
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.planning.planning import ROUTES
 
 LONG = np.longdouble
 # The oracle's own roundings.

@@ -16,7 +16,7 @@ import numpy as np
 from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.samples.neighbor_variance import variances
 from fastdens.divergences.samples.neighborhoods import Neighborhoods
-from fastdens.engines.neighbors import kneighbors
+from fastdens.neighbors.neighbors import kneighbors
 
 KINDS = ("kl", "reverse_kl", "js", "squared_hellinger", "jeffreys")
 

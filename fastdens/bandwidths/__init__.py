@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
 from fastdens.bandwidths.botev import isj
 from fastdens.bandwidths.cross_validation import likelihood
 from fastdens.bandwidths.forms import FORMS, in_form
@@ -15,7 +14,8 @@ from fastdens.bandwidths.least_squares import lscv
 from fastdens.bandwidths.plug_in import direct_plug_in, sheather_jones
 from fastdens.bandwidths.result import BandwidthResult, Record, result_of
 from fastdens.bandwidths.rules import scott, silverman
-from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
+from fastdens.core import validation
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
 
 Rule = Callable[[np.ndarray, np.ndarray | None, SmoothingKernel, Record], np.ndarray]
 RULES: dict[str, Rule] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import effective_size, fall_back, is_spread, one_column
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # Stages of the plug-in rule, as recommended by Botev, Grotowski and Kroese.
 STAGES = 7

@@ -10,9 +10,9 @@ from fastdens.bandwidths.least_squares import explained_ties
 from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.kernel_sums import KernelSum
-from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13

@@ -25,7 +25,7 @@ from fastdens.bandwidths.rules import (
     standard_deviations,
     warn,
 )
-from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
 
 FORMS = ("scalar", "axes", "matrix")
 # A correlation matrix with an eigenvalue below this is singular to working precision.

@@ -13,7 +13,7 @@ from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_REACH, PairSum
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, fall_back, is_spread, quantile, scott
 from fastdens.bandwidths.self_convolution import density, reach, self_convolution
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # The bandwidths looked at: so many per factor of two, from this multiple of Scott's down.
 PER_OCTAVE, OCTAVES, LARGEST = 4, 40, 4.0

@@ -10,8 +10,8 @@ import numpy as np
 from fastdens.bandwidths.least_squares import thinned
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import effective_size, warn
-from fastdens.engines.kernel_sums import KernelSum
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS
 
 # Rows that the search looks at.
 MOST_ROWS = 4096

@@ -9,7 +9,7 @@ import numpy as np
 from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import NORMAL_IQR, effective_size, fall_back, interquartile_ranges, is_spread, one_column
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # The root is looked for at this many bandwidths per factor of two, downwards from the oversmoothed bandwidth.
 PER_OCTAVE, OCTAVES = 4, 40

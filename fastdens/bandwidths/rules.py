@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from fastdens.bandwidths.result import Record
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # IQR of the standard normal distribution.
 NORMAL_IQR = 1.3489795003921634

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
 
 # Where the functions are below 1e-15 of their value at zero, in bandwidths.
 REACH = {"gaussian": 9.0 * math.sqrt(2), "exponential": 40.0}

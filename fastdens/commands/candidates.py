@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastdens.commands.text import count, magnitude
-from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity

@@ -8,11 +8,11 @@ import math
 import numpy as np
 
 from fastdens.commands import CommandError
+from fastdens.commands.tables import Table, read_table, write_csv
 from fastdens.commands.text import columns, count, magnitude, wrapped
 from fastdens.divergences.between import divergence
 from fastdens.divergences.result import Divergence
 from fastdens.divergences.samples.permutation import two_sample_test
-from fastdens.tables import Table, read_table, write_csv
 
 # What is shown without --kinds, and what each is called.
 SHOWN = {

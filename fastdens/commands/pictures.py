@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.tables import Table
+from fastdens.commands.tables import Table
 
 _DOTS_PER_INCH = 140
 _STYLE = {"font.size": 10, "axes.titlesize": 11, "axes.titlelocation": "left", "savefig.facecolor": "white"}

@@ -18,12 +18,12 @@ from fastdens.commands import CommandError, pictures
 from fastdens.commands.candidates import Family, families
 from fastdens.commands.models import save_model
 from fastdens.commands.progress import progress
+from fastdens.commands.tables import Table, read_table, write_csv
 from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
-from fastdens.tables import Table, read_table, write_csv
+from fastdens.core.threads import default_threads
 from fastdens.tasks.scaling import draw
 from fastdens.tasks.selection import Candidate, DensitySelection, fit_copy, select_density
-from fastdens.threads import default_threads
 
 N_NEW_POINTS = 1000
 # Kernel and neighbour estimates cost rows times rows in each fold.

@@ -65,7 +65,7 @@ def _repeated(data: np.ndarray, n_rows: int) -> np.ndarray:
 
 
 def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
-    from fastdens.engines import kernel_sums
+    from fastdens.kernel_sums import kernel_sum
     from fastdens.reference import kernel_sums as reference
 
     points, queries = _points_and_queries(data)
@@ -76,14 +76,14 @@ def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tu
         "log": True,
     }
     return (
-        lambda: kernel_sums.kernel_sum(points, queries, **arguments),
+        lambda: kernel_sum.kernel_sum(points, queries, **arguments),
         lambda: reference.kernel_sum(points, queries, **arguments),
         f"kernel sums over {count(len(points))} points at {count(len(queries))}",
     )
 
 
 def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
-    from fastdens.engines import neighbors
+    from fastdens.neighbors import neighbors
     from fastdens.reference import neighbors as reference
 
     points, queries = _points_and_queries(data)
@@ -96,7 +96,7 @@ def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tup
 
 
 def _responsibilities(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
-    from fastdens.engines import em
+    from fastdens.em import em
     from fastdens.reference import em as reference
 
     k = len(model.weights_)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads, threads
 from fastdens.divergences.densities import closed_forms
 from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
 from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
 from fastdens.divergences.discrete.discrete_law import DiscreteLaw
 from fastdens.divergences.kinds import Kind, check_kind, unclipped
 from fastdens.divergences.result import Divergence
-from fastdens.threads import check_n_threads, threads
 
 DENSITY_METHODS = ("closed_form", "quadrature", "monte_carlo", "bounds")
 SAMPLE_METHODS = ("nearest_neighbors", "plug_in", "classifier", "variational")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.generators import GENERATORS, Generator, alpha_generator
 from fastdens.divergences.user_generators import user_generator
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 
 class NotFittedError(ValueError, AttributeError):

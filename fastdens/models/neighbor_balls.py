@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.neighbors import kneighbors
+from fastdens.neighbors.neighbors import kneighbors
 
 ENOUGH = 1 - 1e-9  # weights have reached k when they sum to this part of it: sums of weights are rounded
 ENTRIES_AT_ONCE = 2**21  # of neighbour lists

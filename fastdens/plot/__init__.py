@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.plot import panels
 from fastdens.plot.projection import PrincipalPlane, as_names
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 
 def as_names(X: Any, names: Sequence[str] | None) -> list[str]:

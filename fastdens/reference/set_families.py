@@ -1,4 +1,4 @@
-"""Twin of `fastdens.engines.set_families`: every interval, box and half-plane, with NumPy."""
+"""Twin of `fastdens.subsets.set_families`: every interval, box and half-plane, with NumPy."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Twin of `fastdens.engines.subsets`: the definition, with NumPy."""
+"""Twin of `fastdens.subsets.subsets`: the definition, with NumPy."""
 
 from typing import NamedTuple
 

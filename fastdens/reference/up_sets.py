@@ -1,4 +1,4 @@
-"""Twin of `fastdens.engines.up_sets`: all subsets, with NumPy."""
+"""Twin of `fastdens.subsets.up_sets`: all subsets, with NumPy."""
 
 import numpy as np
 

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastdens.threads import pieces
+from fastdens.core.threads import pieces
 
 MAGIC = b"fastdens"
 VERSION = 1
@@ -46,7 +46,7 @@ CLASSES = {
     "KNeighborsDensity": "fastdens.models.neighbors_density.model",
     "GaussianMixture": "fastdens.models.mixture.model",
     "ScaledDensity": "fastdens.tasks.scaling",
-    "KDTree": "fastdens.engines.neighbors",
+    "KDTree": "fastdens.neighbors.neighbors",
     "Divergence": "fastdens.divergences.result",
 }
 # Classes that cannot be changed once made, and the function of the same module that makes one from what their

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import Density, in_double, rounded
 from fastdens.tasks.selection import fit_copy
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 
 @dataclass(frozen=True, eq=False)

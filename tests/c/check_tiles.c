@@ -8,7 +8,7 @@
 
 #include "box_sums.h"
 #include "em.h"
-#include "kernel_sums.h"
+#include "direct_sums.h"
 #include "neighbors.h"
 #include "subsets.h"
 

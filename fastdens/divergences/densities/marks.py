@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.adaptive_kernel_density import AdaptiveKernelDensity
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.neighbors_density import KNeighborsDensity
-from fastdens.smoothing_kernels import KERNELS
 
 # Distances from a centre in its standard deviations, by which quadrature finds a bell of any width.
 BELL = np.array([-20.0, -12.0, -8.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0])

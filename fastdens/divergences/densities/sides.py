@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.densities import marks as marks_of
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.adaptive_kernel_density import AdaptiveKernelDensity
 from fastdens.models.contract import Density
 from fastdens.models.gaussian import Gaussian
@@ -20,7 +21,6 @@ from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
 from fastdens.models.neighbors_density import KNeighborsDensity
-from fastdens.smoothing_kernels import KERNELS
 
 # Draws, always the same ones, by which the mass of a law of unknown shape is found.
 _N_SCOUTS = 4096

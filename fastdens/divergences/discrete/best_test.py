@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 # Draws held at a time, each of all observations.
 _ROWS_AT_A_TIME = 1 << 18

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 
 class DiscreteLaw:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.exact_sums import rounded_sums_of, two_sum
 from fastdens.divergences.generators import GENERATORS, Generator, alpha_generator
 from fastdens.divergences.user_generators import user_generator
-from fastdens.engines.exact_sums import rounded_sums_of, two_sum
 
 # Outcomes in a block: a dozen arrays of so many numbers fit a second-level cache.
 BLOCK = 1 << 13

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.discrete.distances import as_answer, bounded_sums, f_divergence
 from fastdens.divergences.generators import GENERATORS, alpha_generator
 

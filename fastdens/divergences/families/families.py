@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
 from fastdens.divergences.families import line_families, plane_families
 from fastdens.divergences.families.family_arguments import (
     FAMILIES,
@@ -23,7 +24,6 @@ from fastdens.divergences.families.family_arguments import (
 )
 from fastdens.divergences.families.set_witnesses import Witness
 from fastdens.divergences.families.signed_weights import SignedWeights, check_laws, of_laws, of_samples
-from fastdens.threads import check_n_threads
 
 
 @dataclass(frozen=True, eq=False)

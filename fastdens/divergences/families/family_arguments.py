@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.families import line_families, plane_families
 from fastdens.models.contract import Density
 

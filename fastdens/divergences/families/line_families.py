@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.sorting import sort_with_places
 from fastdens.divergences.families.set_witnesses import EMPTY, Interval, IntervalUnion, half_line
 from fastdens.divergences.families.signed_weights import SignedWeights
-from fastdens.engines.set_families import extreme_half_lines, largest_union
-from fastdens.engines.sorting import sort_with_places
+from fastdens.subsets.set_families import extreme_half_lines, largest_union
 
 # Cuts whose sums are too near for the rounded ones to tell which is larger, and how many are looked at exactly.
 _MOST_CANDIDATES = 32

@@ -8,8 +8,8 @@ import numpy as np
 
 from fastdens.divergences.families.set_witnesses import EMPTY, Box, HalfPlane, Interval
 from fastdens.divergences.families.signed_weights import SignedWeights
-from fastdens.engines.set_families import largest_box, largest_half_plane
-from fastdens.engines.up_sets import largest_up_set
+from fastdens.subsets.set_families import largest_box, largest_half_plane
+from fastdens.subsets.up_sets import largest_up_set
 
 Found = tuple[float, Any, np.ndarray, float]  # signed value, witness, rows, error
 

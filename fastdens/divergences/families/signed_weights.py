@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.exact_sums import rounded_sums, two_sum
+from fastdens.core import validation
+from fastdens.core.exact_sums import rounded_sums, two_sum
 
 # Whole numbers of int64 in units of 2^-57: sums of absolute differences are at most 2^58.
 _EXPONENT = 57

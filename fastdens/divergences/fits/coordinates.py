@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from fastdens.engines.covariances import log_determinants
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.covariances import log_determinants
+from fastdens.em.moments import Mixture
 
 LEAST_WEIGHT = 1e-12  # a component that starts with less could never come back
 

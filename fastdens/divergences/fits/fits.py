@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads, threads
 from fastdens.divergences.fits import value as fit_value
 from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, log_density_of
 from fastdens.divergences.fits.objectives import Integrand, Nodes, integrand_of
@@ -18,16 +19,15 @@ from fastdens.divergences.fits.starts import starts
 from fastdens.divergences.fits.targets import Target, estimate_density, rows_of, target_of
 from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.kinds import Kind, check_kind
-from fastdens.engines.covariances import covariances_of_factors
-from fastdens.engines.em import check_squares
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.covariances import covariances_of_factors
+from fastdens.em.em import check_squares
+from fastdens.em.moments import Mixture
 from fastdens.models.contract import Columns, convergence_warning
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, moments
 from fastdens.models.mixture import GaussianMixture
 from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture.iterations import Run
-from fastdens.threads import check_n_threads, threads
 
 METHODS = ("auto", "quadrature", "monte_carlo")
 N_STARTS, MAX_ITER, TOL = 8, 500, 1e-7

@@ -10,8 +10,8 @@ import numpy as np
 from fastdens.divergences.fits.coordinates import normalised_exponentials
 from fastdens.divergences.fits.objectives import Nodes
 from fastdens.divergences.fits.targets import Target, reach_of
-from fastdens.engines import em
-from fastdens.engines.em_moments import Mixture
+from fastdens.em import em
+from fastdens.em.moments import Mixture
 
 LogDensity = Callable[[np.ndarray], np.ndarray]
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens.divergences.fits.coordinates import Coordinates, normalised_exponentials
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.kinds import Kind
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 
 # How far the logarithm of the model's mass on the nodes may be from 0; beyond, a square of this weight is added.
 MASS_TOLERANCE = 0.1

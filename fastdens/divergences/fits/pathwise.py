@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.divergences.fits.coordinates import Coordinates
 from fastdens.divergences.fits.targets import Target, is_plain_gaussian
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
 

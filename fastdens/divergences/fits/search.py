@@ -12,7 +12,7 @@ from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, drawn_nodes,
 from fastdens.divergences.fits.objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
 from fastdens.divergences.fits.pathwise import PathwiseReverseKL
 from fastdens.divergences.fits.targets import Target
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 
 # Iterations of a start on few nodes, and how many starts go on.
 _SCREENING, _KEPT = 40, 2

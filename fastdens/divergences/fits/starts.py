@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture.iterations import Progress, iterate
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture

@@ -12,7 +12,7 @@ from fastdens.divergences.fits.objectives import Integrand
 from fastdens.divergences.fits.targets import Target
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed, estimated
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 
 # Shares of the integrals that cells may miss, and most nodes; the difference of the two results is the error.
 RULES = ((1e-6, 1 << 15), (1e-10, 1 << 17))

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
@@ -38,7 +38,7 @@ from fastdens.divergences.samples.first_order import powers_of
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.unified_interval import unified_interval
-from fastdens.engines.neighbors import check_k
+from fastdens.neighbors.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")
 SMALLEST_SAMPLE = 2

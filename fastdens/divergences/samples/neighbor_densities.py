@@ -12,7 +12,7 @@ from fastdens.divergences.samples.first_order import sum_of_means
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighbor_terms import corrected_term
-from fastdens.engines.neighbors import kneighbors
+from fastdens.neighbors.neighbors import kneighbors
 
 
 def one_sided_estimate(

@@ -25,8 +25,8 @@ from fastdens.divergences.samples.neighbor_space import whitened
 from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.neighbor_variance import unseen_change, variance_inflation
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_by_rank
-from fastdens.engines.neighbors import KDTree
-from fastdens.engines.rank_distances import Arrangement, arrange
+from fastdens.neighbors.neighbors import KDTree
+from fastdens.neighbors.packed_tree.rank_distances import Arrangement, arrange
 
 # Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
 # more rows the balls shrink even if they hold more, and noise can be saved: the less the more features there are.

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from fastdens.core.threads import run_blocks
 from fastdens.divergences.generators import Generator
 from fastdens.divergences.samples.neighbor_terms import corrected_term
-from fastdens.engines.neighbors import KDTree, kneighbors
-from fastdens.engines.rank_distances import Arrangement, distances_of_ranks
-from fastdens.threads import run_blocks
+from fastdens.neighbors.neighbors import KDTree, kneighbors
+from fastdens.neighbors.packed_tree.rank_distances import Arrangement, distances_of_ranks
 
 # Rows whose terms are formed together: what is needed between touches little fresh memory, and NumPy gives the
 # interpreter's lock away for long enough that threads do not wait for it.

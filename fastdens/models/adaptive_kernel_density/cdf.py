@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.monotone_inverse import invert
+from fastdens.core import validation
+from fastdens.core.monotone_inverse import invert
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
 from fastdens.models.axis_bandwidths import FARTHEST
 from fastdens.models.contract import in_double, rounded
-from fastdens.smoothing_kernels import KERNELS, SmoothingKernel
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(10)

@@ -7,15 +7,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import bandwidths, validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.kernel_sums import KernelSum
-from fastdens.engines.variable_sums import VariableSum
+from fastdens import bandwidths
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
 from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
 from fastdens.models.contract import Density, in_double, rounded
-from fastdens.smoothing_kernels import KERNELS
-from fastdens.threads import check_n_threads
 
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
 # Logarithm of factors beyond which a double overflows.

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.neighbors import KDTree
+from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
+from fastdens.neighbors.neighbors import KDTree
 
 # The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
+from fastdens.core.threads import pieces
 from fastdens.models.contract import Density, rounded
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import GaussianLaw
@@ -20,7 +21,6 @@ from fastdens.models.gaussian.moments import (
     pooled,
     regularised,
 )
-from fastdens.threads import pieces
 
 # Numbers of rows whose leave-one-out scores are made at once.
 LEFT_OUT_AT_ONCE = 1 << 18

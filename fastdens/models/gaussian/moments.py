@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.exact_sums import two_sum
+from fastdens.core.exact_sums import two_sum
+from fastdens.core.threads import pieces
 from fastdens.models.contract import in_double
-from fastdens.threads import pieces
 
 COVARIANCE_TYPES = ("full", "diag", "spherical")
 NUMBERS_IN_RUN = 1 << 15  # of rows that are handled at once, where that is not less than a fraction of a square

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.histogram import rules as bin_rules
 
 MOST_CELLS = 2**24  # 128 MiB for each of masses and densities

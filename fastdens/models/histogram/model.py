@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.binning import find_cells, sum_cells, take_values
+from fastdens.core import validation
+from fastdens.core.binning import find_cells, sum_cells, take_values
+from fastdens.core.random_blocks import Categories, Lanes, draw_in_blocks
 from fastdens.models.contract import Columns, Density, in_double, rounded
 from fastdens.models.histogram.grid import choose_edges
 from fastdens.models.histogram.rules import bin_edges
-from fastdens.random_blocks import Categories, Lanes, draw_in_blocks
 
 __all__ = ["Histogram", "bin_edges"]
 

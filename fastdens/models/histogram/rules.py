@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 
 FEWEST_ALLOWED = 100  # a rule may ask for this many bins however few rows there are,
 MOST_PER_ROW = 4  # for this many per row,

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.direct_sums import DirectSum
-from fastdens.engines.kernel_sums import KernelSum
-from fastdens.engines.variable_sums import VariableSum
+from fastdens.core import validation
+from fastdens.kernel_sums.direct.direct_sums import DirectSum
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
-from fastdens.smoothing_kernels import KERNELS
 
 # Kernels whose square is a kernel: its name, and the bandwidth's divisor.
 SQUARES = {

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.integrated_sums import IntegratedSum, box_masses
-from fastdens.engines.monotone_inverse import Function, invert
+from fastdens.core import validation
+from fastdens.core.monotone_inverse import Function, invert
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum, box_masses
 from fastdens.models.axis_bandwidths import FARTHEST
 from fastdens.models.contract import rounded
 

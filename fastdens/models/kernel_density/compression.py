@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines import compression
-from fastdens.engines.kernel_sums import KernelSum
-from fastdens.smoothing_kernels import KERNELS
+from fastdens.core import validation
+from fastdens.kernel_sums import compression
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS
 
 # Places where both estimates are compared: so many points, and so many on a grid over the data; and in how many of the
 # heaviest cells the largest density is looked for.

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.variable_sums import VariableSum
+from fastdens.core import validation
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
-from fastdens.smoothing_kernels import KERNELS
 
 if TYPE_CHECKING:
     from fastdens.models.kernel_density import KernelDensity

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.engines import metrics
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
-from fastdens.smoothing_kernels import SmoothingKernel
+from fastdens.core.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
+from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # Nanoseconds per number drawn: normal ones, others.
 NORMAL_NS, NUMBER_NS = 3.0, 20.0

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.grid_routes import grid_points, log_grid_sums
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.core import validation
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.on_grid.grid_routes import grid_points, log_grid_sums
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
-from fastdens.smoothing_kernels import KERNELS
 
 # Grid points per axis where the caller does not say, by number of features.
 DEFAULT_POINTS = {1: 1024, 2: 256, 3: 64}

@@ -7,11 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import bandwidths, validation
-from fastdens.engines import metrics
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.certified_sums import as_float32, certified_sums, normalised_logs
-from fastdens.engines.sum_plan import SumPlan
+from fastdens import bandwidths
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.kernel_sums import metrics
+from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.planning.planning import SumPlan
 from fastdens.models.contract import Density, rounded
 from fastdens.models.kernel_density.bands import KernelBands
 from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
@@ -21,8 +24,6 @@ from fastdens.models.kernel_density.compression import KernelCompression
 from fastdens.models.kernel_density.draws import kernel_draws
 from fastdens.models.kernel_density.grid import GridEvaluation
 from fastdens.models.kernel_density.uniform import KernelUniform
-from fastdens.smoothing_kernels import KERNELS
-from fastdens.threads import check_n_threads
 
 ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.

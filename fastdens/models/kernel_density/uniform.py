@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdens import validation
+from fastdens.core import validation
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.conditional import PAIRS_AT_ONCE, KernelConditional
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastdens.random_blocks import ROWS_PER_BLOCK, Categories, Lanes, PaddedMatrices, draw_in_blocks
+from fastdens.core.random_blocks import ROWS_PER_BLOCK, Categories, Lanes, PaddedMatrices, draw_in_blocks
 
 # Nanoseconds per normal number.
 NORMAL_NS = 3.0

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.engines.covariances import covariances_of_factors
-from fastdens.engines.em import run_em_step
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.covariances import covariances_of_factors
+from fastdens.em.em import run_em_step
+from fastdens.em.moments import Mixture
 
 
 class Run(NamedTuple):

@@ -8,20 +8,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines import em
-from fastdens.engines.covariances import (
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
+from fastdens.em import em
+from fastdens.em.covariances import (
     COVARIANCE_TYPES,
     n_free_parameters,
     precisions_of_factors,
     shape_of,
 )
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.moments import Mixture
 from fastdens.models.contract import Density, convergence_warning, rounded
 from fastdens.models.mixture import parameters as mixture_parameters
 from fastdens.models.mixture.draws import mixture_draws
 from fastdens.models.mixture.iterations import Progress, Run, iterate
-from fastdens.threads import check_n_threads
 
 
 class GaussianMixture(Density):

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.covariances import (
+from fastdens.core import validation
+from fastdens.em.covariances import (
     factor_given_precisions,
     factor_precisions,
     shape_of,
 )
-from fastdens.engines.em import run_em_step
-from fastdens.engines.em_moments import Mixture
+from fastdens.em.em import run_em_step
+from fastdens.em.moments import Mixture
 from fastdens.models.mixture import kmeans_start
 
 STARTS = ("kmeans", "k-means++", "random", "random_from_data")

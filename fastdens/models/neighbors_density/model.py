@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.neighbors import KDTree
+from fastdens.core import validation
+from fastdens.core.threads import check_n_threads
 from fastdens.models.contract import Density, in_double, rounded
 from fastdens.models.neighbor_balls import ENOUGH, NeighborBalls, distinct_rows, radius_floor
 from fastdens.models.neighbors_density.mass import IntegrableEstimate, log_unit_ball_volume, mass_on_the_line
-from fastdens.threads import check_n_threads
+from fastdens.neighbors.neighbors import KDTree
 
 TAIL_QUANTILE = 0.95
 MOST_NEIGHBORS_TRIED = 128  # at k neighbours the noise costs a likelihood about 1 / (2 k): little is left to gain

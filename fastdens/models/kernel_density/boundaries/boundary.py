@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from fastdens import validation
-from fastdens.engines.bandwidth_type import Bandwidth
+from fastdens.core import validation
+from fastdens.kernel_sums.bandwidth import Bandwidth
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
 from fastdens.models.kernel_density.cdf import LineLaw, TransformedLaw, integrated
-from fastdens.smoothing_kernels import SmoothingKernel
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.
 MOST_TAKEN_AWAY = 0.9

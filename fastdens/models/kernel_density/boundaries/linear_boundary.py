@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.engines.bandwidth_type import Bandwidth
-from fastdens.engines.kernel_sums import KernelSum
+from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
 from fastdens.models.kernel_density.cdf import integrated
-from fastdens.smoothing_kernels import SmoothingKernel
 
 # Bandwidths from a bound beyond which a kernel's part outside is below a unit of rounding.
 REACH = {"gaussian": 9.0, "exponential": 42.0}

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from fastdens.engines.integrated_sums import IntegratedSum
-from fastdens.engines.monotone_inverse import Function, invert
+from fastdens.core.monotone_inverse import Function, invert
+from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
 from fastdens.models.kernel_density.cdf import LineLaw
 
 PANELS_PER_BANDWIDTH = 4

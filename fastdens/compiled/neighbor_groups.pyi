@@ -1,3 +1,0 @@
-import numpy as np
-
-def order_by_leaf(leaves: np.ndarray, counts: np.ndarray, order_out: np.ndarray, leaves_out: np.ndarray) -> None: ...

@@ -1,0 +1,356 @@
+"""Direct kernel sums: every query against every point, in strips that stay in the cache.
+
+Points come packed: strip after strip, each with one row per feature, padded with infinity to a multiple of
+FD_STRIP_STEP, so that a strip is one piece of memory. Weights and values are padded with zeros. Work is cut into blocks
+of QUERIES_PER_BLOCK queries by one run of points.
+"""
+
+from libc.math cimport INFINITY
+
+from fastdens.core import _instruction_sets as instruction_sets
+from fastdens.core._blocks cimport BlockQueue
+
+ctypedef fused floating:
+    float
+    double
+
+cdef enum:
+    LONGEST_STRIP = 512  # FD_STRIP, as a constant that sizes an array
+    GROUP = 4  # FD_GROUP
+    LOWEST_EXPONENT = -1020  # FD_LOWEST in double
+    FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
+    QUERIES_IN_BLOCK = 32
+    FEW_NUMBERS = 512  # numbers of points, padded, that are packed where they are summed
+    STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
+
+QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
+PADDING = FD_STRIP_STEP
+MOST_OF_FEW = FEW_NUMBERS
+
+
+def _use_level(int level):
+    global tiles
+    tiles = &fd_kernel_sum_tiles_of[level]
+
+
+instruction_sets.register(_use_level)
+
+
+cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
+    cdef Py_ssize_t length = STRIP_NUMBERS // n_features // FD_STRIP_STEP * FD_STRIP_STEP
+    return min(max(length, FD_STRIP_STEP), FD_STRIP)
+
+
+cdef Py_ssize_t pack(const floating[:, ::1] X, floating[::1] packed_out) noexcept nogil:
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], padded = packed_out.shape[0] // d, step = strip_length(d)
+    cdef Py_ssize_t start = -step, length, filled, i, a
+    cdef floating finite = 0
+    cdef floating *strip
+    while start + step < padded:
+        start += step
+        length = min(step, padded - start)
+        filled = min(length, n - start)
+        strip = &packed_out[start * d]
+        for i in range(filled):
+            for a in range(d):
+                strip[a * length + i] = X[start + i, a]
+                finite += X[start + i, a] * 0
+        for a in range(d):
+            for i in range(filled, length):
+                strip[a * length + i] = <floating> INFINITY
+    if finite == 0:
+        return -1
+    for i in range(n):
+        for a in range(d):
+            if not (X[i, a] * 0 == 0):
+                return i * d + a
+    return -1
+
+
+def pack_points(const double[:, ::1] X, double[::1] packed_out):
+    """Write the points strip after strip, one row per feature in each, padded.
+
+    Returns the flat index of a value that is not finite, or -1.
+    """
+    cdef Py_ssize_t bad
+    with nogil:
+        bad = pack[double](X, packed_out)
+    return bad
+
+
+def pack_points_float(const float[:, ::1] X, float[::1] packed_out):
+    """`pack_points` in single precision."""
+    cdef Py_ssize_t bad
+    with nogil:
+        bad = pack[float](X, packed_out)
+    return bad
+
+
+cdef void sums_in_blocks(
+    const floating[::1] points,
+    const floating[:, ::1] queries,
+    int metric,
+    int kernel,
+    const fd_bandwidth *bandwidth,
+    const floating[::1] scales,
+    const floating[::1] half_squares,
+    const floating[::1] half_squares_of_queries,
+    const floating[::1] weights,
+    const floating[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+) noexcept nogil:
+    cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0]
+    cdef Py_ssize_t query_blocks = (m + QUERIES_IN_BLOCK - 1) // QUERIES_IN_BLOCK
+    cdef Py_ssize_t step = strip_length(d), first_query, last_query, first_point, last_point, start, length
+    cdef Py_ssize_t i, j, g, count
+    cdef long long block
+    cdef int form
+    cdef floating strips[GROUP * LONGEST_STRIP]
+    cdef const floating *factors = &scales[0] if scales is not None else NULL
+    cdef const floating *halves
+    while True:
+        block = queue.next()
+        if block < 0:
+            return
+        first_query = (block % query_blocks) * QUERIES_IN_BLOCK
+        last_query = min(first_query + QUERIES_IN_BLOCK, m)
+        first_point = (block // query_blocks) * points_per_block
+        last_point = min(first_point + points_per_block, n)
+        for j in range(first_query, last_query):
+            for g in range(sums_out.shape[2]):
+                sums_out[block // query_blocks, j, g] = 0.0
+        start = first_point - step
+        while start + step < last_point:
+            start += step
+            length = min(step, last_point - start)
+            if start > first_point and queue.must_stop():
+                return
+            j = first_query
+            while j < last_query:
+                count = GROUP if metric == 0 and d >= FEWEST_FEATURES and j + GROUP <= last_query else 1
+                form = kernel
+                if count == 1:
+                    if floating is double:
+                        tiles.on_double.by_metric[metric](
+                            &points[start * d], length, d, &queries[j, 0], factors, strips
+                        )
+                    else:
+                        tiles.on_float.by_metric[metric](&points[start * d], length, d, &queries[j, 0], factors, strips)
+                elif half_squares is not None and are_moderate(&half_squares_of_queries[j]):
+                    form = FD_N_KERNELS
+                    halves = &half_squares_of_queries[j]
+                    if floating is double:
+                        tiles.on_double.group_exponents(
+                            &points[start * d], length, d, &queries[j, 0], &half_squares[start], halves, strips
+                        )
+                    i = length
+                    while i > 0 and half_squares[start + i - 1] == INFINITY:  # padding
+                        i -= 1
+                        for g in range(GROUP):
+                            strips[g * length + i] = <floating> LOWEST_EXPONENT
+                elif floating is double:
+                    tiles.on_double.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                else:
+                    tiles.on_float.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
+                for g in range(count):
+                    add_strip(
+                        &strips[g * length], start, length, form, bandwidth, weights, values,
+                        own[j + g] - start if own is not None else -1, &sums_out[block // query_blocks, j + g, 0],
+                    )  # fmt: skip
+                j += count
+
+
+cdef inline bint are_moderate(const floating *half_squares_of_queries) noexcept nogil:
+    """Whether a group of queries has finite half squares: the caller made those of far queries infinite."""
+    cdef floating total = 0
+    cdef Py_ssize_t g
+    for g in range(GROUP):
+        total += half_squares_of_queries[g]
+    return total < INFINITY
+
+
+cdef inline void add_strip(
+    floating *strip,
+    Py_ssize_t start,
+    Py_ssize_t length,
+    int form,
+    const fd_bandwidth *bandwidth,
+    const floating[::1] weights,
+    const floating[:, ::1] values,
+    Py_ssize_t skip,
+    double *sums_out,
+) noexcept nogil:
+    """Add a strip of squared distances (or exponents, where `form` is no kernel) to the sums of one query."""
+    cdef Py_ssize_t v
+    if 0 <= skip < length:
+        strip[skip] = <floating> INFINITY if form < FD_N_KERNELS else <floating> LOWEST_EXPONENT
+    if values is not None:
+        if floating is double:
+            tiles.on_double.values[form](strip, length, bandwidth)
+        else:
+            tiles.on_float.values[form](strip, length, bandwidth)
+        for v in range(values.shape[0]):
+            if floating is double:
+                sums_out[v] += tiles.on_double.dot(strip, &values[v, start], length)
+            else:
+                sums_out[v] += tiles.on_float.dot(strip, &values[v, start], length)
+    elif weights is not None:
+        if floating is double:
+            sums_out[0] += tiles.on_double.weighted_sum[form](strip, length, bandwidth, &weights[start])
+        else:
+            sums_out[0] += tiles.on_float.weighted_sum[form](strip, length, bandwidth, &weights[start])
+    elif floating is double:
+        sums_out[0] += tiles.on_double.sum[form](strip, length, bandwidth)
+    else:
+        sums_out[0] += tiles.on_float.sum[form](strip, length, bandwidth)
+
+
+def sum_of_few(
+    const double[:, ::1] X, const double[:, ::1] Q, int kernel, double exponent, double inverse, double support
+):
+    """The sum at the only row of Q over points that padded are at most MOST_OF_FEW numbers; NaN if any is not finite.
+
+    The same bits as from `direct_sums`.
+    """
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
+    cdef Py_ssize_t padded = (n + FD_STRIP_STEP - 1) // FD_STRIP_STEP * FD_STRIP_STEP
+    cdef fd_bandwidth bandwidth
+    cdef double packed[FEW_NUMBERS]
+    cdef double strip[FEW_NUMBERS]
+    cdef double finite = 0.0
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    for a in range(d):
+        finite += Q[0, a] * 0
+        for i in range(n):
+            packed[a * padded + i] = X[i, a]
+            finite += X[i, a] * 0
+        for i in range(n, padded):
+            packed[a * padded + i] = INFINITY
+    tiles.on_double.distances(packed, padded, d, &Q[0, 0], NULL, strip)
+    return tiles.on_double.sum[kernel](strip, padded, &bandwidth) + finite
+
+
+def direct_sums(
+    const double[::1] points,
+    const double[:, ::1] queries,
+    int metric,
+    int kernel,
+    double exponent,
+    double inverse,
+    double support,
+    const double[::1] scales,
+    const double[::1] half_squares,
+    const double[::1] half_squares_of_queries,
+    const double[::1] weights,
+    const double[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+):
+    """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
+
+    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
+    `exponent`, `inverse` and `support` are the fields of fd_bandwidth; `scales`, `half_squares`, `weights`, `values`
+    and `own` may be None. Weights and values exclude each other. Half squares, of points and queries, choose the form
+    by scalar products for the Gaussian kernel.
+    """
+    cdef fd_bandwidth bandwidth
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    with nogil:
+        sums_in_blocks[double](
+            points, queries, metric, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values,
+            own, points_per_block, sums_out, queue,
+        )  # fmt: skip
+
+
+def direct_sums_float(
+    const float[::1] points,
+    const float[:, ::1] queries,
+    int metric,
+    int kernel,
+    double exponent,
+    double inverse,
+    double support,
+    const float[::1] scales,
+    const float[::1] weights,
+    const float[:, ::1] values,
+    const Py_ssize_t[::1] own,
+    Py_ssize_t points_per_block,
+    double[:, :, ::1] sums_out,
+    BlockQueue queue,
+):
+    """`direct_sums` in single precision, with sums in double."""
+    cdef fd_bandwidth bandwidth
+    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
+    with nogil:
+        sums_in_blocks[float](
+            points, queries, metric, kernel, &bandwidth, scales, None, None, weights, values, own,
+            points_per_block, sums_out, queue,
+        )  # fmt: skip
+
+
+def direct_log2_sums(
+    const double[::1] points,
+    const double[:, ::1] queries,
+    int metric,
+    double exponent,
+    bint of_distance,
+    const double[::1] scales,
+    const double[::1] log2_weights,
+    const Py_ssize_t[::1] own,
+    double[::1] largest_out,
+    double[::1] sums_out,
+    BlockQueue queue,
+):
+    """The same sums where they are too small for a double: log2 of the sum is `largest_out` + log2(`sums_out`).
+
+    For the kernels whose log2 is `exponent` times the squared distance (or the distance, `of_distance`). Where no
+    point is left, `largest_out` is -inf and `sums_out` is 1.
+    """
+    cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
+    cdef Py_ssize_t first_query, start, length, j, skip
+    cdef long long block
+    cdef double strip[LONGEST_STRIP]
+    cdef double largest, total, strip_largest
+    cdef int phase
+    cdef const double *factors = &scales[0] if scales is not None else NULL
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            first_query = block * QUERIES_IN_BLOCK
+            for j in range(first_query, min(first_query + QUERIES_IN_BLOCK, m)):
+                largest = -INFINITY
+                total = 0.0
+                for phase in range(2):
+                    start = -step
+                    while start + step < n:
+                        start += step
+                        length = min(step, n - start)
+                        tiles.on_double.by_metric[metric](
+                            &points[start * d], length, d, &queries[j, 0], factors, strip
+                        )
+                        if own is not None:
+                            skip = own[j] - start
+                            if 0 <= skip < length:
+                                strip[skip] = INFINITY
+                        strip_largest = tiles.log2_terms(
+                            strip, length, exponent, of_distance,
+                            &log2_weights[start] if log2_weights is not None else NULL,
+                        )
+                        if phase == 0:
+                            largest = max(largest, strip_largest)
+                        else:
+                            total += tiles.sum_exp2(strip, length, largest)
+                    if largest == -INFINITY:
+                        total = 1.0
+                        break
+                    if queue.must_stop():
+                        break
+                largest_out[j] = largest
+                sums_out[j] = total

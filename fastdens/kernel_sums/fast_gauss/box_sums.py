@@ -1,0 +1,315 @@
+"""Gaussian sums in one to three dimensions by boxes: linear time, with a certified error at every query.
+
+Points and queries are sorted into boxes about a bandwidth wide. In every box the points are replaced by their Chebyshev
+moments; the Gaussian between two boxes is replaced by its Chebyshev interpolant in both places, which is a matrix per
+axis, as the Gaussian is a product over axes; every query evaluates the expansion of its own box (a fast Gauss transform
+in the sense of Greengard and Strain 1991, with interpolation in place of Hermite series). The error of the interpolant
+is known for every distance between boxes, so the weights of the boxes around give a bound for each query.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastdens.core.threads import run_blocks
+from fastdens.kernel_sums.accuracy.roundoff import UNIT_ROUNDOFF
+from fastdens.kernel_sums.fast_gauss import _box_sums as compiled
+from fastdens.kernel_sums.fast_gauss import _box_surroundings as surroundings
+from fastdens.kernel_sums.fast_gauss import box_lines
+from fastdens.kernel_sums.fast_gauss.box_interpolants import axis_transform
+from fastdens.kernel_sums.fast_gauss.box_passes import BoxPasses
+from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS, FEATURE_NS, PAIR_NS
+
+# Beyond this many boxes along an axis their edges are no longer exact in double precision.
+MOST_BOXES_ALONG = 2.0**45
+# Up to this many cells (and up to so many a point) the boxes are looked up in a table, beyond by binary search.
+MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT = 1 << 25, 2
+# On a line, with no more boxes than this and at least so many points a box, points are taken in blocks, unsorted:
+# tables of moments of the blocks stay smaller than the blocks.
+MOST_BOXES_OF_BLOCKS, FEWEST_POINTS_PER_BOX = 1024, 32
+# Keys whose neighbours are listed at once.
+KEYS_AT_ONCE = 1 << 13
+# Nanoseconds on one core to find the points on a line of boxes, and to gather each.
+NEAR_LINE_NS, GATHER_NS = 120.0, 2.0
+
+
+class Boxes:
+    """The box numbers of an axis-aligned range, as one number per box, and the boxes that are present.
+
+    Keys count the first axis fastest.
+    """
+
+    def __init__(self, lowest: np.ndarray, shape: tuple[int, ...], table: bool) -> None:
+        self.lowest, self.shape, self.table = lowest, shape, table
+        self.strides = np.cumprod([1, *shape[:-1]]).astype(np.int64)
+
+    def positions(self, keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Place of each wanted key among the sorted `keys`, -1 where it is absent."""
+        if self.table:
+            places = np.full(math.prod(self.shape), -1, dtype=np.intp)
+            places[keys] = np.arange(len(keys))
+            return places[wanted]
+        if len(keys) == 0:
+            return np.full(wanted.shape, -1, dtype=np.intp)
+        places = np.searchsorted(keys, wanted)
+        places[places == len(keys)] = 0
+        places[keys[places] != wanted] = -1
+        return places.astype(np.intp, copy=False)
+
+    def along(self, keys: np.ndarray, axis: int, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keys of the boxes `offsets` away along an axis, and which of them are inside the range."""
+        coordinate = keys // self.strides[axis] % self.shape[axis]
+        moved = coordinate[:, None] + offsets
+        inside = (moved >= 0) & (moved < self.shape[axis])
+        return np.where(inside, keys[:, None] + offsets * self.strides[axis], 0), inside
+
+    def dilated(self, keys: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
+        """All boxes within the offsets of some box, along an axis."""
+        parts = [keys[:0]]
+        for first in range(0, len(keys), KEYS_AT_ONCE):
+            moved, inside = self.along(keys[first : first + KEYS_AT_ONCE], axis, offsets)
+            parts.append(np.unique(moved[inside]))
+        return parts[1] if len(parts) == 2 else np.unique(np.concatenate(parts))
+
+    def neighbours(self, keys: np.ndarray, of: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
+        """For each box of `of`, where the boxes `offsets` away stand in `keys` (-1: absent), (n_boxes, n_offsets)."""
+        moved, inside = self.along(of, axis, offsets)
+        places = self.positions(keys, moved)
+        places[~inside] = -1
+        return np.ascontiguousarray(places)
+
+
+@dataclass(frozen=True)
+class SortedPoints:
+    """Points in the order of their boxes: box b holds starts[b] ... starts[b + 1] - 1 and has key keys[b]."""
+
+    keys: np.ndarray
+    starts: np.ndarray
+    order: np.ndarray
+    local: np.ndarray
+
+
+def _in_point_blocks(function: Any, n: int, n_threads: int | None, *arguments: Any) -> None:
+    def work(queue: Any) -> None:
+        function(*arguments, queue)
+
+    run_blocks(work, -(-n // compiled.POINTS_PER_BLOCK), n_threads, 5.0 * n)
+
+
+def cell_range(X: np.ndarray, widths: np.ndarray, n_threads: int | None) -> np.ndarray:
+    """Smallest and largest box number per axis, (2, n_features)."""
+    if X.shape[1] == 1:  # numpy is faster here
+        with np.errstate(over="ignore"):  # an infinite number of boxes is one too many for `covers`
+            return np.floor(np.array([[X.min()], [X.max()]]) / widths)
+    ranges = np.empty((-(-len(X) // compiled.POINTS_PER_BLOCK), X.shape[1], 2))
+    _in_point_blocks(compiled.cell_ranges, len(X), n_threads, X, widths, ranges)
+    return np.array([ranges[:, :, 0].min(axis=0), ranges[:, :, 1].max(axis=0)])
+
+
+def sort_into_boxes(X: np.ndarray, widths: np.ndarray, boxes: Boxes, n_threads: int | None) -> SortedPoints:
+    n, d = X.shape
+    keys, order = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.intp)
+    _in_point_blocks(compiled.cell_keys, n, n_threads, X, widths, boxes.lowest, boxes.strides, keys)
+    if boxes.table:
+        starts = np.empty(math.prod(boxes.shape) + 2, dtype=np.intp)
+        compiled.counting_sort(keys, len(starts) - 2, starts, order)
+        occupied = np.flatnonzero(starts[1:-1] != starts[:-2])
+        starts = np.append(starts[occupied], n)
+    else:
+        order = np.argsort(keys, kind="stable")
+        occupied, first = np.unique(keys[order], return_index=True)
+        starts = np.append(first, n).astype(np.intp)
+    local = np.empty((d, n))
+    _in_point_blocks(compiled.local_coordinates, n, n_threads, X, order, widths, local)
+    return SortedPoints(occupied, starts, order, local)
+
+
+class BoxTransform:
+    """Sums of exp(-|q - x|^2 / 2) over points given in bandwidths per axis.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        Points, in any units; one to three features.
+    bandwidths : ndarray of shape (n_features,)
+        One bandwidth per feature, in the same units.
+    weights : ndarray of shape (n_points,), optional
+    beta, terms : float, int
+        Width of a box in bandwidths, and Chebyshev terms per axis: the two that set the error.
+    smallest : float
+        What is left of the Gaussian where it is cut off.
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        bandwidths: np.ndarray,
+        weights: np.ndarray | None,
+        beta: float,
+        terms: int,
+        smallest: float,
+        n_threads: int | None,
+    ) -> None:
+        self.X, self.bandwidths, self.weights = X, bandwidths, weights
+        self.terms, self.n_threads = terms, n_threads
+        mantissa, exponent = np.frexp(bandwidths * beta)
+        # Few significant bits: then every edge c w is exact, and so is the place of a point in its box.
+        self.widths = np.ldexp(np.round(mantissa * 64) / 64, exponent)
+        betas = self.widths / bandwidths
+        self.axes = [axis_transform(float(b), terms, math.ceil(math.sqrt(-2 * math.log(smallest)) / b)) for b in betas]
+        self.tail = max(axis.tail for axis in self.axes)
+        self.range = cell_range(X, self.widths, n_threads)
+
+    def covers(self, Q: np.ndarray) -> bool:
+        """Whether box edges are exact over all points and queries, and boxes can be numbered."""
+        low, high = self._joint_range(Q)
+        cells = np.prod(high - low + 1)
+        return bool(np.abs([low, high]).max() < MOST_BOXES_ALONG and cells < 2.0**62)
+
+    def _joint_range(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        of_queries = self.range if Q is self.X else cell_range(Q, self.widths, self.n_threads)
+        return np.minimum(self.range[0], of_queries[0]), np.maximum(self.range[1], of_queries[1])
+
+    def evaluate(self, Q: np.ndarray, rtol: float, atol: float) -> tuple[np.ndarray, np.ndarray]:
+        """Sums at the rows of Q, and a bound of each one's error; the bound is -1 where it misses the tolerance."""
+        low, high = self._joint_range(Q)
+        shape = tuple(int(count) for count in high - low + 1)
+        n_cells = math.prod(shape)
+        table = n_cells <= min(MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT * (len(self.X) + len(Q)))
+        boxes = Boxes(low, shape, table)
+        if len(shape) == 1 and n_cells <= min(MOST_BOXES_OF_BLOCKS, (len(self.X) + len(Q)) // FEWEST_POINTS_PER_BOX):
+            return self._evaluate_in_blocks(Q, boxes, rtol, atol)
+        sources = sort_into_boxes(self.X, self.widths, boxes, self.n_threads)
+        targets = sources if Q is self.X else sort_into_boxes(Q, self.widths, boxes, self.n_threads)
+        sorted_weights = None if self.weights is None else self.weights[sources.order]
+        box_weights = np.diff(sources.starts).astype(np.float64)
+        if sorted_weights is not None:
+            box_weights = np.add.reduceat(sorted_weights, sources.starts[:-1])
+        within, bounds, far, near_points = self._surroundings(boxes, sources, box_weights, targets.keys)
+        # Queries whose bound stays -1 are summed point by point, or left to the caller where no point is near.
+        sums, query_bounds = np.zeros(len(Q)), np.full(len(Q), -1.0)
+        failed = np.zeros(len(targets.keys), dtype=np.uint8)
+        by_points = self._better_by_points(near_points, np.diff(targets.starts), rtol)
+        by_boxes = np.flatnonzero(~by_points & (near_points > 0))
+        BoxPasses(
+            boxes, self.axes, self._along(boxes), self.terms, sources, sorted_weights, targets, self.n_threads
+        ).evaluate(by_boxes, bounds, rtol, atol, sums, query_bounds, failed)
+        failing = np.flatnonzero((failed.view(bool) | by_points) & (near_points > 0))
+        if failing.size:
+            self._sum_near(
+                boxes, sources, sorted_weights, targets, failing, within, far, rtol, atol, sums, query_bounds
+            )
+        return sums, query_bounds
+
+    def _along(self, boxes: Boxes) -> np.ndarray:
+        """Stride, number of boxes and reach of each axis."""
+        reach = [axis.offsets[-1] for axis in self.axes]
+        return np.array([boxes.strides, boxes.shape, reach], dtype=np.int64).T.copy()
+
+    def _better_by_points(self, near_points: np.ndarray, n_queries: np.ndarray, rtol: float) -> np.ndarray:
+        """Boxes where the pairs with the points within reach cost less than to carry expansions there."""
+        d = len(self.axes)
+        n_lines = math.prod(len(axis.offsets) for axis in self.axes[1:])
+        pairs = near_points * (n_queries * (PAIR_NS["gaussian"] + d * FEATURE_NS) + GATHER_NS) + NEAR_LINE_NS * n_lines
+        numbers = compiled.row_length(self.terms) * self.terms ** (d - 1)
+        carrying = sum(len(axis.offsets) for axis in self.axes) * numbers * self.terms * BOX_CARRY_NS
+        # Rounding of the direct sums has to stay far below the tolerance.
+        return (pairs < carrying) & (64 * UNIT_ROUNDOFF * np.sqrt(near_points) < rtol)
+
+    def _evaluate_in_blocks(
+        self, Q: np.ndarray, boxes: Boxes, rtol: float, atol: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """On a line, where boxes are few beside the points: nothing is sorted but what fails."""
+        x, q, width, lowest = self.X[:, 0], Q[:, 0], float(self.widths[0]), float(boxes.lowest[0])
+        keys = np.arange(boxes.shape[0])
+        moments, box_weights = box_lines.moments(x, self.weights, width, lowest, len(keys), self.terms, self.n_threads)
+        starts = np.zeros(len(keys) + 1, dtype=np.intp)  # how many points there are near a box is not asked for here
+        within, bounds, far, _ = self._surroundings(boxes, SortedPoints(keys, starts, keys, x), box_weights, keys)
+        expansions = self._on_a_line(boxes, keys, moments)
+        sums, query_bounds, any_failed = box_lines.evaluate(
+            q, width, lowest, self.terms, expansions, bounds, rtol, atol, self.n_threads
+        )
+        if any_failed:
+            again = np.flatnonzero(query_bounds < 0)
+            targets = sort_into_boxes(Q[again], self.widths, boxes, self.n_threads)
+            # Only points within reach of such a query are put into order.
+            wanted = np.zeros(len(keys), dtype=np.uint8)
+            wanted[boxes.dilated(targets.keys, 0, self.axes[0].offsets)] = 1
+            near = box_lines.select(x, width, lowest, wanted, self.n_threads)
+            sources = sort_into_boxes(self.X[near], self.widths, boxes, self.n_threads)
+            weights = None if self.weights is None else self.weights[near][sources.order]
+            sums_again, bounds_again = sums[again], query_bounds[again]
+            self._sum_near(
+                boxes, sources, weights, targets, np.arange(len(targets.keys)),
+                within[targets.keys], far[targets.keys], rtol, atol, sums_again, bounds_again,
+            )  # fmt: skip
+            sums[again], query_bounds[again] = sums_again, bounds_again
+        return sums, query_bounds
+
+    def _sum_near(
+        self,
+        boxes: Boxes,
+        sources: SortedPoints,
+        weights: np.ndarray | None,
+        targets: SortedPoints,
+        failing: np.ndarray,
+        within: np.ndarray,
+        far: np.ndarray,
+        rtol: float,
+        atol: float,
+        sums: np.ndarray,
+        query_bounds: np.ndarray,
+    ) -> None:
+        """Sum directly over the boxes around where there is no expansion, or it is not good enough: only what is cut
+        off is missed. `within` and `far` are the weights within reach of each target box, and beyond.
+        """
+        kernel, along, scales = KERNELS["gaussian"], self._along(boxes), self.widths / self.bandwidths / 2
+        # Places in boxes are rounded as numbers up to 1, those seen from a box around as numbers up to 2 reach + 1.
+        displacement = UNIT_ROUNDOFF * math.sqrt(len(scales)) * float(((2 * along[:, 2] + 12) * scales).max())
+        arguments = (
+            sources.local, weights, sources.keys, sources.starts, targets.local, targets.order, targets.starts,
+            targets.keys, along, scales, kernel.code, kernel.log2_exponent or 0.0, failing, within, self.tail * far,
+            displacement, rtol, atol, sums, query_bounds,
+        )  # fmt: skip
+        run_blocks(surroundings.near_sums, len(failing), self.n_threads, arguments=arguments)
+
+    def _surroundings(
+        self, boxes: Boxes, sources: SortedPoints, box_weights: np.ndarray, target_keys: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Of each target box: weight within reach, bound of the error, weight beyond reach, points within reach."""
+        most = max(len(axis.offsets) for axis in self.axes)
+        errors, heights = np.zeros((2, len(self.axes), most))
+        for a, axis in enumerate(self.axes):
+            errors[a, : len(axis.offsets)], heights[a, : len(axis.offsets)] = axis.errors, axis.heights
+        within, bounds, points = np.empty((3, len(target_keys)))
+        arguments = (
+            sources.keys, box_weights, sources.starts, target_keys, self._along(boxes), errors, heights,
+            within, bounds, points,
+        )  # fmt: skip
+        n_blocks = -(-len(target_keys) // surroundings.BOXES_PER_BLOCK)
+        estimated_ns = 20.0 * len(target_keys) * math.prod(len(axis.offsets) for axis in self.axes) ** (2 / 3)
+        run_blocks(surroundings.surroundings, n_blocks, self.n_threads, estimated_ns, arguments)
+        total = float(box_weights.sum())
+        # Rounding may make the weight beyond reach look smaller than it is.
+        far = np.maximum(total - within, 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total
+        return within, (bounds + far * self.tail) * (1 + 1e-9), far, points
+
+    def _on_a_line(self, boxes: Boxes, keys: np.ndarray, moments: np.ndarray) -> np.ndarray:
+        """Expansions about the boxes `keys` from their moments, in one dimension."""
+        axis = self.axes[0]
+        neighbours = boxes.neighbours(keys, keys, 0, axis.offsets)
+        expansions = np.empty_like(moments)
+
+        def work(queue: Any) -> None:
+            compiled.translate(
+                moments, neighbours, np.arange(len(keys)), axis.matrices, 1, self.terms, 1, expansions, queue
+            )
+
+        n_blocks = -(-len(keys) // compiled.BOXES_PER_BLOCK)
+        run_blocks(work, n_blocks, self.n_threads, 0.1 * neighbours.size * self.terms**2)
+        return expansions

@@ -1,0 +1,193 @@
+"""Kernel sums over the nodes and leaves of a kd-tree: moments of nodes, and leaves summed point by point.
+
+The leaves of each query are summed nearest first, until what is left cannot exceed the tolerance. Which nodes and
+leaves are a query's is for tree_walk. Nodes, places and leaves are those of kd_tree.Builder.
+"""
+
+from libc.math cimport ldexp
+from libc.stdint cimport int32_t, uint16_t
+from libc.string cimport memcpy
+
+from fastdens.core import _instruction_sets as instruction_sets
+from fastdens.core._blocks cimport BlockQueue
+
+cdef enum:
+    NONE = 65535  # FD_TREE_NONE
+    MOMENTS_AT_MOST = 224
+
+NODES_PER_BLOCK = 16
+MOST_FEATURES = FD_TREE_MOST_FEATURES
+N_QUANTA = QUANTA
+
+
+def _use_level(int level):
+    global tiles
+    tiles = &fd_tree_sum_tiles_of[level]
+
+
+instruction_sets.register(_use_level)
+
+
+def n_moments(Py_ssize_t d, int s):
+    """Numbers that the moments of a node take, for (1 - u^2)^s in d dimensions."""
+    return FD_TREE_MOMENTS(d, s)
+
+
+def node_moments(
+    const double[::1] points,
+    const double[::1] weights,
+    const Py_ssize_t[::1] starts,
+    const Py_ssize_t[::1] counts,
+    const Py_ssize_t[::1] kinds,
+    Py_ssize_t leaf_size,
+    int s,
+    const double[:, ::1] centres,
+    const unsigned char[::1] wanted,
+    const double[::1] factors,
+    double[:, ::1] moments_out,
+    BlockQueue queue,
+):
+    """Moments of the wanted nodes' points about their centres, in bandwidths; `factors` are 1 / h per axis.
+
+    tree_sums.h says which moments; places without a point have weight 0.
+    """
+    cdef Py_ssize_t d = centres.shape[1], node, leaf, stride, k, size
+    cdef long long block
+    cdef double[MOMENTS_AT_MOST] sums
+    cdef double[MOMENTS_AT_MOST] lost
+    cdef Py_ssize_t[STACK] stack
+    with nogil:
+        while True:
+            block = queue.next()
+            if block < 0:
+                break
+            for node in range(block * 16, min((block + 1) * 16, counts.shape[0])):
+                if not wanted[node]:
+                    continue
+                for k in range(moments_out.shape[1]):
+                    sums[k] = 0.0
+                    lost[k] = 0.0
+                stack[0] = node
+                size = 1
+                while size > 0:
+                    if queue.must_stop():
+                        break
+                    size -= 1
+                    leaf = stack[size]
+                    if kinds[leaf] == KIND_INNER:
+                        stack[size] = 2 * leaf + 2
+                        stack[size + 1] = 2 * leaf + 1
+                        size += 2
+                        continue
+                    stride = (counts[leaf] + leaf_size - 1) // leaf_size * leaf_size
+                    tiles.moments(
+                        &points[starts[leaf] * d], stride, stride, d, s, &centres[node, 0], &factors[0],
+                        &weights[starts[leaf]], sums, lost,
+                    )
+                for k in range(moments_out.shape[1]):
+                    moments_out[node, k] = sums[k] + lost[k]
+
+
+cdef void add_leaf(const Problem *problem, Group *group, Py_ssize_t leaf, Py_ssize_t n_listed) noexcept nogil:
+    """The points of a leaf, for the listed queries; no query counts its own point."""
+    cdef Py_ssize_t count = problem.counts[leaf], start = problem.starts[leaf], d = problem.d
+    cdef Py_ssize_t stride = (count + problem.leaf_size - 1) // problem.leaf_size * problem.leaf_size
+    cdef Py_ssize_t first = 0, run, l, j
+    cdef const double *weights
+    group.n_pairs += n_listed * stride
+    for l in range(n_listed):
+        group.scanned[group.listed[l]] += problem.node_weights[leaf]
+    while first < stride:
+        run = min(stride - first, <Py_ssize_t> LONGEST_RUN)
+        weights = problem.weights + start + first
+        tiles.sums[problem.kernel](
+            problem.points + start * d + first, stride, run, d, group.rows, group.listed, n_listed, problem.scales,
+            &problem.bandwidth, weights, group.totals,
+        )
+        for l in range(n_listed):
+            j = group.listed[l]
+            if first <= group.own[j] - start < first + run:
+                memcpy(group.weights, weights, run * sizeof(double))
+                group.weights[group.own[j] - start - first] = 0.0
+                tiles.sums[problem.kernel](
+                    problem.points + start * d + first, stride, run, d, group.rows, group.listed + l, 1,
+                    problem.scales, &problem.bandwidth, group.weights, group.totals + l,
+                )
+            add(group, j, group.totals[l])
+        first += run
+
+
+cdef void bound_what_is_left(const Problem *problem, Group *group) noexcept nogil:
+    """For every query and bin of distances, the largest sum over the leaves from that bin on."""
+    cdef Py_ssize_t i, j, b
+    cdef int quantum
+    cdef double weight, unit
+    cdef const uint16_t *quanta
+    for j in range(group.n):
+        group.last_bin[j] = 0
+    for i in range(group.n_leaves):
+        quanta = group.quanta + i * GROUP
+        for j in range(group.n):
+            if quanta[j] != NONE and quanta[j] // QUANTA_PER_BIN > group.last_bin[j]:
+                group.last_bin[j] = quanta[j] // QUANTA_PER_BIN
+    for j in range(group.n):
+        for b in range(group.last_bin[j] + 2):
+            group.left_out[j * (BINS + 1) + b] = 0.0
+    for i in range(group.n_leaves):
+        quanta = group.quanta + i * GROUP
+        weight = problem.node_weights[group.leaves[i]] * (1 + 1e-9)
+        for j in range(group.n):
+            quantum = quanta[j]
+            if quantum != NONE:
+                group.left_out[j * (BINS + 1) + quantum // QUANTA_PER_BIN] += weight * problem.upper[quantum]
+    for j in range(group.n):
+        unit = 1.0 if problem.is_compact else ldexp(1.0, -<int> (group.bases[j] / 16))
+        group.left_out[j * (BINS + 1) + group.last_bin[j] + 1] = 0.0
+        for b in range(group.last_bin[j], -1, -1):
+            group.left_out[j * (BINS + 1) + b] = (
+                group.left_out[j * (BINS + 1) + b] * unit + group.left_out[j * (BINS + 1) + b + 1]
+            )
+
+
+cdef void scan(const Problem *problem, Group *group, BlockQueue queue) noexcept nogil:
+    """Sum leaves point by point, bins in order of distance, until what is left out is within the tolerance."""
+    cdef Py_ssize_t i, j, n_listed
+    cdef int32_t bin
+    cdef const uint16_t *quanta
+    cdef double allowed
+    cdef bint is_open = True
+    for j in range(group.n):
+        group.first_bin[j] = 0
+        # Four times the tolerance known: the sum grows by more than that as a rule, and if not, another round follows.
+        allowed = 4 * (tolerance(problem, group, j) if problem.is_compact else group.errors[j])
+        bin = 1  # the first bin has no lower end
+        if problem.is_compact and problem.rtol > 1e-10:
+            bin = min(BINS // 2, group.last_bin[j] + 1)
+        else:
+            while bin <= group.last_bin[j] and still_open(group, j, bin) > allowed:
+                bin += 1
+        group.end_bin[j] = bin
+        if not problem.is_compact:
+            group.errors[j] = 0.0
+    while is_open:
+        for i in range(group.n_leaves):
+            quanta = group.quanta + i * GROUP
+            n_listed = 0
+            for j in range(group.n):
+                bin = quanta[j] // QUANTA_PER_BIN  # BINS and more where there is nothing to sum
+                if group.first_bin[j] <= bin < group.end_bin[j]:
+                    group.listed[n_listed] = <int32_t> j
+                    n_listed += 1
+            if n_listed > 0:
+                if queue.must_stop():
+                    return
+                add_leaf(problem, group, group.leaves[i], n_listed)
+        is_open = False
+        for j in range(group.n):
+            bin = group.end_bin[j]
+            group.first_bin[j] = bin
+            allowed = tolerance(problem, group, j)
+            while bin <= group.last_bin[j] and still_open(group, j, bin) > allowed:
+                bin += 1
+            group.end_bin[j] = bin
+            is_open |= bin > group.first_bin[j]
