@@ -6,16 +6,21 @@ FASTDENS_SANITIZE=1      address and undefined-behaviour sanitizers
 """
 
 import os
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-COMPILED = Path("fastdens/compiled")
-HEADERS = sorted(str(path) for pattern in ("*.h", "*.inc") for path in (COMPILED / "simd").glob(pattern))
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # build front ends leave it out
+from build_tools.stubs import write_stubs
+
+PACKAGE = Path("fastdens")
+SOURCES = sorted(PACKAGE.rglob("_*.pyx"))
+HEADERS = sorted(path for pattern in ("*.h", "*.inc") for path in PACKAGE.rglob(pattern))
 # Sums of differences are re-evaluated, and distances compared, bit by bit: no contraction there.
-EXACT = {"subsets", "half_planes", "neighbors", "kd_tree", "packed_tree"}
+EXACT = {"_subsets", "_half_planes", "_neighbors", "_kd_tree", "_packed_tree"}
 
 
 def switched_on(name):
@@ -50,22 +55,24 @@ class BuildWithFlags(build_ext):
 
 
 def extension(source):
-    """The module NAME.pyx, with its tiles simd/NAME.c where it has some."""
-    tiles = COMPILED / "simd" / f"{source.stem}.c"
+    """The module _NAME.pyx, with its tiles NAME.c beside it or in simd/, where it has some."""
+    name = f"{source.stem.removeprefix('_')}.c"
+    tiles = [path for path in (source.with_name(name), source.parent / "simd" / name) if path.exists()]
     return Extension(
-        f"fastdens.compiled.{source.stem}",
-        [source.as_posix(), *([tiles.as_posix()] if tiles.exists() else [])],
-        depends=HEADERS,
-        include_dirs=[(COMPILED / "simd").as_posix()],
+        ".".join(source.with_suffix("").parts),
+        [path.as_posix() for path in (source, *tiles)],
+        depends=[path.as_posix() for path in HEADERS],
+        include_dirs=sorted({path.parent.as_posix() for path in HEADERS}),
     )
 
 
+write_stubs(PACKAGE)
 setup(
     cmdclass={"build_ext": BuildWithFlags},
     options={"build_ext": {"parallel": os.cpu_count() or 1}},
     ext_modules=cythonize(
         # The last one holds Cython's own helpers once for all modules; its source is generated.
-        [extension(source) for source in sorted(COMPILED.glob("*.pyx"))] + [extension(COMPILED / "_cyutility.c")],
+        [extension(source) for source in SOURCES] + [extension(PACKAGE / "core" / "_cyutility.c")],
         nthreads=os.cpu_count() or 1,
         build_dir="build/cython",
         shared_utility_qualified_name="fastdens.core._cyutility",

@@ -1,4 +1,5 @@
-"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/kernel_sums/planning/costs.py`.
+"""Measure what the routes of a kernel sum cost here: the constants of `fastdens/kernel_sums/planning/costs.py`, and
+`pair_ns` of the smoothing kernels.
 
     python benchmarks/calibrate.py
 
@@ -96,10 +97,8 @@ def of_sorting(random: np.random.Generator) -> tuple[float, float, float]:
 def main() -> None:
     random = np.random.default_rng(0)
     pairs, feature = of_direct_sums(random)
-    print("PAIR_NS = {")
     for name, value in pairs.items():
-        print(f'    "{name}": {value:.2g},')
-    print("}")
+        print(f"pair_ns={value:.2g},  # kernel={name!r}")
     print(f"FEATURE_NS = {feature:.2g}")
     print("BOX_SORT_NS, BOX_TERM_NS, BOX_TRANSLATE_NS = " + ", ".join(f"{value:.2g}" for value in of_boxes(random)))
     print("SORT_SIDE_NS, SORTED_POINT_NS, SORTED_QUERY_NS = " + ", ".join(f"{v:.2g}" for v in of_sorting(random)))

@@ -41,6 +41,7 @@ _HOMES = {
     "fastdens.divergences.samples.permutation": ["two_sample_power", "two_sample_test"],
     "fastdens.bandwidths": ["bandwidth"],
     "fastdens.models.adaptive_kernel_density": ["AdaptiveKernelDensity"],
+    "fastdens.models.drawing": ["draw"],
     "fastdens.models.gaussian": ["Gaussian"],
     "fastdens.models.histogram": ["Histogram", "bin_edges"],
     "fastdens.models.kernel_density": ["KernelDensity"],

@@ -12,7 +12,7 @@ from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN, ROUNDING, SmoothingKernel
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13
@@ -107,7 +107,7 @@ def likelihood(
 def _kept_ties(data: np.ndarray, weights: np.ndarray | None, start: np.ndarray) -> tuple[float, float]:
     """Share of the ties that rounding explains where it is most of them, and the unit of rounding; one feature."""
     pairs = PairSums(data[:, 0], weights, 2 * GAUSSIAN_REACH)
-    tied, explained, unit = explained_ties(pairs, KERNELS["gaussian"], float(start[0]) / pairs.scale)
+    tied, explained, unit = explained_ties(pairs, GAUSSIAN, float(start[0]) / pairs.scale)
     # Less than half: the ties have another cause, as the repeated rows of a bootstrap sample.
     return (explained / tied, unit * pairs.scale) if 0 < tied < 2 * explained else (0.0, 0.0)
 
@@ -120,15 +120,11 @@ def _own_weights(data: np.ndarray, weights: np.ndarray | None, values: np.ndarra
     return np.bincount(places, weights**2, len(values)) / np.bincount(places, weights, len(values))
 
 
-# Distance in bandwidths beyond which a kernel that never reaches zero is left out of the sums.
-REACH = {"gaussian": 9.0, "exponential": 40.0}
-
-
 class GridSums:
     """Sums of K over all other rows at chosen ones, in one dimension, for many bandwidths."""
 
     def __init__(self, values: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, own: np.ndarray) -> None:
-        self.reach = REACH.get(kernel.name, 1.0)
+        self.reach = kernel.radius(ROUNDING)
         self.pairs = PairSums(values, weights, self.reach)
         self.kernel, self.z, self.own_weights = kernel, self.pairs.z[own], weights[own]
 

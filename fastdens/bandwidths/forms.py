@@ -25,7 +25,7 @@ from fastdens.bandwidths.rules import (
     standard_deviations,
     warn,
 )
-from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN, SmoothingKernel
 
 FORMS = ("scalar", "axes", "matrix")
 # A correlation matrix with an eigenvalue below this is singular to working precision.
@@ -154,7 +154,7 @@ def _lscv(
     form: str,
     record: Record,
 ) -> np.ndarray:
-    own = kernel if form == "scalar" else KERNELS["gaussian"]
+    own = kernel if form == "scalar" else GAUSSIAN
     start = scott_factor(data, weights, own)
     z = whitened(data, weights, unit) / start
     inner = Record()

@@ -13,7 +13,7 @@ from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_REACH, PairSum
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, fall_back, is_spread, quantile, scott
 from fastdens.bandwidths.self_convolution import density, reach, self_convolution
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import KERNELS, ROUNDING, SmoothingKernel
 
 # The bandwidths looked at: so many per factor of two, from this multiple of Scott's down.
 PER_OCTAVE, OCTAVES, LARGEST = 4, 40, 4.0
@@ -26,6 +26,8 @@ ERRORS = 1.0
 TIES_KEPT = 1.5
 # Rows of which all pairs are formed for d > 1, and the range of multiples of Scott's bandwidths there.
 MOST_ROWS, SMALLEST_RADIAL = 3000, 1 / 32
+# Bandwidths over which functions of the distance extend, of the widest kernel.
+WIDEST = max(kernel.self_convolution_radius or 0.0 for kernel in KERNELS.values())
 
 
 class Pairs(Protocol):
@@ -73,7 +75,8 @@ def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, 
         x = data[:, 0]
         if not is_spread(x, weights):
             return fall_back(data, weights, kernel, "'lscv' needs two different values", record)
-        pairs = PairSums(x, weights, GAUSSIAN_REACH * 2 if kernel.name == "gaussian" else reach(kernel))
+        # As wide as both functions of the distance, and as two kernels, unless these fall off slowly.
+        pairs = PairSums(x, weights, max(reach(kernel), 2 * min(kernel.radius(ROUNDING), GAUSSIAN_REACH)))
         unit = np.array([pairs.scale])
         factor = kernel.efficiency_factor(1)
         start = n ** (-1 / 5) * factor
@@ -116,7 +119,7 @@ def criterion(
     """CV(h) and the mean leave-one-out density at the rows."""
     volume = h**d
     squared = pairs.sum(h, lambda u: self_convolution(kernel, d, u), reach(kernel), level) / volume
-    end = GAUSSIAN_REACH if kernel.name == "gaussian" else min(reach(kernel), 40.0)
+    end = reach(kernel) if kernel.is_compact else kernel.radius(ROUNDING)
     at_rows = pairs.sum(h, lambda u: density(kernel, d, u), end, level) / volume
     own = math.exp(-kernel.log_normaliser(d)) / volume
     others = (at_rows - left_out * own) / max(1 - left_out, 1e-300)
@@ -179,7 +182,7 @@ def _search(
 
 def _difference_roughness(kernel: SmoothingKernel, d: int) -> float:
     """Integral of (K * K - 2 K)^2 over d dimensions."""
-    u = np.linspace(0, min(reach(kernel), 40.0), 4001)
+    u = np.linspace(0, reach(kernel), 4001)
     squares = (self_convolution(kernel, d, u) - 2 * density(kernel, d, u)) ** 2 * u ** (d - 1)
     log_area = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
     return float(np.trapezoid(squares, u)) * math.exp(log_area)
@@ -222,7 +225,7 @@ class RadialPairs:
     def __init__(self, X: np.ndarray, weights: np.ndarray | None) -> None:
         n = len(X)
         w = np.full(n, 1 / n) if weights is None else weights / weights.sum()
-        n_cells = math.ceil(40.0 * LARGEST * FACTOR / self.delta / 4)
+        n_cells = math.ceil(WIDEST * LARGEST * FACTOR / self.delta / 4)
         self.mass = np.zeros(n_cells + 2)
         self.equal = float(w @ w)
         for i in range(0, n, 256):

@@ -11,7 +11,7 @@ from fastdens.bandwidths.least_squares import thinned
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import effective_size, warn
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN
 
 # Rows that the search looks at.
 MOST_ROWS = 4096
@@ -103,6 +103,6 @@ def least_squares_shape(z: np.ndarray, weights: np.ndarray | None, form: str, re
 def _moments(y: np.ndarray, w: np.ndarray, bandwidth: float) -> tuple[float, np.ndarray]:
     """Sums over all pairs of w_i w_j K, and of that times the outer product of the difference."""
     values = np.column_stack([np.ones(len(y)), y])
-    sums = KernelSum(y, KERNELS["gaussian"], bandwidth, w, values).evaluate(y, rtol=RTOL)
+    sums = KernelSum(y, GAUSSIAN, bandwidth, w, values).evaluate(y, rtol=RTOL)
     weighted = sums * w[:, None]
     return float(weighted[:, 0].sum()), 2 * ((y.T * weighted[:, 0]) @ y - y.T @ weighted[:, 1:])

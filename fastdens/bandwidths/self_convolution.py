@@ -8,17 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 
-# Where the functions are below 1e-15 of their value at zero, in bandwidths.
-REACH = {"gaussian": 9.0 * math.sqrt(2), "exponential": 40.0}
 # Nodes per smooth piece, and places at which the functions are tabulated for d > 1.
 NODES, PLACES = 48, 513
 
 
 def reach(kernel: SmoothingKernel) -> float:
     """Distance in bandwidths from which K * K is zero or negligible."""
-    return REACH.get(kernel.name, 2.0)
+    check_able(kernel, "rule='lscv'", "convolved with itself", lambda other: other.self_convolution_radius is not None)
+    return float(kernel.self_convolution_radius or 0.0)
 
 
 def density(kernel: SmoothingKernel, d: int, u: np.ndarray) -> np.ndarray:
@@ -29,17 +28,16 @@ def density(kernel: SmoothingKernel, d: int, u: np.ndarray) -> np.ndarray:
 def self_convolution(kernel: SmoothingKernel, d: int, u: np.ndarray) -> np.ndarray:
     """The density of the sum of two draws from the kernel's density, at distance u >= 0.
 
-    Closed forms for the Gaussian in any dimension and the exponential kernel in one; else by Gauss-Legendre rules on
-    the pieces where the integrand is smooth: exact for the polynomial kernels in one dimension, to about six digits
-    for d > 1.
+    In closed form where the kernel has one; else by Gauss-Legendre rules on the pieces where the integrand is smooth:
+    exact for the polynomial kernels in one dimension, to about six digits for d > 1.
     """
-    if kernel.name == "gaussian":
-        return np.exp(-0.25 * u * u - d / 2 * math.log(4 * math.pi))
+    exact = None if kernel.self_convolution is None else kernel.self_convolution(d, u)
+    if exact is not None:
+        return exact
     if d > 1:
-        places, values = _radial_table(kernel.name, d)
+        places, values = _radial_table(kernel, d)
         return np.interp(u, places, values, right=0.0)
-    if kernel.name == "exponential":
-        return (1 + u) * np.exp(-u) / 4
+    check_able(kernel, "rule='lscv'", "of bounded support, or convolved with itself", lambda other: other.is_compact)
     nodes, node_weights = _legendre()
     # K(|y|) K(|u - y|) is smooth between these: the kernels' ends, and the kinks at their centres.
     corners = np.sort(np.stack([np.clip(v, u - 1, 1.0) for v in (u - 1, np.zeros_like(u), u, np.ones_like(u))]), axis=0)
@@ -59,9 +57,8 @@ def _legendre() -> tuple[np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=64)
-def _radial_table(name: str, d: int) -> tuple[np.ndarray, np.ndarray]:
+def _radial_table(kernel: SmoothingKernel, d: int) -> tuple[np.ndarray, np.ndarray]:
     """The self-convolution in d > 1 dimensions, by distance from one centre and angle to the other."""
-    kernel = KERNELS[name]
     nodes, node_weights = _legendre()
     end = reach(kernel)
     places = np.linspace(0, end, PLACES)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastdens.commands.text import count, magnitude
+from fastdens.commands.timing import Comparison, e_step_times, kernel_sum_times, neighbour_times, of_scaled
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.histogram import Histogram
@@ -18,6 +19,12 @@ from fastdens.tasks.scaling import ScaledDensity
 
 # The likelihood rule sums over all rows at thousands of them for every bandwidth it tries: 20 s at this size.
 MOST_ROWS_FOR_LIKELIHOOD = 200_000
+
+
+def _describe_any(model: Any) -> str:
+    n_parameters = getattr(model, "n_parameters_", None)
+    shown = " ".join(repr(model).split())
+    return shown if n_parameters is None else f"{shown}, {count(n_parameters)} parameters"
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,17 @@ class Family:
         Not fitted, by the parameters that set them apart.
     describe : callable
         The parameters of a fitted one, in words and the units of the data.
+    comparison : callable, optional
+        What of its work is compared with plain NumPy.
+    at_last : str
+        What to say where the last of the models is the best.
     """
 
     name: str
     models: dict[str, Any]
-    describe: Callable[[Any], str]
+    describe: Callable[[Any], str] = _describe_any
+    comparison: Comparison | None = None
+    at_last: str = ""
 
 
 def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed: int) -> list[Family]:
@@ -50,12 +63,16 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
             _describe_histogram,
         ),
         Family(
-            "KernelDensity", {f"bandwidth={rule!r}": KernelDensity(bandwidth=rule) for rule in rules}, _describe_kernel
+            "KernelDensity",
+            {f"bandwidth={rule!r}": KernelDensity(bandwidth=rule) for rule in rules},
+            _describe_kernel,
+            kernel_sum_times,
         ),
         Family(
             "KNeighborsDensity",
             {"n_neighbors='auto'": ScaledDensity(KNeighborsDensity(n_neighbors="auto"))},
             _describe_neighbours,
+            of_scaled(neighbour_times),
         ),
         Family(
             "GaussianMixture",
@@ -64,6 +81,8 @@ def families(n_all: int, n_rows: int, n_features: int, max_components: int, seed
                 for k in _numbers_of_components(n_rows, n_features, max_components)
             },
             _describe_mixture,
+            of_scaled(e_step_times),
+            "The mixture is at its most components; --max-components N allows more.",
         ),
     ]
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from fastdens.commands import CommandError
 from fastdens.commands.tables import read_table, write_csv
+from fastdens.models.drawing import draw
 from fastdens.models.gaussian import Gaussian
 from fastdens.models.histogram import Histogram
 from fastdens.models.kernel_density import KernelDensity
 from fastdens.models.mixture import GaussianMixture
 from fastdens.models.neighbors_density import KNeighborsDensity
 from fastdens.tasks.persistence import load, save
-from fastdens.tasks.scaling import draw
 
 MODELS = {model.__name__: model for model in (Gaussian, Histogram, KernelDensity, KNeighborsDensity, GaussianMixture)}
 

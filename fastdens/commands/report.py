@@ -22,7 +22,7 @@ from fastdens.commands.tables import Table, read_table, write_csv
 from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
 from fastdens.core.threads import default_threads
-from fastdens.tasks.scaling import draw
+from fastdens.models.drawing import draw
 from fastdens.tasks.selection import Candidate, DensitySelection, fit_copy, select_density
 
 N_NEW_POINTS = 1000
@@ -43,20 +43,44 @@ class Row:
     times_faster: tuple[float, str] | None = None
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a report is asked for, beside the table and the models."""
+
+    output: Path
+    n_folds: int = 5
+    seed: int = 0
+    with_pictures: bool = True
+
+
 def run(arguments: argparse.Namespace) -> None:
     """The whole command."""
     table, labels, title = _load(arguments)
-    output = Path(arguments.output)
+    settings = Settings(Path(arguments.output), arguments.folds, arguments.seed, not arguments.no_pictures)
+    compared = _compared_rows(table, settings.seed)
+    n_rows = len(compared.data) - math.ceil(len(compared.data) / _folds(settings, len(compared.data)))
+    candidates = families(len(table.data), n_rows, compared.data.shape[1], arguments.max_components, arguments.seed)
+    print(report(table, labels, title, candidates, settings), end="")
+
+
+def report(table: Table, labels: list[str], title: str, candidates: list[Family], settings: Settings) -> str:
+    """Compare any models on a table, and write tables, pictures, new points and the best model; the text of the report.
+
+    Every step asks a model for no more than the contract of models says.
+    """
+    output, seed = settings.output, settings.seed
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"--output {output}: cannot be made ({error.strerror or error})") from None
     notes = list(table.notes) + _about_repeats(table)
+    compared = _compared_rows(table, seed)
+    n_compared = len(compared.data)
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        selection, all_families, compared = _compare(table, arguments)
-        rows = _rows(selection, all_families, table)
+        selection = _compare(compared, candidates, settings)
+        rows = _rows(selection, candidates, table)
     best = next((row for row in rows if row.model is not None), None)
     if best is None:
         raise CommandError(f"no model fits this table; {rows[0].family.name}: {rows[0].candidate.explain_score()}")
@@ -67,21 +91,21 @@ def run(arguments: argparse.Namespace) -> None:
             f"{title}: {count(n_rows)} rows, {count(n_features)} column{'s' if n_features > 1 else ''}"
             f" ({', '.join(table.names)})"
         ),
-        f"Held-out log-density per point (natural logarithm, larger is better), {_folds(arguments, compared)}-fold "
-        f"cross-validation{'' if compared == n_rows else f' on {count(compared)} rows'}, seed {arguments.seed}, "
+        f"Held-out log-density per point (natural logarithm, larger is better), {_folds(settings, n_compared)}-fold "
+        f"cross-validation{'' if n_compared == n_rows else f' on {count(n_compared)} rows'}, seed {seed}, "
         f"{default_threads()} thread{'s' if default_threads() > 1 else ''}",
         "",
         columns(_cells(rows), right=(3, 4, 5, 6)),
         "",
     ]
-    if compared < n_rows:
+    if n_compared < n_rows:
         notes.append(
-            f"Models were compared on {count(compared)} rows chosen at random (kernel and neighbour sums grow with the "
-            f"square of the rows), then fitted to all {count(n_rows)}."
+            f"Models were compared on {count(n_compared)} rows chosen at random (kernel and neighbour sums grow with "
+            f"the square of the rows), then fitted to all {count(n_rows)}."
         )
     text += [paragraph(note) for note in notes + _explanations(rows, selection) + _warnings(caught)]
 
-    new = draw(best.model, N_NEW_POINTS, arguments.seed)
+    new = draw(best.model, N_NEW_POINTS, seed)
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
     _write_table(output / "table.csv", selection, rows)
     save_model(best.model, output / "model.fastdens", table.names if table.has_header else None)
@@ -91,19 +115,17 @@ def run(arguments: argparse.Namespace) -> None:
         ("model.fastdens", "that model, for `fastdens sample` and `fastdens score`"),
         ("table.csv", "every candidate"),
     ]
-    if arguments.no_pictures:
-        pass
-    elif pictures.available():
+    if settings.with_pictures and pictures.available():
         pictures.draw_all(output, best.model, best.family.name, table, labels, new)
         written += [("density.png", "its density over the data"), ("samples.png", "the new points beside the data")]
-    else:
+    elif settings.with_pictures:
         text.append(paragraph("No pictures: they need matplotlib (pip install matplotlib)."))
     written.append(("report.txt", "this text"))
     width = max(len(str(output / name)) for name, _ in written)
     text += ["", *(f"{output / name!s:<{width}}  {what}" for name, what in written)]
     whole = "\n".join(text) + "\n"
     (output / "report.txt").write_text(whole, encoding="utf-8")
-    print(whole, end="")
+    return whole
 
 
 def _load(arguments: argparse.Namespace) -> tuple[Table, list[str], str]:
@@ -125,44 +147,45 @@ def _load(arguments: argparse.Namespace) -> tuple[Table, list[str], str]:
     return table, list(table.names), Path(arguments.data).name
 
 
-def _folds(arguments: argparse.Namespace, n_rows: int) -> int:
-    return min(arguments.folds, n_rows)
+def _folds(settings: Settings, n_rows: int) -> int:
+    return min(settings.n_folds, n_rows)
 
 
-def _compare(table: Table, arguments: argparse.Namespace) -> tuple[DensitySelection, list[Family], int]:
-    """Cross-validate every candidate; also the number of rows on which that was done."""
+def _compared_rows(table: Table, seed: int) -> Table:
+    """The rows of weight, or so many of them that models are compared on."""
     data, weights = table.data, table.weights
     if weights is not None:
         data, weights = data[weights > 0], weights[weights > 0]
     if len(data) > MOST_ROWS_COMPARED:
-        chosen = np.random.default_rng(arguments.seed).choice(len(data), MOST_ROWS_COMPARED, replace=False)
+        chosen = np.random.default_rng(seed).choice(len(data), MOST_ROWS_COMPARED, replace=False)
         data, weights = data[chosen], None if weights is None else weights[chosen]
-    n_folds = _folds(arguments, len(data))
-    n_rows = len(data) - math.ceil(len(data) / n_folds)
-    all_families = families(len(table.data), n_rows, data.shape[1], arguments.max_components, arguments.seed)
-    candidates = {f"{family.name}({label})": model for family in all_families for label, model in family.models.items()}
+    return Table(data, table.names, weights, table.has_header)
+
+
+def _compare(compared: Table, candidates: list[Family], settings: Settings) -> DensitySelection:
+    """Cross-validate every candidate."""
+    named = {f"{family.name}({label})": model for family in candidates for label, model in family.models.items()}
     try:
         with progress("comparing models") as callback:
-            selection = select_density(
-                candidates,
-                data,
-                sample_weight=weights,
-                n_folds=n_folds,
-                random_state=arguments.seed,
+            return select_density(
+                named,
+                compared.data,
+                sample_weight=compared.weights,
+                n_folds=_folds(settings, len(compared.data)),
+                random_state=settings.seed,
                 refit=False,
                 on_error="record",
                 callback=callback,
             )
     except ValueError as error:
         raise CommandError(str(error)) from None
-    return selection, all_families, len(data)
 
 
-def _rows(selection: DensitySelection, all_families: list[Family], table: Table) -> list[Row]:
+def _rows(selection: DensitySelection, candidates: list[Family], table: Table) -> list[Row]:
     """Each family's best candidate, fitted to all rows; best first."""
     rows, seen = [], set()
     for candidate in selection.candidates:
-        family = next(family for family in all_families if candidate.model in family.models.values())
+        family = next(family for family in candidates if _holds(family, candidate.model))
         if family.name in seen:
             continue
         seen.add(family.name)
@@ -178,10 +201,16 @@ def _rows(selection: DensitySelection, all_families: list[Family], table: Table)
                 model,
                 fit_seconds,
                 seconds_per_point(model, table.data),
-                compared_with_numpy(model, table.data, table.weights),
+                None
+                if family.comparison is None
+                else compared_with_numpy(family.comparison, model, table.data, table.weights),
             )
         rows.append(row)
     return rows
+
+
+def _holds(family: Family, model: Any) -> bool:
+    return any(own is model for own in family.models.values())
 
 
 def _cells(rows: list[Row]) -> list[list[str]]:
@@ -238,8 +267,8 @@ def _explanations(rows: list[Row], selection: DensitySelection) -> list[str]:
     )
     for row in rows:
         candidate = row.candidate
-        if candidate.model is list(row.family.models.values())[-1] and row.family.name == "GaussianMixture":
-            notes.append("The mixture is at its most components; --max-components N allows more.")
+        if row.family.at_last and candidate.model is list(row.family.models.values())[-1]:
+            notes.append(row.family.at_last)
         if candidate.error:
             notes.append(f"{row.family.name} failed: {candidate.error}")
         elif candidate.infinite_fraction:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from fastdens.commands.text import count
-from fastdens.tasks.scaling import ScaledDensity
 
 _SCORED_ROWS = 2_000
 _PAIRS_IN_NUMPY = 2_000_000  # pairs of a point and a query that the reference is given
@@ -37,21 +36,31 @@ def seconds_per_point(model: Any, data: np.ndarray) -> float:
     return best_time(lambda: model.score_samples(rows)) / len(rows)
 
 
-def compared_with_numpy(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[float, str] | None:
-    """How many times faster the compiled computation is, and on what; None for models without one.
+Pair = tuple[Callable[[], Any], Callable[[], Any], str]
+# From a fitted model, rows and weights to a compiled computation, the same in plain NumPy, and its size in words.
+Comparison = Callable[[Any, np.ndarray, "np.ndarray | None"], Pair]
+
+
+def compared_with_numpy(
+    comparison: Comparison, model: Any, data: np.ndarray, weights: np.ndarray | None
+) -> tuple[float, str]:
+    """How many times faster the compiled computation is, and on what.
 
     The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do;
     rows are repeated where there are few, since a call that takes microseconds tells nothing about loops.
     """
-    inner = model
-    if isinstance(model, ScaledDensity):
-        inner, data = model.density_, (data - model.location_) / model.scale_
-    comparison = _COMPARISONS.get(type(inner).__name__)
-    if comparison is None:
-        return None
-    compiled, twin, size = comparison(inner, np.ascontiguousarray(data), weights)
+    compiled, twin, size = comparison(model, np.ascontiguousarray(data), weights)
     compiled()  # the first call starts threads and fills caches
     return best_time(twin) / best_time(compiled), size
+
+
+def of_scaled(comparison: Comparison) -> Comparison:
+    """The comparison of the density of scaled columns."""
+
+    def scaled(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
+        return comparison(model.density_, np.ascontiguousarray((data - model.location_) / model.scale_), weights)
+
+    return scaled
 
 
 def _points_and_queries(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +73,8 @@ def _repeated(data: np.ndarray, n_rows: int) -> np.ndarray:
     return np.resize(data, (n_rows, data.shape[1]))  # the rows from the first on, again and again
 
 
-def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+def kernel_sum_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
+    """Sums over kernels."""
     from fastdens.kernel_sums import kernel_sum
     from fastdens.reference import kernel_sums as reference
 
@@ -82,7 +92,8 @@ def _kernel_sums(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tu
     )
 
 
-def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+def neighbour_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
+    """Searches for neighbours."""
     from fastdens.neighbors import neighbors
     from fastdens.reference import neighbors as reference
 
@@ -95,7 +106,8 @@ def _neighbours(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tup
     )
 
 
-def _responsibilities(model: Any, data: np.ndarray, weights: np.ndarray | None) -> tuple[Callable, Callable, str]:
+def e_step_times(model: Any, data: np.ndarray, weights: np.ndarray | None) -> Pair:
+    """E steps of mixtures."""
     from fastdens.em import em
     from fastdens.reference import em as reference
 
@@ -107,10 +119,3 @@ def _responsibilities(model: Any, data: np.ndarray, weights: np.ndarray | None) 
         lambda: reference.e_step(*arguments),
         f"E step of {k} component{'s' if k > 1 else ''} on {count(len(rows))} points",
     )
-
-
-_COMPARISONS = {
-    "KernelDensity": _kernel_sums,
-    "KNeighborsDensity": _neighbours,
-    "GaussianMixture": _responsibilities,
-}

@@ -12,9 +12,9 @@ from fastdens.core.threads import check_n_threads, threads
 from fastdens.divergences.densities import closed_forms
 from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
 from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
-from fastdens.divergences.discrete.discrete_law import DiscreteLaw
 from fastdens.divergences.kinds import Kind, check_kind, unclipped
 from fastdens.divergences.result import Divergence
+from fastdens.models.description import atoms_of
 
 DENSITY_METHODS = ("closed_form", "quadrature", "monte_carlo", "bounds")
 SAMPLE_METHODS = ("nearest_neighbors", "plug_in", "classifier", "variational")
@@ -170,7 +170,6 @@ def divergence(
         raise TypeError(f"clip must be True or False, got {clip!r}")
     if not clip:
         chosen = unclipped(chosen)
-    order = None if alpha is None else float(alpha)
     validation.check_option(method, "method", ("auto", *DENSITY_METHODS, *SAMPLE_METHODS))
     options = {"tolerance": tolerance, "standard_error": standard_error, "max_evaluations": max_evaluations}
     for name in ("tolerance", "standard_error"):
@@ -181,7 +180,7 @@ def divergence(
     sampling = {"weights": weights, "n_neighbors": n_neighbors, "model": model, "n_folds": n_folds}
     random = validation.check_random_state(random_state)
 
-    if isinstance(P, DiscreteLaw) or isinstance(Q, DiscreteLaw):
+    if atoms_of(P) is not None or atoms_of(Q) is not None:
         return _with_discrete(P, Q, chosen, method, {**options, **sampling, "support": support, "samplers": samplers})
     if is_sample(P) or is_sample(Q):
         if method in DENSITY_METHODS:
@@ -199,7 +198,7 @@ def divergence(
         )
     _refuse({name: value for name, value in options.items() if name not in OPTIONS_OF[method]}, f"with {method=}")
     p, q = _both(P, Q, support, samplers)
-    request = Request(chosen, order, random, tolerance, standard_error, max_evaluations or MOST_EVALUATIONS)
+    request = Request(chosen, random, tolerance, standard_error, max_evaluations or MOST_EVALUATIONS)
     with nullcontext() if n_threads is None else threads(check_n_threads(n_threads)):
         return between_densities(p, q, request, method)
 
@@ -267,10 +266,12 @@ def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, A
         raise ValueError(f"method must be 'auto' or 'closed_form' where a side is a DiscreteLaw, got {method!r}")
     support = options.pop("support")
     _refuse(options, "where a side is a DiscreteLaw")
-    if isinstance(P, DiscreteLaw) and isinstance(Q, DiscreteLaw):
+    of_p, of_q = atoms_of(P), atoms_of(Q)
+    if of_p is not None and of_q is not None:
         _refuse({"support": support}, "where neither side is a log-density")
-        return closed_forms.discrete_divergence(P, Q, kind)
-    law, other, name = (P, Q, "Q") if isinstance(P, DiscreteLaw) else (Q, P, "P")
+        return closed_forms.atoms_divergence(of_p, of_q, kind)
+    atoms, other, name = (of_q, P, "P") if of_p is None else (of_p, Q, "Q")
+    assert atoms is not None
     if is_sample(other):
         raise ValueError(
             f"{name} must be a law where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw of its "
@@ -279,7 +280,7 @@ def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, A
     side = side_of(other, name, support, None)
     if not side.is_function:
         _refuse({"support": support}, "where neither side is a log-density")
-    if side.n_features not in (0, law.points.shape[1]):
-        raise ValueError(f"P and Q must have the same dimension, got {law.points.shape[1]} of the DiscreteLaw and "
+    if side.n_features not in (0, atoms.points.shape[1]):
+        raise ValueError(f"P and Q must have the same dimension, got {atoms.points.shape[1]} of the DiscreteLaw and "
                          f"{side.n_features} of {name}")  # fmt: skip
     return closed_forms.singular_divergence(kind)

@@ -46,6 +46,20 @@ class Generator:
         f*(s) = sup over t >= 0 of s t - f(t); inf where there is none.
     at_zero, slope_at_infinity : float
         f(0) and lim f(t) / t: what a unit of mass costs where only Q, or only P, has some.
+    powers : tuple of (float, float)
+        Weights and orders of the members of the family of `alpha_generator` that it is the sum of; empty where it is no
+        such sum.
+    is_smooth : bool
+        Whether f is known to have a derivative everywhere.
+    has_kink : bool
+        Whether f is known to have a kink at 1, and there alone, so that terms have one where p = q.
+    is_over_sets : bool
+        Whether the divergence is the largest P(A) - Q(A) over all sets A.
+    is_likelihood : bool
+        Whether the model Q that is nearest to a sample is that of maximum likelihood.
+    side_without_mean : int, optional
+        The side, 0 for P and 1 for Q, whose first-order term is 0 on average whatever the ratio of densities, as long
+        as the two integrate to the same.
     """
 
     name: str
@@ -55,6 +69,12 @@ class Generator:
     conjugate: Formula
     at_zero: float
     slope_at_infinity: float
+    powers: tuple[tuple[float, float], ...] = ()
+    is_smooth: bool = True
+    has_kink: bool = False
+    is_over_sets: bool = False
+    is_likelihood: bool = False
+    side_without_mean: int | None = None
 
     @property
     def largest(self) -> float:
@@ -83,8 +103,9 @@ class Generator:
     def reversed(self, name: str, formula: str, derivative: Formula, conjugate: Formula) -> Generator:
         """The generator t f(1 / t): the divergence with P and Q exchanged."""
         return Generator(
-            name, formula, lambda u: self.scaled(-u), derivative, conjugate, self.slope_at_infinity, self.at_zero
-        )
+            name, formula, lambda u: self.scaled(-u), derivative, conjugate, self.slope_at_infinity, self.at_zero,
+            tuple((weight, 1.0 - alpha) for weight, alpha in self.powers), self.is_smooth, self.has_kink,
+        )  # fmt: skip
 
 
 # --- formulas ---------------------------------------------------------------------------------------------------------
@@ -210,6 +231,7 @@ def alpha_generator(alpha: float) -> Generator:
         _alpha_conjugate(alpha),
         1.0 / alpha if alpha > 0 else math.inf,
         1.0 / (1.0 - alpha) if alpha < 1 else math.inf,
+        ((1.0, float(alpha)),),
     )
 
 
@@ -222,6 +244,7 @@ _PEARSON = Generator(
     lambda s: np.where(np.asarray(s) >= -2.0, s + 0.25 * np.square(s), -1.0),
     1.0,
     math.inf,
+    ((2.0, 2.0),),
 )
 
 GENERATORS: dict[str, Generator] = {
@@ -235,10 +258,15 @@ GENERATORS: dict[str, Generator] = {
             lambda s: np.where(np.asarray(s) <= 0.5, np.maximum(s, -0.5), np.inf),
             0.5,
             0.5,
+            is_smooth=False,
+            has_kink=True,
+            is_over_sets=True,
         ),
-        Generator("kl", "t ln t - t + 1", _KL.scaled, _KL.derivative, _KL.conjugate, 1.0, math.inf),
+        # What the density's side adds to KL is 1 - E_Q[r] = 0 for any estimate of r that integrates to one.
+        Generator("kl", "t ln t - t + 1", _KL.scaled, _KL.derivative, _KL.conjugate, 1.0, math.inf, _KL.powers,
+                  is_likelihood=True, side_without_mean=1),
         Generator("reverse_kl", "-ln t + t - 1", _REVERSE_KL.scaled, _REVERSE_KL.derivative, _REVERSE_KL.conjugate,
-                  math.inf, 1.0),
+                  math.inf, 1.0, _REVERSE_KL.powers, side_without_mean=0),
         Generator(
             "jeffreys",
             "(t - 1) ln t",
@@ -247,6 +275,7 @@ GENERATORS: dict[str, Generator] = {
             _jeffreys_conjugate,
             math.inf,
             math.inf,
+            (*_KL.powers, *_REVERSE_KL.powers),
         ),
         Generator(
             "js",
@@ -265,6 +294,7 @@ GENERATORS: dict[str, Generator] = {
             lambda s: _below(s, 0.5, lambda s: s / (1.0 - 2.0 * s)),
             0.5,
             0.5,
+            ((0.25, 0.5),),
         ),
         _PEARSON,
         _PEARSON.reversed(

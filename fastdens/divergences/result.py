@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastdens.divergences.kinds import ROOTS, Kind
+from fastdens.core.savable import savable
+from fastdens.divergences.kinds import Kind
 
 # Two-sided 95 % of the normal law.
 QUANTILE = 1.959963984540054
 
 
+@savable
 @dataclass(frozen=True)
 class Divergence:
     """A divergence with its error.
@@ -57,6 +59,6 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
     of = kind.of(min(max(value, 0.0), kind.generator.largest))
     error = float(kind.slope(max(value, 0.0))) * standard_error
     # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
-    if kind.name in ROOTS:
+    if kind.is_root:
         error = min(error, (interval[1] - interval[0]) / QUANTILE)
     return Divergence(float(of), error, interval, method, n_evaluations)

@@ -56,6 +56,7 @@ def user_generator(f: Callable[[np.ndarray], np.ndarray]) -> Generator:
         "f", getattr(f, "__name__", "f"), scaled, _slope_of(straightened), _conjugate_of(straightened),
         _limit(values, np.logspace(-20, -300, 15), divide=False) + tilt,
         _limit(values, np.logspace(20, 300, 15), divide=True) - tilt,
+        is_smooth=False,
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The steps of expectation-maximisation for Gaussian mixtures."""

@@ -31,37 +31,6 @@ FAR = 1e12
 MOMENT_TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True)
-class Smoothness:
-    """What the bound needs to know of a kernel K(|x|).
-
-    Attributes
-    ----------
-    slope : float
-        Largest |K'|.
-    curvature : float
-        Largest curvature in any direction, away from the kinks.
-    kink_at_centre, kink_at_edge : bool
-        Where the slope jumps: at 0, at the end of the support.
-    """
-
-    slope: float
-    curvature: float
-    kink_at_centre: bool = False
-    kink_at_edge: bool = False
-
-
-SMOOTHNESS = {
-    "gaussian": Smoothness(math.exp(-0.5), 1.0),
-    "epanechnikov": Smoothness(2.0, 2.0, kink_at_edge=True),
-    "exponential": Smoothness(1.0, 1.0, kink_at_centre=True),
-    "linear": Smoothness(1.0, 0.0, kink_at_centre=True, kink_at_edge=True),
-    "cosine": Smoothness(math.pi / 2, math.pi**2 / 4, kink_at_edge=True),
-    "biweight": Smoothness(8 / (3 * math.sqrt(3)), 8.0),
-    "triweight": Smoothness(96 / (25 * math.sqrt(5)), 6.0),
-}
-
-
 @dataclass
 class Nodes:
     """Points in the place of others: coordinates, weights, the row they are where they are kept, or -1, and a bound."""
@@ -92,10 +61,10 @@ def reach_factor(kernel: SmoothingKernel, s: float, d: int) -> float:
     return float(2 + 2 * np.exp(-0.25 * (k * s) ** 2).sum()) ** d
 
 
-def kink_factor(smoothness: Smoothness, s: float, d: int) -> float:
+def kink_factor(kernel: SmoothingKernel, s: float, d: int) -> float:
     """How many cells of width s can meet a place where the slope jumps."""
-    number = 2.0**d if smoothness.kink_at_centre else 0.0
-    if smoothness.kink_at_edge:
+    number = 2.0**d if kernel.kink_at_centre else 0.0
+    if kernel.kink_at_edge:
         thick = math.sqrt(d) * s
         shell = (1 + thick) ** d - max(1 - thick, 0.0) ** d
         number += math.exp(log_ball_volume(d) - d * math.log(s)) * shell
@@ -248,20 +217,21 @@ class _Deviations:
     def mean_bound(self, kernel: SmoothingKernel) -> float:
         """Bound where the points of each cell are replaced by their mean."""
         cells, d = self.cells, self.y.shape[1]
-        smooth = SMOOTHNESS[kernel.name]
         away2 = ((self.y - self.means[cells.number]) ** 2).sum(axis=1)
         square = np.bincount(cells.number, self.weights * away2)
 
         def reach(s: float) -> float:
             return reach_factor(kernel, s, d)
 
-        if kernel.name == "gaussian":
+        if kernel.is_product:
             return cells.worst(hermite_peak(2) / 2 * square, reach)
-        slope = smooth.slope * np.bincount(cells.number, self.weights * np.sqrt(away2))
-        if smooth.kink_at_centre and d > 1:  # the curvature across the radius has no bound near the centre
+        assert kernel.slope is not None
+        assert kernel.curvature is not None
+        slope = kernel.slope * np.bincount(cells.number, self.weights * np.sqrt(away2))
+        if kernel.kink_at_centre and d > 1:  # the curvature across the radius has no bound near the centre
             return cells.worst(slope, reach)
-        bound = cells.worst(smooth.curvature / 2 * square, reach)
-        return bound + cells.worst(slope, lambda s: kink_factor(smooth, s, d))
+        bound = cells.worst(kernel.curvature / 2 * square, reach)
+        return bound + cells.worst(slope, lambda s: kink_factor(kernel, s, d))
 
 
 def choose(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, max_error: float) -> Choice | None:
@@ -270,11 +240,10 @@ def choose(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, max
     Widths are tried from wide to narrow; for each rule the widest cells that do are compared.
     """
     n, d = points.shape
-    gaussian = kernel.name == "gaussian"
     wanted = [("mean", 1)]
-    if gaussian and d == 1:
+    if kernel.is_product and d == 1:
         wanted += [("gauss", q) for q in range(2, MOST_NODES + 1)]
-    elif gaussian and d in HIGHEST_DEGREE:
+    elif kernel.is_product and d in HIGHEST_DEGREE:
         wanted += [("moments", p) for p in range(2, HIGHEST_DEGREE[d] + 1)]
     best: Choice | None = None
     for width in WIDTHS:

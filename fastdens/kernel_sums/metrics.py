@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel, log_ball_volume
+from fastdens.kernel_sums.kernels.registry import NORMALISER, SmoothingKernel, log_ball_volume
 
 # scikit-learn's names among them.
 ALIASES = {
@@ -88,8 +88,7 @@ def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwi
 
 def _log_sphere_normaliser(kernel: SmoothingKernel, h: float) -> float:
     """ln of 2 pi times the integral of K(t / h) sin t over [0, pi]; in bandwidths, so that no h over- or underflows."""
-    # exp(-u) and exp(-u^2 / 2) are below 1e-30 of the whole where these end.
-    reach = kernel.support if kernel.is_compact else (80.0 if kernel.exponent_of_distance else 13.0)
+    reach = kernel.radius(NORMALISER)
     nodes, weights = np.polynomial.legendre.leggauss(20)
     edges = np.linspace(0.0, min(reach, math.pi / h), 81)
     widths = np.diff(edges)[:, None] / 2

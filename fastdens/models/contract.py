@@ -5,7 +5,13 @@ A model subclasses `Density`, stores its constructor arguments untouched, and im
 - ``fit(X, y=None, sample_weight=None)``: calls ``_fit_data`` first, sets attributes ending in ``_`` last, so that a
   failed fit leaves the old state whole, and returns self;
 - ``score_samples(X)``: calls ``_new_data`` first;
-- ``sample(n_samples=1, random_state=None)``: calls ``_new_sample_size`` first.
+- ``sample(n_samples=1, random_state=None)``: calls ``_new_sample_size`` first;
+- ``_description()``: what the fitted distribution states about itself, a `Description`. The support is all that must
+  be there, ``Description([(0.0, numpy.inf)])`` for a density of one feature on the positive numbers. With it,
+  divergences, pictures, selection, files and reports work for the model as they do for those of the package.
+
+A subclass enters itself among the classes that files may hold (see `savable`); its attributes must then be arrays,
+numbers, strings, models, and lists, tuples or dicts of such. Whoever loads a file imports the subclass's module first.
 
 One rule for single precision: a result that is as long as data or queries (densities, draws, quantiles, gradients,
 uniform numbers) is float32 where the data of `fit` and every array that it is asked for are float32, and float64
@@ -25,6 +31,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
+from fastdens.models.description import Description
+
+__all__ = ["ConvergenceWarning", "Density", "Description", "NotFittedError", "convergence_warning"]
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -91,6 +101,10 @@ class Density:
     _precision: str | None = None  # as in Columns
     n_features_in_: int
     feature_names_in_: np.ndarray
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        savable(cls)
 
     # --- parameters -------------------------------------------------------------------------------------------------
 
@@ -226,6 +240,15 @@ class Density:
         log_density = self.score_samples(X)
         weights = validation.check_sample_weight(sample_weight, len(log_density))
         return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
+
+    # --- what others ask of the distribution ------------------------------------------------------------------------
+
+    def _description(self) -> Description:
+        """What the fitted distribution states about itself; `description_of` calls it, and checks for a fit."""
+        raise TypeError(
+            f"{type(self).__name__} does not describe itself: define _description(), which returns a Description with "
+            "the support of the density (see fastdens.models.contract)"
+        )
 
     # --- scikit-learn's protocols -----------------------------------------------------------------------------------
 

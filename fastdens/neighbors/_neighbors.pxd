@@ -1,4 +1,4 @@
-"""What simd/neighbors.h and simd/neighbor_lists.h declare."""
+"""What neighbors.h and neighbor_lists.h declare."""
 
 from libc.stdint cimport int64_t
 

@@ -1,7 +1,7 @@
 """Nearest neighbours and fixed-radius neighbours: the walk down the tree, the blocks.
 
 Queries are taken in leaf order and in groups that end in the same leaf. A group walks down the tree once: boxes are
-compared with the group's box, and what a leaf holds is compared with each query by the tiles of simd/neighbors.h.
+compared with the group's box, and what a leaf holds is compared with each query by the tiles of neighbors.h.
 Without a tree (brute force) the points are a row of leaves that every group visits.
 """
 

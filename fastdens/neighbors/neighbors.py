@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
 from fastdens.core.threads import check_n_threads
 from fastdens.neighbors._neighbors import LEAF_MULTIPLE
 from fastdens.neighbors.line_neighbors import applies, nearest_on_a_line
@@ -201,6 +202,9 @@ def _restore_tree(
     tree = KDTree.__new__(KDTree)
     object.__setattr__(tree, "_searcher", Searcher(n_samples, n_features, leaf_size, exponent, arrays))
     return tree
+
+
+savable(KDTree, _restore_tree)
 
 
 def _rows(values: np.ndarray, row_starts: np.ndarray) -> np.ndarray:

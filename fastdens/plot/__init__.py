@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.models.drawing import draw
 from fastdens.plot import panels
 from fastdens.plot.projection import PrincipalPlane, as_names
 
@@ -178,9 +179,7 @@ def plot_samples(
 
 
 def _draws(model: Any, rng: np.random.Generator) -> np.ndarray:
-    """Points from the model, without the labels that mixtures return beside them."""
-    drawn = model.sample(_DRAWS, random_state=int(rng.integers(2**31)))  # an integer is what every model takes
-    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
+    return draw(model, _DRAWS, int(rng.integers(2**31)))
 
 
 def _density_of(model: Any) -> Any:

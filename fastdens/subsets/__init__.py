@@ -1,0 +1,1 @@
+"""Sums over all subsets of outcomes, exact, and over families of sets."""

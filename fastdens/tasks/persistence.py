@@ -10,7 +10,9 @@ Layout, all numbers little-endian::
               length of all arrays
     arrays    raw, each at a multiple of 64 bytes
 
-A model is its class, from a fixed list, and its attributes. Reading a file runs no code that the file chooses.
+A model is the name of its class and its attributes. The class is one of those that have entered themselves (see
+`core.savable`): the package's own, and subclasses of `Density` in modules that the program has imported already.
+Reading a file imports no other module and runs no code that the file chooses.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+import fastdens
+from fastdens.core.savable import Entry, entry_named, entry_of, saved_name
 from fastdens.core.threads import pieces
 
 MAGIC = b"fastdens"
@@ -36,28 +40,18 @@ PREAMBLE = struct.Struct("<8sIIQ")
 ALIGNMENT = 64
 BYTES_AT_ONCE = 1 << 24
 
-# What a file may hold: models, and the parts that models keep. A new one needs its line here.
-CLASSES = {
-    "Gaussian": "fastdens.models.gaussian.model",
-    "Histogram": "fastdens.models.histogram.model",
-    "KernelDensity": "fastdens.models.kernel_density.model",
-    "Boundary": "fastdens.models.kernel_density.boundaries.boundary",
-    "AdaptiveKernelDensity": "fastdens.models.adaptive_kernel_density.model",
-    "KNeighborsDensity": "fastdens.models.neighbors_density.model",
-    "GaussianMixture": "fastdens.models.mixture.model",
-    "ScaledDensity": "fastdens.tasks.scaling",
-    "KDTree": "fastdens.neighbors.neighbors",
-    "Divergence": "fastdens.divergences.result",
-}
-# Classes that cannot be changed once made, and the function of the same module that makes one from what their
-# __reduce__ gives.
-MAKERS = {"KDTree": "_restore_tree"}
+# Where classes live that have no public name and that a file may begin with, or meet in a model of another module.
+UNNAMED_HOMES = {"ScaledDensity": "fastdens.tasks.scaling", "Divergence": "fastdens.divergences.result"}
 REQUESTS = "_metadata_request"  # the attribute that scikit-learn's meta-estimators look for
-GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
 
 
 class FileError(ValueError):
     """A file that no model can be made of."""
+
+
+class _UnknownClassError(LookupError):
+    """A name of a class that has not entered itself."""
 
 
 def save(model: Any, path: Any) -> None:
@@ -65,7 +59,7 @@ def save(model: Any, path: Any) -> None:
 
     Parameters
     ----------
-    model : a model of fastdens, or KDTree
+    model : a model of fastdens, an instance of a subclass of its `Density`, or KDTree
         Fitted or not.
     path : str or path-like
         File to write. It is replaced whole: whoever reads it sees the old file or the new one.
@@ -73,12 +67,12 @@ def save(model: Any, path: Any) -> None:
     Raises
     ------
     TypeError
-        If `model` is not a model of fastdens, or holds a value that a file cannot (a function, say).
+        If `model` is none of these, or holds a value that a file cannot (a function, say).
 
     Notes
     -----
     The file holds parameters and fitted attributes bit for bit, with NaN and infinities. It is no pickle: loading one
-    from somebody else runs no code of theirs.
+    from somebody else runs no code of theirs. A class of your own is read where its module has been imported before.
 
     Examples
     --------
@@ -91,8 +85,10 @@ def save(model: Any, path: Any) -> None:
     ...     print(fd.load(path).mean_)
     [1.]
     """
-    if not _is_known(model):
-        raise TypeError(f"model must be one of fastdens ({', '.join(CLASSES)}), got {type(model).__name__}")
+    if entry_of(model) is None:
+        raise TypeError(
+            f"model must be of fastdens, or of a subclass of its Density, got an object of class {type(model).__name__}"
+        )
     writer = _Writer()
     state = writer.encode(model, type(model).__name__)
     header = json.dumps({"state": state, "arrays": writer.table, "length": writer.end}).encode()
@@ -134,7 +130,8 @@ def load(path: Any, mmap: bool = False) -> Any:
     Raises
     ------
     ValueError
-        If the file is not one of fastdens, is damaged or cut short, or was written in a newer format.
+        If the file is not one of fastdens, is damaged or cut short, was written in a newer format, or holds a class
+        that is not of the package and has not been imported.
     OSError
         If it cannot be read.
 
@@ -158,6 +155,11 @@ def load(path: Any, mmap: bool = False) -> Any:
             return _decode(header["state"], arrays)
         except FileError:
             raise
+        except _UnknownClassError as error:
+            raise FileError(
+                f"{path} holds an object of the class {error.args[0]!r}, which is not known: a class that is not of "
+                "fastdens must be a subclass of its Density, whose module is imported before the file is read"
+            ) from None
         except (LookupError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
             # The checksum was right, so somebody wrote this header on purpose.
             raise FileError(f"{path} does not describe a model of this version of fastdens ({error!r})") from None
@@ -220,12 +222,14 @@ class _Writer:
             return {type(value).__name__: [self.encode(item, f"{name}[{i}]") for i, item in enumerate(value)]}
         if type(value) is dict:
             return {"dict": [[self.encode(k, name), self.encode(v, f"{name}[{k!r}]")] for k, v in value.items()]}
-        if _is_known(value):
-            state = _state_of(value)
-            return {"object": [type(value).__name__, {k: self.encode(v, f"{name}.{k}") for k, v in state.items()}]}
+        entry = entry_of(value)
+        if entry is not None:
+            state = _state_of(value, entry)
+            encoded = {k: self.encode(v, f"{name}.{k}") for k, v in state.items()}
+            return {"object": [saved_name(entry.cls), encoded]}
         if isinstance(value, np.random.RandomState):
             return {"RandomState": self.encode(value.get_state(legacy=False), name)}
-        if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in GENERATORS:
+        if isinstance(value, np.random.Generator) and type(value.bit_generator).__name__ in BIT_GENERATORS:
             return {"Generator": self.encode(value.bit_generator.state, name)}
         raise TypeError(f"{name} cannot be saved: a file holds arrays, numbers, strings and models, got {value!r}")
 
@@ -254,15 +258,11 @@ class _Writer:
         return place
 
 
-def _is_known(value: Any) -> bool:
-    return CLASSES.get(type(value).__name__) == type(value).__module__
-
-
-def _state_of(value: Any) -> dict[str, Any]:
+def _state_of(value: Any, entry: Entry) -> dict[str, Any]:
     """What makes the object again: its attributes, as its own `__getstate__` gives them where it has one."""
-    if type(value).__name__ in MAKERS:
+    if entry.maker is not None:
         return {"arguments": value.__reduce__()[1]}
-    state = dict(value.__getstate__())
+    state = dict(value.__getstate__() or {})  # None of an object without attributes
     requests = state.pop(REQUESTS, None)  # scikit-learn's metadata routing
     if requests is not None:
         state[REQUESTS] = {method: dict(getattr(requests, method).requests) for method in ("fit", "score")}
@@ -331,14 +331,15 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
         array[:] = [_decode(item, arrays) for item in content[1]]
         return array.reshape(content[0])
     if kind == "object":
-        return _rebuild(content[0], {k: _decode(v, arrays) for k, v in content[1].items()})
+        entry = _entry(content[0])  # first: its module brings the classes of what the object holds
+        return _rebuild(entry, {k: _decode(v, arrays) for k, v in content[1].items()})
     if kind == "RandomState":
         random_state = np.random.RandomState()
         random_state.set_state(_decode(content, arrays))
         return random_state
     if kind == "Generator":
         state = _decode(content, arrays)
-        if state["bit_generator"] not in GENERATORS:
+        if state["bit_generator"] not in BIT_GENERATORS:
             raise KeyError(state["bit_generator"])
         bit_generator = getattr(np.random, state["bit_generator"])()
         bit_generator.state = state
@@ -346,11 +347,22 @@ def _decode(value: Any, arrays: list[np.ndarray]) -> Any:
     raise KeyError(kind)
 
 
-def _rebuild(name: str, state: dict[str, Any]) -> Any:
-    module = import_module(CLASSES[name])
-    if name in MAKERS:
-        return getattr(module, MAKERS[name])(*state["arguments"])
-    cls = getattr(module, name)
+def _entry(name: str) -> Entry:
+    """The class of this name: one of the package, which is imported where need be, or one that is there already."""
+    if entry_named(name) is None:
+        home = UNNAMED_HOMES.get(name) or fastdens._HOME_OF.get(name)
+        if home is not None:
+            import_module(home)
+    entry = entry_named(name)
+    if entry is None:
+        raise _UnknownClassError(name)
+    return entry
+
+
+def _rebuild(entry: Entry, state: dict[str, Any]) -> Any:
+    cls, maker = entry
+    if maker is not None:
+        return maker(*state["arguments"])
     value = cls.__new__(cls)
     requests = state.pop(REQUESTS, {})
     if hasattr(cls, "__setstate__"):

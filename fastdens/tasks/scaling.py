@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from fastdens.core import validation
 from fastdens.models.contract import Density, in_double, rounded
+from fastdens.models.description import Components, Description, description_of
+from fastdens.models.drawing import draw
 from fastdens.tasks.selection import fit_copy
 
 
@@ -58,9 +60,33 @@ class ScaledDensity(Density):
         n_samples = self._new_sample_size(n_samples)
         return rounded(self.location_ + self.scale_ * draw(self.density_, n_samples, random_state), self._own_precision)
 
+    def _description(self) -> Description:
+        inner = description_of(self.density_)
+        location, scale = self.location_, self.scale_
+        moments, gradient, components, breakpoints = inner.moments, inner.gradient, inner.components, inner.breakpoints
+        return Description(
+            location[:, None] + scale[:, None] * inner.support,
+            breakpoints=None if breakpoints is None else lambda: _placed(breakpoints(), location, scale),
+            components=None if components is None else lambda: _scaled_components(components(), location, scale),
+            moments=None if moments is None else lambda: _scaled_moments(*moments(), location, scale),
+            gradient=None if gradient is None else lambda X: gradient((X - location) / scale) / scale,
+            mass_error=inner.mass_error,
+            unnormalised=inner.unnormalised,
+            can_draw=inner.can_draw,
+            is_rough=inner.is_rough,
+        )
 
-def draw(model: Any, n_samples: int, random_state: Any = None) -> np.ndarray:
-    """New points from a fitted model, without the labels that mixtures return beside them."""
-    validation.check_integer(n_samples, "n_samples", 0)
-    drawn = model.sample(n_samples, random_state=random_state)
-    return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn)
+
+def _placed(axes: Sequence[np.ndarray], location: np.ndarray, scale: np.ndarray) -> list[np.ndarray]:
+    return [at + by * axis for axis, at, by in zip(axes, location, scale)]
+
+
+def _scaled_moments(
+    mean: np.ndarray, covariance: np.ndarray, location: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return location + scale * mean, covariance * np.multiply.outer(scale, scale)
+
+
+def _scaled_components(inner: Components, location: np.ndarray, scale: np.ndarray) -> Components:
+    covariances = inner.covariances * np.multiply.outer(scale, scale)
+    return Components(inner.weights, location + scale * inner.means, covariances)

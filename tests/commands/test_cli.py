@@ -338,7 +338,10 @@ def test_signs_the_terminal_lacks_do_not_stop_the_report(tmp_path):
 
 
 def test_nothing_heavy_is_imported_for_a_bad_command_line():
-    code = "import sys; from fastdens.commands.cli import main; main(['report', '--folds', '0']); print(sorted(sys.modules))"
+    code = (
+        "import sys; from fastdens.commands.cli import main; main(['report', '--folds', '0']); "
+        "print(sorted(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=HANGS, check=True
     )

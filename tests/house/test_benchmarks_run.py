@@ -17,7 +17,12 @@ os.environ["FASTDENS_BENCHMARK_SIZE"] = "tiny"
 sys.path.insert(0, str(FOLDER))
 
 HELPERS = {"__init__", "common", "data", "peers"}
-FILES = sorted(path.stem for path in (FOLDER / "benchmarks").glob("*.py") if path.stem not in HELPERS)
+SUITES = FOLDER / "benchmarks"
+FILES = sorted(
+    ".".join(path.relative_to(SUITES).with_suffix("").parts)
+    for path in SUITES.rglob("*.py")
+    if path.stem not in HELPERS
+)
 KINDS = ("time_", "peakmem_", "track_", "timeraw_")
 
 
@@ -62,7 +67,7 @@ def test_every_compiled_topic_has_its_file():
     from fastdens import reference
 
     topics = {path.stem for path in Path(reference.__file__).parent.glob("*.py")} - {"__init__"}
-    assert topics <= set(FILES)
+    assert topics <= {name.rpartition(".")[2] for name in FILES}
 
 
 def test_a_wrong_answer_is_noticed():

@@ -17,7 +17,7 @@ import fastdens as fd
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(fd.__path__, "fastdens.")
-    if not module.name.endswith("__main__") and ".compiled" not in module.name
+    if not module.name.endswith("__main__") and "._" not in module.name
 )
 
 # Methods whose meaning is the same on every model; the contract documents them once.

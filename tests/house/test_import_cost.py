@@ -79,7 +79,7 @@ except ValueError as error:
 
 
 def test_instruction_set_can_be_forced_and_a_wrong_one_is_refused(instruction_set):
-    code = "from fastdens.compiled import instruction_sets as i; print(i.in_use())"
+    code = "from fastdens.core import _instruction_sets as i; print(i.in_use())"
     assert run_python(code, FASTDENS_ISA=instruction_set).stdout.strip() == instruction_set
     with pytest.raises(AssertionError, match=r"FASTDENS_ISA must be one of .*base.*got 'mmx'"):
         run_python(code, FASTDENS_ISA="mmx")

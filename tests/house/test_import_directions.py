@@ -11,100 +11,35 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "fastdens"
 
-LOWEST = {"smoothing_kernels", "validation", "threads", "random_blocks"}
-DENSITIES = {"models", "divergences", "bandwidths", *LOWEST}
+TOPICS = {"neighbors", "em", "subsets", "kernel_sums"}
+DENSITIES = {"models", "divergences", "bandwidths", *TOPICS, "core"}
 
-# A room is a folder or a module of the package; it may import itself where it is named in its own row.
+# A room is a folder of the package or a module beside them; it may import what its row names.
 MAY_IMPORT = {
-    "__init__": {"_version", "threads"},
-    "__main__": {"cli"},
-    "cli": {"commands", "tables", "threads", "_version"},
-    "commands": {"__init__", "commands", "plot", "tasks", "tables", "datasets", "engines", "reference", *DENSITIES},
+    "__init__": {"_version", "core"},
+    "__main__": {"commands"},
+    "commands": {"__init__", "commands", "plot", "tasks", "datasets", "reference", "_version", *DENSITIES},
     "plot": {"plot", "tasks", *DENSITIES},
-    "tasks": {"tasks", "_version", *DENSITIES},
-    "divergences": {"divergences", "models", "engines", *LOWEST},
-    "models": {"models", "bandwidths", "engines", *LOWEST},
-    "bandwidths": {"bandwidths", "engines", *LOWEST},
-    "engines": {"engines", "compiled", *LOWEST},
-    "smoothing_kernels": {"validation"},
-    "validation": {"compiled"},
-    "threads": {"compiled"},
-    "random_blocks": {"compiled", "threads"},
-    "compiled": {"compiled"},
-    "versions": {"_version", "compiled", "threads"},
-    "tables": {"validation"},
+    "tasks": {"__init__", "tasks", "_version", *DENSITIES},
+    "divergences": DENSITIES,
+    "models": {"models", "bandwidths", *TOPICS, "core"},
+    "bandwidths": {"bandwidths", "kernel_sums", "neighbors", "core"},
+    "kernel_sums": {"kernel_sums", "neighbors", "core"},
+    "neighbors": {"neighbors", "core"},
+    "em": {"em", "core"},
+    "subsets": {"subsets", "core"},
+    "core": {"core", "_version"},
     "datasets": {"datasets"},
     "reference": {"reference"},
     "_version": set(),
 }
-THIRD_PARTY_AT_IMPORT = {"reference": {"numpy", "scipy"}, "compiled": set()}
+THIRD_PARTY_AT_IMPORT = {"reference": {"numpy", "scipy"}}
 THIRD_PARTY_WHERE_USED = {"scipy", "sklearn", "matplotlib", "tqdm", "pandas", "polars", "pyarrow", "dask"}
-# The compiled modules that every topic may use; the others belong to one topic, as its engines do.
-SHARED_COMPILED = {"blocks", "checks", "instruction_sets"}
-TOPICS = {
-    "kernel_sums": {
-        "kernel_sums",
-        "bandwidth_type",
-        "direct_sums",
-        "box_sums",
-        "box_interpolants",
-        "box_lines",
-        "box_passes",
-        "box_surroundings",
-        "sorted_sums",
-        "sorted_moments",
-        "sorting",
-        "sum_plan",
-        "plan",
-        "tree_sums",
-        "tree_walk",
-        "variable_sums",
-        "sum_costs",
-        "scalar_products",
-        "metrics",
-        "sum_bounds",
-        "sum_mending",
-        "box_route",
-        "tail_sums",
-        "certified_sums",
-        "accurate_sums",
-        "grid_sums",
-        "grid_tensors",
-        "grid_routes",
-        "integrated_sums",
-        "integrated_boxes",
-        "monotone_inverse",
-        "compression",
-    },
-    "neighbors": {
-        "neighbors",
-        "neighbor_search",
-        "neighbor_groups",
-        "kd_tree",
-        "line_neighbors",
-        "packed_tree",
-        "rank_distances",
-    },
-    "em": {"em", "em_moments", "covariances"},
-    "subsets": {
-        "subsets",
-        "exact_sums",
-        "limited_subsets",
-        "subset_listing",
-        "set_functions",
-        "subset_blocks",
-        "set_families",
-        "half_planes",
-        "up_sets",
-    },
-    "random_numbers": {"random_numbers"},
-    "binning": {"binning"},
-}
 
-MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd", ".pyi"))
+MODULES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".pyx", ".pxd"))
 PYTHON = [path for path in MODULES if path.suffix == ".py"]
 CYTHON = [path for path in MODULES if path.suffix in (".pyx", ".pxd")]
-C = sorted(path for path in (PACKAGE / "compiled" / "simd").iterdir() if path.suffix in (".c", ".h", ".inc"))
+C = sorted(path for path in PACKAGE.rglob("*") if path.suffix in (".c", ".h", ".inc"))
 
 
 def name_of(path: Path) -> str:
@@ -168,7 +103,8 @@ def test_a_room_imports_only_the_rooms_below_it(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_nothing_heavy_is_imported_at_module_level(path):
-    allowed = {"numpy"} if path.suffix == ".pyi" else THIRD_PARTY_AT_IMPORT.get(room_of(path), {"numpy"})
+    allowed = {"numpy"} if path.suffix == ".py" else set()
+    allowed = THIRD_PARTY_AT_IMPORT.get(room_of(path), allowed)
     for dotted, inside_function in imports(path):
         top = dotted.partition(".")[0]
         if top in sys.stdlib_module_names or top in ("fastdens", "libc", "cython", "cpython"):
@@ -176,17 +112,55 @@ def test_nothing_heavy_is_imported_at_module_level(path):
         assert top in allowed or (inside_function and top in THIRD_PARTY_WHERE_USED), dotted
 
 
-@pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "engines"], ids=name_of)
-def test_an_engine_uses_the_compiled_modules_of_its_own_topic(path):
-    topics = [files for files in TOPICS.values() if path.stem in files or path.stem == "__init__"]
-    assert topics, "this engine belongs to no topic of the table"
-    used = {dotted.split(".")[2] for dotted, _ in imports(path) if dotted.startswith("fastdens.compiled.")}
-    assert used - SHARED_COMPILED <= topics[0]
+def all_imports(node: ast.AST):
+    """Yield what any import statement names: inside functions and for type checkers too."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Import):
+            yield from (alias.name for alias in inner.names)
+        elif isinstance(inner, ast.ImportFrom):
+            yield from (f"{inner.module}.{alias.name}" for alias in inner.names)
 
 
-def test_compiled_modules_belong_to_a_topic():
-    modules = {path.stem for path in CYTHON if path.suffix == ".pyx"}
-    assert modules - SHARED_COMPILED <= set().union(*TOPICS.values())
+def dotted_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports anywhere; a package stands for its `__init__`."""
+    names = {dotted_name(path) for path in MODULES}
+    graph: dict[str, set[str]] = {name: set() for name in names}
+    for path in MODULES:
+        dotted = all_imports(ast.parse(path.read_text())) if path.suffix == ".py" else (d for d, _ in imports(path))
+        for target in dotted:
+            module = target if target in names else target.rpartition(".")[0]
+            if module in names - {dotted_name(path)}:
+                graph[dotted_name(path)].add(module)
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that reach one another."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    return sorted({tuple(sorted(b for b in reach[a] if a in reach[b])) for a in graph if a in reach[a]})
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [("b", "c")]
+
+
+def test_no_import_runs_in_a_circle():
+    assert len(circles(import_graph())) <= 4  # being undone
 
 
 @pytest.mark.parametrize("path", [p for p in PYTHON if room_of(p) == "models"], ids=name_of)

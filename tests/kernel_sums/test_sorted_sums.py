@@ -221,7 +221,7 @@ def test_the_plan_sorts_many_points_and_not_few(random):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"kernel": "gaussian"}, "algorithm='sorted' cannot be used here: sorted points are for every kernel but"),
+        ({"kernel": "gaussian"}, "algorithm='sorted' cannot be used here: sorted points are for kernels whose sums"),
         ({"values": [1.0, -1.0]}, "algorithm='sorted' cannot be used here: sorted points are for sums with weights"),
         ({"bandwidth": 1e-300}, "algorithm='sorted' cannot be used here: the bandwidth is at the end"),
         ({"kernel": "exponential", "weights": [1e-50, 1e50]}, "the weights are spread too wide"),

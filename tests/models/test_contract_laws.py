@@ -99,15 +99,6 @@ def test_bad_sample_sizes_are_refused(make, bad, error):
         fitted(make).sample(bad)
 
 
-def test_draws_follow_the_density(make):
-    """The mean and the covariance of many draws are those of more draws, whatever the seed, and near the data's."""
-    model, X = fitted(make), training_data()
-    points = draw(model, 20_000, 0)
-    spread = X.std(axis=0)
-    assert (np.abs(points.mean(axis=0) - X.mean(axis=0)) < 0.3 * spread).all()
-    assert (points.std(axis=0) > 0.8 * spread).all()
-
-
 # --- threads, instruction sets ----------------------------------------------------------------------------------------
 
 
@@ -165,7 +156,7 @@ def test_memory_does_not_grow_with_points_times_queries(make, request):
     run_python(
         f"""
 import resource, sys
-sys.path.insert(0, {str(request.path.parent)!r})
+sys.path.insert(0, {str(request.path.parents[1] / "support")!r})
 import numpy as np
 from models_under_test import MODELS, draw, training_data
 import fastdens as fd

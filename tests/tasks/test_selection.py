@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from fastdens.models.contract import Density
-from fastdens.tasks.scaling import ScaledDensity, draw
+from fastdens.models.drawing import draw
+from fastdens.tasks.scaling import ScaledDensity
 from fastdens.tasks.selection import select_density
 
 

@@ -6,4 +6,5 @@
 #define VR_MAGIC VD_MAGIC
 #define VR_STEPS VD_STEPS
 #define VR_TILE VD_TILE
+#define FD_DOUBLE 1
 #define FD_REAL_NAME(f) FD_NAME(f##_double)

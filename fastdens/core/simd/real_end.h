@@ -6,4 +6,5 @@
 #undef VR_MAGIC
 #undef VR_STEPS
 #undef VR_TILE
+#undef FD_DOUBLE
 #undef FD_REAL_NAME

@@ -6,4 +6,5 @@
 #define VR_MAGIC VF_MAGIC
 #define VR_STEPS VF_STEPS
 #define VR_TILE VF_TILE
+#define FD_DOUBLE 0
 #define FD_REAL_NAME(f) FD_NAME(f##_float)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.divergences.densities.sides import Components
-from fastdens.divergences.discrete.discrete_law import DiscreteLaw
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed
-from fastdens.models.histogram import Histogram
+from fastdens.models.description import Atoms, Cells, Components
 
 # Cells of the common refinement of two histograms that are summed over: some hundred megabytes.
 MOST_CELLS = 2**24
@@ -131,53 +130,54 @@ def _total_variation(pair: GaussianPair) -> float | None:
     return abs(float(difference[1] - difference[0]))
 
 
-def gaussian_divergence(p: Components, q: Components, kind: Kind, order: float | None) -> Divergence | None:
-    """The divergence of two Gaussians where there is a formula for it, else None; `order` is the user's alpha."""
+# Formulas of f-divergences that are no sums of orders, by their generators; None where there is none for the pair.
+FORMULAS: dict[str, Callable[[GaussianPair], float | None]] = {"tv": _total_variation}
+
+
+def gaussian_divergence(p: Components, q: Components, kind: Kind) -> Divergence | None:
+    """The divergence of two Gaussians where there is a formula for it, else None."""
     pair = gaussian_pair(p, q)
-    name = kind.name.partition("=")[0]
-    if name == "renyi" and order is not None and order != 1:  # not by way of the integral, which is 0 or infinite soon
-        log_integral = log_affinity(pair, order)
-        order_value = max(log_integral / (order - 1.0), 0.0) if math.isfinite(log_integral) else math.inf
-        error = pair.rounding * order_value if math.isfinite(order_value) else 0.0
-        return Divergence(order_value, 0.0, (order_value - error, order_value + error), "closed_form")
-    value = _value(pair, name, order)
-    if value is None:
+    if kind.log_integral is not None:
+        order, of_log = kind.log_integral
+        value = of_log(log_affinity(pair, order))
+        error = pair.rounding * value if math.isfinite(value) else 0.0
+        return Divergence(value, 0.0, (value - error, value + error), "closed_form")
+    powers = kind.generator.powers
+    formula = FORMULAS.get(kind.generator.name)
+    if powers:
+        f_divergence: float | None = sum(weight * _of_order(pair, alpha) for weight, alpha in powers)
+    else:
+        f_divergence = None if formula is None else formula(pair)
+    if f_divergence is None:
         return None
-    return computed(kind, value, pair.rounding * value if math.isfinite(value) else 0.0, "closed_form")
+    return computed(
+        kind, f_divergence, pair.rounding * f_divergence if math.isfinite(f_divergence) else 0.0, "closed_form"
+    )
 
 
-def _value(pair: GaussianPair, name: str, order: float | None) -> float | None:
-    """The f-divergence that belongs to the kind of this name."""
-    if name == "tv":
-        return _total_variation(pair)
-    if name == "kl" or (name in ("alpha", "renyi") and order == 1):
+def _of_order(pair: GaussianPair, alpha: float) -> float:
+    """The divergence of the family of `alpha_generator`."""
+    if alpha == 1:
         return _kl(pair)
-    if name == "reverse_kl" or (name == "alpha" and order == 0):
+    if alpha == 0:
         return _reverse_kl(pair)
-    if name == "jeffreys":
-        return _kl(pair) + _reverse_kl(pair)
-    if name in ("hellinger", "squared_hellinger"):
-        return -math.expm1(log_affinity(pair, 0.5))
-    power = {"chi2": 2.0, "neyman_chi2": -1.0, "alpha": order}.get(name)
-    if power is None:
-        return None
-    log_integral = log_affinity(pair, power)
+    log_integral = log_affinity(pair, alpha)
     rise = math.inf if log_integral > 709.0 else math.expm1(log_integral)
-    return rise / (power * (power - 1.0)) if name == "alpha" else rise
+    return rise / (alpha * (alpha - 1.0))
 
 
 # --- piecewise constant and discrete ----------------------------------------------------------------------------------
 
 
-def histogram_divergence(p: Histogram, q: Histogram, kind: Kind) -> Divergence | None:
+def cells_divergence(p: Cells, q: Cells, kind: Kind) -> Divergence | None:
     """Exact for piecewise constant densities: a sum over the bins that both sets of edges make together.
 
     None where there are too many of them.
     """
-    if all(map(np.array_equal, p.edges_, q.edges_)):
-        masses = p.mass_.reshape(-1), q.mass_.reshape(-1)
+    if all(map(np.array_equal, p.edges, q.edges)):
+        masses = p.masses.reshape(-1), q.masses.reshape(-1)
     else:
-        edges = [np.union1d(a, b) for a, b in zip(p.edges_, q.edges_)]
+        edges = [np.union1d(a, b) for a, b in zip(p.edges, q.edges)]
         if math.prod(len(e) - 1 for e in edges) > MOST_CELLS:
             return None
         masses = _masses_within(p, edges), _masses_within(q, edges)
@@ -185,10 +185,10 @@ def histogram_divergence(p: Histogram, q: Histogram, kind: Kind) -> Divergence |
     return computed(kind, value, ROUNDING * value if math.isfinite(value) else 0.0, "closed_form")
 
 
-def _masses_within(model: Histogram, edges: list[np.ndarray]) -> np.ndarray:
+def _masses_within(cells: Cells, edges: list[np.ndarray]) -> np.ndarray:
     """The mass of each finer bin: its share of the bin that holds it."""
-    mass = model.mass_
-    for axis, (own, finer) in enumerate(zip(model.edges_, edges)):
+    mass = cells.masses
+    for axis, (own, finer) in enumerate(zip(cells.edges, edges)):
         at = np.searchsorted(own, finer[:-1], side="right") - 1
         inside = (at >= 0) & (at < len(own) - 1)
         at = np.clip(at, 0, len(own) - 2)
@@ -203,7 +203,7 @@ def masses_divergence(p: np.ndarray, q: np.ndarray, kind: Kind) -> float:
     return math.fsum(terms.tolist()) if np.isfinite(terms).all() else math.inf
 
 
-def discrete_divergence(p: DiscreteLaw, q: DiscreteLaw, kind: Kind) -> Divergence:
+def atoms_divergence(p: Atoms, q: Atoms, kind: Kind) -> Divergence:
     """Between two discrete laws: outcomes are the same where all their numbers are."""
     if p.points.shape[1] != q.points.shape[1]:
         raise ValueError(f"P and Q must have the same dimension, got {p.points.shape[1]} and {q.points.shape[1]}")

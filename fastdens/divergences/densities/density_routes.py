@@ -15,9 +15,10 @@ from fastdens.divergences.densities.line_integrals import Integral, line_diverge
 from fastdens.divergences.densities.mixture_bounds import mixture_bounds
 from fastdens.divergences.densities.monte_carlo import monte_carlo
 from fastdens.divergences.densities.plane_integrals import plane_divergence
-from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
+from fastdens.divergences.densities.sides import Side, mixture_of, side_of
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, computed
+from fastdens.models.description import Components
 
 # Errors aimed at on the line, and in the plane; there the kink of |p - q| lies along a curve, and costs more.
 LINE_TOLERANCE, PLANE_TOLERANCE, KINKED_PLANE_TOLERANCE = 1e-12, 1e-9, 1e-6
@@ -30,10 +31,9 @@ MOST_BEFORE_DRAWS = 2**20
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for, beside the two sides; `order` is the user's alpha."""
+    """What is asked for, beside the two sides."""
 
     kind: Kind
-    order: float | None
     random: np.random.Generator
     tolerance: float | None
     standard_error: float | None
@@ -70,7 +70,7 @@ def between_densities(p: Side, q: Side, request: Request, method: str) -> Diverg
             raise ValueError(f"method='quadrature' is for one or two dimensions, got laws {where}; use {_others(p, q)}")
         return _drawn(p, q, request)
     may_draw = method == "auto" and p.draw is not None and q.draw is not None
-    if may_draw and (p.prefers_draws or q.prefers_draws):
+    if may_draw and (p.is_rough or q.is_rough):
         return _drawn(p, q, request)
     return _integrated(p, q, request, may_draw)
 
@@ -90,9 +90,9 @@ def _two_gaussians(p: Side, q: Side) -> tuple[Components, Components] | None:
 def _closed_form(p: Side, q: Side, request: Request) -> Divergence | None:
     gaussians = _two_gaussians(p, q)
     if gaussians is not None:
-        return closed_forms.gaussian_divergence(*gaussians, request.kind, request.order)
-    if p.histogram is not None and q.histogram is not None:
-        return closed_forms.histogram_divergence(p.histogram, q.histogram, request.kind)
+        return closed_forms.gaussian_divergence(*gaussians, request.kind)
+    if p.cells is not None and q.cells is not None:
+        return closed_forms.cells_divergence(p.cells, q.cells, request.kind)
     return None
 
 
@@ -103,7 +103,7 @@ def _bounds(p: Side, q: Side, request: Request) -> Divergence:
             f"method='bounds' is for Gaussians and their mixtures, got {side.name} a {type(side.model).__name__}; use "
             f"{_others(p, q)}"
         )
-    found = mixture_bounds(p.components, q.components, request.kind, request.order)
+    found = mixture_bounds(p.components, q.components, request.kind)
     if found is None:
         raise ValueError(f"method='bounds' has no bounds for kind={request.kind.name!r}; use {_others(p, q)}")
     return found
@@ -131,8 +131,7 @@ def _integrated(p: Side, q: Side, request: Request, may_draw: bool) -> Divergenc
     on_line = p.n_features == 1
     tolerance = request.tolerance
     if tolerance is None:
-        kinked = generator.name in ("tv", "f")
-        tolerance = LINE_TOLERANCE if on_line else KINKED_PLANE_TOLERANCE if kinked else PLANE_TOLERANCE
+        tolerance = LINE_TOLERANCE if on_line else PLANE_TOLERANCE if generator.is_smooth else KINKED_PLANE_TOLERANCE
     integral = line_divergence if on_line else plane_divergence
     budget = request.most_evaluations
     if may_draw and not on_line and (p.components is None or q.components is None):

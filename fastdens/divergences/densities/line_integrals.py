@@ -284,7 +284,7 @@ def line_divergence(
 ) -> Integral:
     """The f-divergence of two laws on the line, and their masses; infinite where the integral is.
 
-    The total variation is integrated between the roots of p - q, where it is smooth.
+    Terms with a kink where p = q, as those of the total variation, are integrated between the roots of p - q.
     """
     low, high = min(p.low[0], q.low[0]), max(p.high[0], q.high[0])
     if min(p.high[0], q.high[0]) <= max(p.low[0], q.low[0]):
@@ -310,7 +310,7 @@ def line_divergence(
         rays = [(np.array([mark]), np.array([scale])) for mark, scale in axis.tails]
         if any(runs_away(p, q, generator, *ray) for ray in rays):
             return Integral(np.array([math.inf, 1.0, 1.0]), np.zeros(3), len(_FAR) * len(rays))
-    if generator.name == "tv":
+    if generator.has_kink:
         edges = np.unique(np.concatenate([edges, sign_changes(difference, edges)]))
     found = integrate(
         lambda u: terms_beside_masses(generator, *both(u)), edges, divergence_goal(tolerance), most_evaluations

@@ -15,15 +15,19 @@ With :math:`f = \sum_a \pi_a f_a` and :math:`g = \sum_b \omega_b g_b`:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastdens.divergences.densities.closed_forms import gaussian_divergence
 from fastdens.divergences.densities.line_integrals import line_divergence
-from fastdens.divergences.densities.sides import Components, Side, mixture_of, side_of
-from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.densities.sides import Side, mixture_of, side_of
 from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.divergences.result import Divergence
+from fastdens.models.description import Components
 
 # Quadrature on the line: its error is taken off the lower bound.
 TOLERANCE, MOST_EVALUATIONS = 1e-9, 300_000
@@ -32,84 +36,134 @@ MOST_LINES = 8
 STEPS = 200  # of Hershey and Olsen's iteration; every one of them gives a bound
 
 
-def mixture_bounds(p: Components, q: Components, kind: Kind, order: float | None) -> Divergence | None:
+@dataclass
+class _Bounds:
+    """Bounds of an f-divergence, and a value between them where one is known; any may be improved."""
+
+    lower: float
+    upper: float
+    middle: float | None = None
+
+
+class _Pair(NamedTuple):
+    """Two mixtures, and what bounds of Hellinger's divergence say of them."""
+
+    p: Components
+    q: Components
+    affinity: float  # an upper bound of the integral of sqrt(f g)
+    least_squared: float
+    most_squared: float
+
+
+def mixture_bounds(p: Components, q: Components, kind: Kind) -> Divergence | None:
     """Lower and upper bound of the divergence of two mixtures; None for a kind without formulas for components."""
-    table = _between_components(p, q, kind, order)
+    table = _between_components(p, q, kind)
     if table is None:
         return None
-    hellinger = _between_components(p, q, check_kind("squared_hellinger"), None)
+    hellinger = _between_components(p, q, check_kind("squared_hellinger"))
     assert hellinger is not None
     affinity = float(np.sqrt(np.outer(p.weights, q.weights)).ravel() @ (1.0 - hellinger).ravel())
-    squared = max(0.0, 1.0 - affinity)
     lower, n_evaluations = _projected(p, q, kind)
-    upper = _transported(p.weights, q.weights, table)
-    most_squared = _transported(p.weights, q.weights, hellinger)
-    name = kind.generator.name
-    middle = None
-    if name in ("kl", "reverse_kl", "jeffreys"):
-        forward = _kl_bounds(p, q) if name != "reverse_kl" else (0.0, 0.0, 0.0)
-        backward = _kl_bounds(q, p) if name != "kl" else (0.0, 0.0, 0.0)
-        least = -2.0 * math.log(affinity) if 0 < affinity < 1 else 0.0
-        lower = max(lower, forward[0] + backward[0], least * (2.0 if name == "jeffreys" else 1.0))
-        upper = min(upper, forward[1] + backward[1])
-        middle = forward[2] + backward[2]
-    elif name == "tv":
-        lower, upper = max(lower, squared), min(upper, math.sqrt(most_squared * (2.0 - most_squared)))
-    elif name == "js":
-        lower, upper = max(lower, math.log(2.0) * squared), min(upper, most_squared)
-        upper = min(upper, math.log(2.0) * math.sqrt(most_squared * (2.0 - most_squared)))
-    elif name == "squared_hellinger":
-        lower = max(lower, squared)
-    elif name in ("chi2", "neyman_chi2"):
-        least = _kl_bounds(p, q)[0] if name == "chi2" else _kl_bounds(q, p)[0]
-        lower = max(lower, math.expm1(min(least, 700.0)))
-    upper = min(max(lower, upper), kind.generator.largest)
-    if middle is None:
-        middle = (lower + upper) / 2
+    found = _Bounds(lower, _transported(p.weights, q.weights, table))
+    pair = _Pair(p, q, affinity, max(0.0, 1.0 - affinity), _transported(p.weights, q.weights, hellinger))
+    if (improve := IMPROVED.get(kind.generator.name)) is not None:
+        improve(pair, found)
+    lower = found.lower
+    upper = min(max(lower, found.upper), kind.generator.largest)
+    middle = (lower + upper) / 2 if found.middle is None else found.middle
     value = min(max(middle, lower), upper)
     interval = float(kind.of(lower)), float(kind.of(upper))
     return Divergence(float(kind.of(value)), 0.0, interval, "bounds", n_evaluations)
+
+
+def _improve_kl(pair: _Pair, found: _Bounds, forward: int = 1, backward: int = 0) -> None:
+    """Of KL(p || q), of KL(q || p), or of their sum."""
+    nothing = (0.0, 0.0, 0.0)
+    there = _kl_bounds(pair.p, pair.q) if forward else nothing
+    back = _kl_bounds(pair.q, pair.p) if backward else nothing
+    least = -2.0 * math.log(pair.affinity) if 0 < pair.affinity < 1 else 0.0
+    found.lower = max(found.lower, there[0] + back[0], least * (forward + backward))
+    found.upper = min(found.upper, there[1] + back[1])
+    found.middle = there[2] + back[2]
+
+
+def _improve_total_variation(pair: _Pair, found: _Bounds) -> None:
+    found.lower = max(found.lower, pair.least_squared)
+    found.upper = min(found.upper, math.sqrt(pair.most_squared * (2.0 - pair.most_squared)))
+
+
+def _improve_js(pair: _Pair, found: _Bounds) -> None:
+    found.lower = max(found.lower, math.log(2.0) * pair.least_squared)
+    found.upper = min(found.upper, pair.most_squared)
+    found.upper = min(found.upper, math.log(2.0) * math.sqrt(pair.most_squared * (2.0 - pair.most_squared)))
+
+
+def _improve_hellinger(pair: _Pair, found: _Bounds) -> None:
+    found.lower = max(found.lower, pair.least_squared)
+
+
+def _improve_chi2(pair: _Pair, found: _Bounds) -> None:
+    least = _kl_bounds(pair.p, pair.q)[0]
+    found.lower = max(found.lower, math.expm1(min(least, 700.0)))
+
+
+# What is known of the divergences of single generators, beyond what holds for all.
+IMPROVED: dict[str, Callable[[_Pair, _Bounds], None]] = {
+    "kl": _improve_kl,
+    "reverse_kl": partial(_improve_kl, forward=0, backward=1),
+    "jeffreys": partial(_improve_kl, forward=1, backward=1),
+    "tv": _improve_total_variation,
+    "js": _improve_js,
+    "squared_hellinger": _improve_hellinger,
+    "chi2": _improve_chi2,
+    "neyman_chi2": lambda pair, found: _improve_chi2(pair._replace(p=pair.q, q=pair.p), found),
+}
 
 
 def _one(law: Components, k: int) -> Components:
     return Components(np.ones(1), law.means[k : k + 1], law.covariances[k : k + 1])
 
 
-def _between_components(p: Components, q: Components, kind: Kind, order: float | None) -> np.ndarray | None:
+def _between_components(p: Components, q: Components, kind: Kind) -> np.ndarray | None:
     """The f-divergence, or an upper bound of it, of every component of P from every one of Q."""
-    name = kind.generator.name
-    plain = Kind(kind.name if name.startswith("alpha") else name, kind.generator)
-    if name.startswith("alpha"):
-        plain = Kind(f"alpha={order}", kind.generator)
+    bound = COMPONENT_BOUNDS.get(kind.generator.name, partial(_exact, kind.divergence))
     table = np.empty((len(p.weights), len(q.weights)))
     for a in range(len(p.weights)):
         for b in range(len(q.weights)):
-            pair = _one(p, a), _one(q, b)
-            if name == "js":
-                bound = gaussian_divergence(*pair, check_kind("squared_hellinger"), None)
-                total = _tv_bound(*pair)
-                assert bound is not None
-                table[a, b] = min(bound.interval[1], math.log(2.0) * total)
-            elif name == "tv":
-                table[a, b] = _tv_bound(*pair)
-            else:
-                found = gaussian_divergence(*pair, plain, order)
-                if found is None:
-                    return None
-                table[a, b] = found.interval[1]
+            found = bound(_one(p, a), _one(q, b))
+            if found is None:
+                return None
+            table[a, b] = found
     return table
+
+
+def _exact(kind: Kind, p: Components, q: Components) -> float | None:
+    """The divergence of two Gaussians with its rounding; None where there is no formula."""
+    found = gaussian_divergence(p, q, kind)
+    return None if found is None else found.interval[1]
+
+
+def _exact_of(word: str, p: Components, q: Components) -> float:
+    found = _exact(check_kind(word), p, q)
+    assert found is not None
+    return found
 
 
 def _tv_bound(p: Components, q: Components) -> float:
     """The total variation of two Gaussians, or the least of its bounds by H and KL (Bretagnolle and Huber 1979)."""
-    exact = gaussian_divergence(p, q, check_kind("tv"), None)
+    exact = _exact(check_kind("tv"), p, q)
     if exact is not None:
-        return exact.interval[1]
-    squared, kl = (gaussian_divergence(p, q, check_kind(word), None) for word in ("squared_hellinger", "kl"))
-    assert squared is not None
-    assert kl is not None
-    h2, d = squared.interval[1], kl.interval[1]
+        return exact
+    h2, d = _exact_of("squared_hellinger", p, q), _exact_of("kl", p, q)
     return min(1.0, math.sqrt(h2 * (2.0 - h2)), math.sqrt(d / 2), math.sqrt(-math.expm1(-d)))
+
+
+def _js_bound(p: Components, q: Components) -> float:
+    return min(_exact_of("squared_hellinger", p, q), math.log(2.0) * _tv_bound(p, q))
+
+
+# Upper bounds between two Gaussians of divergences that have no formula for every pair.
+COMPONENT_BOUNDS: dict[str, Callable[[Components, Components], float | None]] = {"tv": _tv_bound, "js": _js_bound}
 
 
 def _transported(p: np.ndarray, q: np.ndarray, costs: np.ndarray) -> float:
@@ -120,7 +174,7 @@ def _transported(p: np.ndarray, q: np.ndarray, costs: np.ndarray) -> float:
         return math.inf
     k, m = costs.shape
     sums = np.concatenate([np.kron(np.eye(k), np.ones(m)), np.kron(np.ones(k), np.eye(m))])
-    found = linprog(costs.ravel(), A_eq=sums[:-1], b_eq=np.concatenate([p, q])[:-1], method="highs")
+    found: Any = linprog(costs.ravel(), A_eq=sums[:-1], b_eq=np.concatenate([p, q])[:-1], method="highs")
     plan = np.outer(p, q)
     if found.status == 0:
         plan = _feasible(np.maximum(found.x.reshape(k, m), 0.0), p, q)
@@ -171,7 +225,7 @@ def _on_line(law: Components, line: np.ndarray) -> Side:
 
 
 def _kl_table(p: Components, q: Components) -> np.ndarray:
-    table = _between_components(p, q, Kind("kl", GENERATORS["kl"]), None)
+    table = _between_components(p, q, check_kind("kl"))
     assert table is not None
     return table
 

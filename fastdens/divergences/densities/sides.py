@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.divergences.densities import marks as marks_of
-from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.models.adaptive_kernel_density import AdaptiveKernelDensity
-from fastdens.models.contract import Density
-from fastdens.models.gaussian import Gaussian
-from fastdens.models.histogram import Histogram
-from fastdens.models.kernel_density import KernelDensity
+from fastdens.models import breakpoints
+from fastdens.models.description import (
+    Cells,
+    Components,
+    Description,
+    describes_itself,
+    description_of,
+    has_mixture_attributes,
+    mixture_components,
+)
+from fastdens.models.drawing import draw, takes_seed
 from fastdens.models.mixture import GaussianMixture
-from fastdens.models.neighbors_density import KNeighborsDensity
 
 # Draws, always the same ones, by which the mass of a law of unknown shape is found.
 _N_SCOUTS = 4096
@@ -28,14 +30,6 @@ _N_SCOUTS = 4096
 _SCAN = np.logspace(-6, 8, 1401)
 # A law's mass may be off by this much, and more where the model says so.
 MASS_TOLERANCE = 1e-6
-
-
-class Components(NamedTuple):
-    """A mixture of Gaussians: weights, means and full covariances."""
-
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
 
 
 @dataclass
@@ -56,8 +50,10 @@ class Side:
         Ends of the support, per axis.
     components : Components or None
         The Gaussians of a mixture.
-    histogram : Histogram or None
-        The model itself where it is one.
+    cells : Cells or None
+        Of a piecewise constant density.
+    breakpoints : callable or None
+        To places to cut each axis at, where the model states them.
     model : object
         What the user gave.
     on_sphere : bool
@@ -66,8 +62,8 @@ class Side:
         How far from 1 the integral may be.
     is_function : bool
         Whether it is a log-density alone.
-    prefers_draws : bool
-        Whether quadrature in the plane is a waste: a density of countless kinks, whose mass is an estimate.
+    is_rough : bool
+        Whether quadrature in the plane is a waste: a density of countless kinks.
     """
 
     name: str
@@ -78,11 +74,12 @@ class Side:
     high: np.ndarray
     model: Any
     components: Components | None = None
-    histogram: Histogram | None = None
+    cells: Cells | None = None
+    breakpoints: Callable[[], Sequence[np.ndarray]] | None = None
     on_sphere: bool = False
     mass_error: float = MASS_TOLERANCE
     is_function: bool = False
-    prefers_draws: bool = False
+    is_rough: bool = False
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Natural logarithm of the density at every row, -inf outside the support; checked."""
@@ -113,12 +110,11 @@ class Side:
     def marks(self) -> list[np.ndarray]:
         """Per axis, in one or two dimensions: places to cut the axis at."""
         if self.components is not None:
-            return marks_of.of_components(self.components.means, self.components.covariances)
-        known = marks_of.of_model(self.model)
-        if known is not None:
-            return known
+            return breakpoints.of_components(self.components.means, self.components.covariances)
+        if self.breakpoints is not None:
+            return list(self.breakpoints())
         if self.draw is not None:
-            return marks_of.of_draws(self.draw(_N_SCOUTS, np.random.default_rng(0)))
+            return breakpoints.of_draws(self.draw(_N_SCOUTS, np.random.default_rng(0)))
         return [self._scanned(axis) for axis in range(self.n_features)]
 
     def _scanned(self, axis: int) -> np.ndarray:
@@ -141,6 +137,9 @@ class Side:
         """`log_density`, under the name that estimators from samples ask for."""
         return self.log_density(validation.check_data(X))
 
+    def _description(self) -> Description:
+        return Description(np.column_stack([self.low, self.high]), can_draw=self.draw is not None)
+
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draws, under the name that estimators from samples ask for."""
         if self.draw is None:
@@ -151,17 +150,18 @@ class Side:
 def is_sample(value: Any) -> bool:
     """Whether a side is rows of data: anything that is neither a model, nor a law, nor a function."""
     return not (
-        callable(value) or any(hasattr(value, name) for name in ("score_samples", "logpdf", "logpmf", "probabilities"))
+        callable(value)
+        or describes_itself(value)
+        or any(hasattr(value, name) for name in ("score_samples", "logpdf", "logpmf"))
     )
 
 
 def side_of(value: Any, name: str, support: Any, sampler: Any) -> Side:
     """One side in the common form; `support` and `sampler` are for a log-density alone."""
-    if isinstance(value, Density):
-        value._check_fitted()
-        return _of_model(value, name)
-    if _is_mixture(value):
-        return _of_components(_components_of(value), name, value)
+    if describes_itself(value):
+        return _of_description(value, name)
+    if has_mixture_attributes(value):  # scikit-learn's, which draw without a seed
+        return _of_components(mixture_components(value), name, value)
     if hasattr(value, "score_samples"):
         return _of_scorer(value, name)
     if hasattr(value, "logpmf"):
@@ -181,89 +181,36 @@ def _open(n_features: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rows(drawn: Any) -> np.ndarray:
-    """The rows of what `sample` returns: a mixture's labels are left out."""
-    return np.ascontiguousarray(drawn[0] if isinstance(drawn, tuple) else drawn, dtype=np.float64)
+    return np.ascontiguousarray(drawn, dtype=np.float64)
 
 
-def _of_model(model: Any, name: str) -> Side:
-    d = model.n_features_in_
-    low, high = _open(d)
+def _of_description(model: Any, name: str) -> Side:
+    facts = description_of(model)
+    if facts.unnormalised:
+        raise ValueError(f"{name} must integrate to 1: {facts.unnormalised} does not")
 
-    def draw(n: int, random: np.random.Generator) -> np.ndarray:
-        return _rows(model.sample(n, random_state=random))
+    def sample(n: int, random: np.random.Generator) -> np.ndarray:
+        return _rows(draw(model, n, random))
 
-    side = Side(name, d, model.score_samples, draw, low, high, model)
-    if isinstance(model, Gaussian):
-        covariance = model.covariance_
-        if model.covariance_type != "full":
-            covariance = np.diag(np.broadcast_to(covariance, d))
-        components = Components(np.ones(1), model.mean_[None, :], covariance[None, :, :])
-        # In more dimensions the compiled sums of a mixture take a fraction of the time.
-        scores = model.score_samples if d == 1 else mixture_of(components).score_samples
-        return replace(side, components=components, scores=scores)
-    if isinstance(model, GaussianMixture):
-        return replace(side, components=_components_of(model))
-    if isinstance(model, Histogram):
-        ends = [np.asarray(edges, dtype=np.float64) for edges in model.edges_]
-        low, high = np.array([e[0] for e in ends]), np.array([e[-1] for e in ends])
-        return replace(side, histogram=model, low=low, high=high)
-    if isinstance(model, KernelDensity):
-        on_sphere = model.metric_ == "haversine"
-        if not on_sphere:
-            low, high = _reach(model)
-        return replace(side, low=low, high=high, on_sphere=on_sphere, mass_error=1e-6 if model.rtol == 0 else 1e-2)
-    if isinstance(model, AdaptiveKernelDensity):
-        if model.method_ == "balloon":
-            raise ValueError(f"{name} must integrate to 1: the estimate of method='balloon' does not")
-        return side
-    if isinstance(model, KNeighborsDensity):
-        if not model.normalized_:
-            raise ValueError(f"{name} must integrate to 1: the estimate of normalized=False does not")
-        return replace(side, mass_error=max(1e-6, 6 * model.mass_error_ / model.mass_), prefers_draws=d > 1)
-    return side
-
-
-def _reach(model: KernelDensity) -> tuple[np.ndarray, np.ndarray]:
-    """The box outside which a kernel density estimate is 0."""
-    d = model.n_features_in_
-    low, high = _open(d)
-    boundary = model._boundary
-    support = KERNELS[model.kernel_].support
-    if math.isfinite(support) and not (boundary is not None and boundary.is_transform):
-        width = np.asarray(model.bandwidth_, dtype=np.float64)
-        reach = support * (np.sqrt(np.diag(width)) if width.ndim == 2 else np.broadcast_to(width, d))
-        points = model.points_.astype(np.float64)
-        # float32 data are summed in float32, where a kernel may reach a rounding further.
-        slack = 1e-6 * reach if model.points_.dtype == np.float32 else 0.0
-        low, high = points.min(axis=0) - reach - slack, points.max(axis=0) + reach + slack
-    if boundary is not None:
-        periodic = np.array([kind == "periodic" for kind in boundary.kinds])
-        low = np.where(periodic, boundary.low, np.maximum(low, boundary.low))
-        high = np.where(periodic, boundary.high, np.minimum(high, boundary.high))
-    return low, high
-
-
-def _is_mixture(value: Any) -> bool:
-    """scikit-learn's GaussianMixture, which draws without a seed, is read as numbers."""
-    return all(hasattr(value, name) for name in ("weights_", "means_", "covariances_", "covariance_type"))
-
-
-def _components_of(model: Any) -> Components:
-    weights, means = np.asarray(model.weights_, np.float64), np.asarray(model.means_, np.float64)
-    given, d = np.asarray(model.covariances_, np.float64), means.shape[1]
-    if model.covariance_type == "tied":
-        covariances = np.broadcast_to(given, (len(means), d, d))
-    elif model.covariance_type == "full":
-        covariances = given
-    else:
-        variances = given if model.covariance_type == "diag" else given[:, None]
-        covariances = np.broadcast_to(variances, (len(means), d))[:, :, None] * np.eye(d)
-    present = weights > 0
-    return Components(weights[present] / weights[present].sum(), means[present], covariances[present])
+    return Side(
+        name,
+        facts.n_features,
+        model.score_samples if facts.log_density is None else facts.log_density(),
+        sample if facts.can_draw else None,
+        facts.support[:, 0],
+        facts.support[:, 1],
+        model,
+        components=None if facts.components is None else facts.components(),
+        cells=facts.cells,
+        breakpoints=facts.breakpoints,
+        on_sphere=facts.on_sphere,
+        mass_error=max(MASS_TOLERANCE, facts.mass_error),
+        is_rough=facts.is_rough,
+    )
 
 
 def _of_components(components: Components, name: str, model: Any) -> Side:
-    return replace(_of_model(mixture_of(components), name), model=model)
+    return replace(_of_description(mixture_of(components), name), model=model)
 
 
 def mixture_of(components: Components) -> GaussianMixture:
@@ -278,22 +225,19 @@ def mixture_of(components: Components) -> GaussianMixture:
 
 
 def _of_scorer(model: Any, name: str) -> Side:
-    """Any object with `score_samples`, and `sample` if it can."""
+    """Any object with `score_samples`, and `sample` if it can: a density on all of the space."""
     d = getattr(model, "n_features_in_", None)
     if d is None:
         raise ValueError(f"{name} must be fitted: {type(model).__name__} has no n_features_in_")
-    sample = getattr(model, "sample", None)
-    draw = None
-    if sample is not None:
-        seeded = "random_state" in inspect.signature(sample).parameters
+    sampler = None
+    if hasattr(model, "sample"):
+        seeded = takes_seed(model)
 
-        def draw(n: int, random: np.random.Generator) -> np.ndarray:
-            if not seeded:
-                return _rows(sample(n))
-            return _rows(sample(n, random_state=int(random.integers(2**31 - 1))))
+        def sampler(n: int, random: np.random.Generator) -> np.ndarray:
+            return _rows(draw(model, n, random if seeded else None))
 
     low, high = _open(int(d))
-    return Side(name, int(d), model.score_samples, draw, low, high, model)
+    return Side(name, int(d), model.score_samples, sampler, low, high, model)
 
 
 def _of_scipy(law: Any, name: str) -> Side:
@@ -325,10 +269,10 @@ def _of_scipy(law: Any, name: str) -> Side:
         with np.errstate(all="ignore"):
             return np.atleast_1d(law.logpdf(_inside(X, low, high)[:, 0] if d == 1 else X))
 
-    def draw(n: int, random: np.random.Generator) -> np.ndarray:
+    def drawn(n: int, random: np.random.Generator) -> np.ndarray:
         return _rows(np.reshape(law.rvs(size=n, random_state=random), (n, d)))
 
-    return Side(name, d, scores, draw, low, high, law, components=components)
+    return Side(name, d, scores, drawn, low, high, law, components=components)
 
 
 def _of_function(function: Callable, name: str, support: Any, sampler: Any) -> Side:
@@ -339,13 +283,13 @@ def _of_function(function: Callable, name: str, support: Any, sampler: Any) -> S
     else:
         low, high = _checked_support(support)
         d = len(low)
-    draw = None
+    drawn = None
     if sampler is not None:
 
-        def draw(n: int, random: np.random.Generator) -> np.ndarray:
+        def drawn(n: int, random: np.random.Generator) -> np.ndarray:
             return validation.check_data(sampler(n, random), f"samplers({name})")
 
-    return Side(name, d, lambda X: function(_inside(X, low, high)), draw, low, high, function, is_function=True)
+    return Side(name, d, lambda X: function(_inside(X, low, high)), drawn, low, high, function, is_function=True)
 
 
 def _inside(X: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:

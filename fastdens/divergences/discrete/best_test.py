@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.models.drawing import draw
 
 # Draws held at a time, each of all observations.
 _ROWS_AT_A_TIME = 1 << 18
@@ -174,8 +175,7 @@ def _ratios_of_models(
     step = max(1, _ROWS_AT_A_TIME // n_observations)
     for first in range(0, n_draws, step):
         count = min(step, n_draws - first)
-        rows = law.sample(count * n_observations, random_state=int(random.integers(2**31)))
-        rows = rows[0] if isinstance(rows, tuple) else rows  # mixtures return the components too
+        rows = draw(law, count * n_observations, int(random.integers(2**31)))
         with np.errstate(invalid="ignore"):
             values = np.asarray(Q.score_samples(rows), dtype=float) - np.asarray(P.score_samples(rows), dtype=float)
         ratios[first : first + count] = values.reshape(count, n_observations).sum(axis=1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.models.description import Atoms, Description
 
 
 class DiscreteLaw:
@@ -42,6 +43,10 @@ class DiscreteLaw:
         self.points += 0.0  # -0 is 0
         self.probabilities = validation.check_probabilities(probabilities, "probabilities").copy()
         validation.check_length(len(self.probabilities), "probabilities", len(self.points), "point")
+
+    def _description(self) -> Description:
+        ends = np.column_stack([self.points.min(axis=0), self.points.max(axis=0)])
+        return Description(ends, atoms=Atoms(self.points, self.probabilities), can_draw=False)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.points)} points in {self.points.shape[1]} dimensions)"

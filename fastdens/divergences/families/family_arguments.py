@@ -9,7 +9,6 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.divergences.families import line_families, plane_families
-from fastdens.models.contract import Density
 
 ON_THE_LINE = tuple(line_families.OVER)
 IN_THE_PLANE = {"boxes": plane_families.over_boxes, "half-planes": plane_families.over_half_planes}
@@ -70,11 +69,10 @@ def ranks_of(labels: np.ndarray) -> np.ndarray:
 
 def distribution_of(law: Any) -> Callable[[np.ndarray], Any] | None:
     """The distribution function of a continuous law; None where `law` is data."""
-    if isinstance(law, Density):
+    if hasattr(law, "score_samples"):  # a model, which takes rows
         if not hasattr(law, "cdf"):
             raise TypeError(f"a model must have a distribution function, which {type(law).__name__} has not")
-        model: Any = law
-        return lambda x: model.cdf(x.reshape(-1, 1))
+        return lambda x: law.cdf(x.reshape(-1, 1))
     if hasattr(law, "cdf"):
         return law.cdf
     if callable(law):

@@ -17,22 +17,21 @@ from fastdens.divergences.fits.pathwise import PathwiseReverseKL, has_gradient
 from fastdens.divergences.fits.search import Found, nodes_by_cells, nodes_by_draws, refine_pathwise, search
 from fastdens.divergences.fits.starts import starts
 from fastdens.divergences.fits.targets import Target, estimate_density, rows_of, target_of
-from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.kinds import Kind, check_kind
-from fastdens.em.covariances import covariances_of_factors
 from fastdens.em.em import check_squares
 from fastdens.em.moments import Mixture
-from fastdens.models.contract import Columns, convergence_warning
+from fastdens.models.contract import convergence_warning
 from fastdens.models.gaussian import Gaussian
-from fastdens.models.gaussian.moments import COVARIANCE_TYPES, moments
-from fastdens.models.mixture import GaussianMixture
+from fastdens.models.gaussian.moments import moments
 from fastdens.models.mixture import parameters as mixture_parameters
-from fastdens.models.mixture.iterations import Run
+from fastdens.models.mixture_family import MixtureFamily
 
 METHODS = ("auto", "quadrature", "monte_carlo")
 N_STARTS, MAX_ITER, TOL = 8, 500, 1e-7
 # Draws from which starts are made, and where the box about the target is.
 _START_DRAWS = 4000
+# Objectives that go on from a Gaussian with draws that move with it, by generators.
+PATHWISE = {"reverse_kl": PathwiseReverseKL}
 # Rows of a sample on which a maximum-likelihood fit is compared with a density estimate.
 _ROWS_COMPARED = 5000
 
@@ -160,7 +159,7 @@ def fit_divergence(
     True
     """
     order = check_kind(kind, alpha, f)
-    _check_model(model)
+    family = _family_of(model)
     method = validation.check_option(method, "method", METHODS)
     if n_starts is not None:
         validation.check_integer(n_starts, "n_starts", 1)
@@ -175,35 +174,33 @@ def fit_divergence(
     rng = validation.check_random_state(random_state)
     with threads(n_threads):
         law = target_of(target, sampler, bounds, sample_weight)
-        if law.sample is not None and order.generator is GENERATORS["kl"]:
+        if law.sample is not None and order.generator.is_likelihood:
             return _maximum_likelihood(model, law, order, n_starts, max_iter, tol, random_state)
         if method == "quadrature" and law.d > 2:
             raise ValueError(f"method must be 'auto' or 'monte_carlo' for more than two features, got {law.d} features")
         if law.sample is not None:
             estimate_density(law)
         integral = _Integral(law, method != "monte_carlo" and law.d <= 2, n_draws, rng, n_threads)
-        integrand = integrand_of(order, alpha)
-        if isinstance(model, Gaussian) and order.generator is GENERATORS["kl"]:
-            fitted: Any = _gaussian_of(model, law, *integral.moments(model.covariance_type))
-            found = Found(_mixture_of(fitted), math.nan, [], True, math.nan)
+        integrand = integrand_of(order)
+        fitted: Any = _copy(model)
+        if family.is_moments and order.generator.is_likelihood:
+            fitted._take_moments(*integral.moments(family.covariance_type), law.columns)
+            found = Found(fitted._mixture(), math.nan, [], True, math.nan)
         else:
             found = _search(
-                model, law, order, integrand, integral, n_starts or N_STARTS, max_iter or MAX_ITER, tol or TOL, rng
+                family, law, order, integrand, integral, n_starts or N_STARTS, max_iter or MAX_ITER, tol or TOL, rng
             )
-            fitted = _model_of(model, law, found)
+            fitted._take_mixture(found.mixture, found.mean_log_density, found.converged, law.columns)
         fitted.divergence_ = integral.divergence(found.mixture, order, integrand)
     fitted.divergence_trace_ = np.array(found.trace)
     fitted.converged_, fitted.n_iter_ = found.converged, len(found.trace)
     return fitted
 
 
-def _check_model(model: Any) -> None:
-    if isinstance(model, Gaussian):
-        validation.check_option(model.covariance_type, "covariance_type", COVARIANCE_TYPES)
-    elif isinstance(model, GaussianMixture):
-        model._check_params()
-    else:
+def _family_of(model: Any) -> MixtureFamily:
+    if not hasattr(model, "_mixture_family"):
         raise TypeError(f"model must be a Gaussian or a GaussianMixture, got {type(model).__name__}")
+    return model._mixture_family()
 
 
 # --- the integral -----------------------------------------------------------------------------------------------------
@@ -249,7 +246,7 @@ class _Integral:
 
 
 def _search(
-    model: Any,
+    family: MixtureFamily,
     law: Target,
     kind: Kind,
     integrand: Integrand,
@@ -259,27 +256,17 @@ def _search(
     tol: float,
     rng: np.random.Generator,
 ) -> Found:
-    n_components, init_params = 1, "kmeans"
-    given: tuple[Any, Any, Any] = (None, None, None)
-    if isinstance(model, GaussianMixture):
-        n_components, init_params = model.n_components, model.init_params
-        given = mixture_parameters.check_given(
-            model.weights_init,
-            model.means_init,
-            model.precisions_init,
-            model.covariance_type,
-            n_components,
-            law.d,
-        )
+    covariance_type, n_components = family.covariance_type, family.n_components
+    given = mixture_parameters.check_given(*family.given, covariance_type, n_components, law.d)
     first = starts(
-        integral.draws, given, init_params, model.covariance_type, n_components, n_starts, rng, integral.n_threads
+        integral.draws, given, family.init_params, covariance_type, n_components, n_starts, rng, integral.n_threads
     )
-    is_tv = kind.generator is GENERATORS["tv"]
-    nodes_about = integral.nodes_about(is_tv)
+    nodes_about = integral.nodes_about(kind.generator.has_kink)
     _check_finite(kind, nodes_about(first, 0))
-    found = search(nodes_about, first, integrand, max_iter, tol, is_tv)
-    if integral.box is None and n_components == 1 and kind.generator is GENERATORS["reverse_kl"] and has_gradient(law):
-        moving = PathwiseReverseKL(law, found.mixture, 2 * integral.n_draws, rng)
+    found = search(nodes_about, first, integrand, max_iter, tol)
+    pathwise = PATHWISE.get(kind.generator.name)
+    if integral.box is None and n_components == 1 and pathwise is not None and has_gradient(law):
+        moving = pathwise(law, found.mixture, 2 * integral.n_draws, rng)
         found = refine_pathwise(moving, found, law.is_normalised, max_iter, tol)
     if not found.converged:
         warnings.warn(
@@ -312,50 +299,19 @@ def _maximum_likelihood(
 ) -> Any:
     """The model's own fit: by its closed form, or by EM."""
     fitted: Any = _copy(model)
-    if isinstance(model, GaussianMixture):
-        asked = {"n_init": n_starts, "max_iter": max_iter, "tol": tol, "random_state": random_state}
-        fitted.set_params(**{name: value for name, value in asked.items() if value is not None})
+    # A fit in closed form has none of these.
+    asked = {"n_init": n_starts, "max_iter": max_iter, "tol": tol, "random_state": random_state}
+    known = model.get_params(deep=False)
+    fitted.set_params(**{name: value for name, value in asked.items() if value is not None and name in known})
     fitted.fit(law.sample, sample_weight=law.sample_weight)
     fitted.set_params(**model.get_params(deep=False))
     if (np.ptp(rows_of(law)[0], axis=0) > 0).all():
         rows = estimate_density(law, _ROWS_COMPARED)
-        mixture = _mixture_of(fitted) if isinstance(fitted, Gaussian) else fitted._mixture()
-        fitted.divergence_ = fit_value.of_sample(law, log_density_of(mixture, check_n_threads(None))(rows), kind)
+        log_q = log_density_of(fitted._mixture(), check_n_threads(None))
+        fitted.divergence_ = fit_value.of_sample(law, log_q(rows), kind)
     else:
         fitted.divergence_ = fit_value.unknown()
     fitted.divergence_trace_ = np.empty(0)
-    if isinstance(model, Gaussian):
+    if not hasattr(fitted, "n_iter_"):
         fitted.converged_, fitted.n_iter_ = True, 0
-    return fitted
-
-
-def _gaussian_of(model: Gaussian, law: Target, mean: np.ndarray, covariance: Any) -> Gaussian:
-    fitted = _copy(model)
-    fitted._set_law(mean.copy(), covariance if np.ndim(covariance) == 0 else np.array(covariance))
-    fitted._remember_data(Columns(law.d, law.names, law.precision))
-    return fitted
-
-
-def _mixture_of(model: Gaussian) -> Mixture:
-    """A Gaussian as a mixture of one component."""
-    inverse = np.linalg.inv(model._cholesky).T if model._cholesky.ndim == 2 else 1.0 / model._cholesky
-    if model.covariance_type == "spherical":
-        factors = np.array([inverse.flat[0]])
-    else:
-        factors = inverse[None]
-    return Mixture(np.ones(1), np.asarray(model.mean_)[None], factors, model.covariance_type)
-
-
-def _model_of(model: Any, law: Target, found: Found) -> Any:
-    covariances = covariances_of_factors(found.mixture.precisions_cholesky, found.mixture.covariance_type)
-    if isinstance(model, Gaussian):
-        covariance = covariances[0]
-        if model.covariance_type == "full":
-            covariance = (covariance + covariance.T) / 2
-        elif model.covariance_type == "spherical":
-            covariance = float(covariance)
-        return _gaussian_of(model, law, found.mixture.means[0], covariance)
-    fitted = _copy(model)
-    fitted._keep(Run(found.mixture, covariances, [found.mean_log_density], found.converged))
-    fitted._remember_data(Columns(law.d, law.names, law.precision))
     return fitted

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from fastdens.divergences.fits.coordinates import Coordinates, normalised_exponentials
-from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.generators import Generator
 from fastdens.divergences.kinds import Kind
 from fastdens.em.moments import Mixture
 
@@ -36,23 +37,18 @@ class Integrand(Protocol):
     def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         """Its derivative with respect to ln q."""
 
-
-# Divergences that are sums of those of the family of `alpha_generator`: factors and orders.
-_ORDERS = {
-    "kl": ((1.0, 1.0),),
-    "reverse_kl": ((1.0, 0.0),),
-    "jeffreys": ((1.0, 1.0), (1.0, 0.0)),
-    "squared_hellinger": ((0.25, 0.5),),
-    "chi2": ((2.0, 2.0),),
-    "neyman_chi2": ((2.0, -1.0),),
-}
+    @property
+    def rounded(self) -> Callable[[float], Integrand] | None:
+        """Smooth integrands that are within epsilon of one with a kink; None where it has none, or none is known."""
 
 
 class OfOrders:
     """The integrand of a divergence of order a, or of a sum of such; its rate is (q - p^a q^(1 - a)) / a."""
 
-    def __init__(self, generator: Generator, orders: tuple[tuple[float, float], ...]) -> None:
-        self._orders, self.terms = orders, generator.terms_of_logs
+    rounded = None
+
+    def __init__(self, generator: Generator) -> None:
+        self._orders, self.terms = generator.powers, generator.terms_of_logs
 
     def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         q, total = np.exp(log_q), np.zeros_like(log_q)
@@ -71,7 +67,10 @@ class OfOrders:
 class JensenShannon:
     """The integrand of the Jensen-Shannon divergence."""
 
-    terms = staticmethod(GENERATORS["js"].terms_of_logs)
+    rounded = None
+
+    def __init__(self, generator: Generator) -> None:
+        self.terms = generator.terms_of_logs
 
     def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
         # ln((p + q) / 2) - ln q, without cancellation where p and q are nearly equal
@@ -81,18 +80,10 @@ class JensenShannon:
         return -0.5 * np.exp(log_q) * ahead
 
 
-class TotalVariation:
-    """The integrand of the total variation; its rate is that of one side where p = q."""
-
-    terms = staticmethod(GENERATORS["tv"].terms_of_logs)
-
-    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-        return -0.5 * np.exp(log_q) * np.sign(log_p - log_q)
-
-
 class OfUserFunction:
     """The integrand of a divergence whose f is a function of the user's, which has no derivative."""
 
+    rounded = None
     # Differences of fourth order over this step in ln q lose as much to rounding as to the step: some 1e-13 of a term.
     _STEP = 1e-3
 
@@ -113,6 +104,8 @@ class SmoothTotalVariation:
     Here s = (p - q) / (p + q). It is an f-divergence too, smooth, and within epsilon of the total variation.
     """
 
+    rounded = None
+
     def __init__(self, epsilon: float) -> None:
         self._epsilon = epsilon
 
@@ -130,16 +123,32 @@ class SmoothTotalVariation:
         return 0.5 * np.exp(log_q) * (s * s / (root + self._epsilon) - (1.0 + s) * s / root)
 
 
-def integrand_of(kind: Kind, alpha: float | None) -> Integrand:
+class TotalVariation:
+    """The integrand of the total variation; its rate is that of one side where p = q."""
+
+    rounded = SmoothTotalVariation
+
+    def __init__(self, generator: Generator) -> None:
+        self.terms = generator.terms_of_logs
+
+    def rates(self, log_p: np.ndarray, log_q: np.ndarray) -> np.ndarray:
+        return -0.5 * np.exp(log_q) * np.sign(log_p - log_q)
+
+
+# Of generators that are no sums of orders.
+INTEGRANDS: dict[str, Callable[[Generator], Integrand]] = {
+    "js": JensenShannon,
+    "tv": TotalVariation,
+    "f": OfUserFunction,
+}
+
+
+def integrand_of(kind: Kind) -> Integrand:
     """The integrand of the f-divergence that `kind` is an increasing function of."""
-    name = kind.generator.name
-    if name == "js":
-        return JensenShannon()
-    if name == "tv":
-        return TotalVariation()
-    if name == "f":
-        return OfUserFunction(kind.generator)
-    return OfOrders(kind.generator, _ORDERS[name] if alpha is None else ((1.0, float(alpha)),))
+    generator = kind.generator
+    if generator.powers:
+        return OfOrders(generator)
+    return INTEGRANDS[generator.name](generator)
 
 
 class Objective:

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from fastdens.divergences.fits.coordinates import Coordinates
-from fastdens.divergences.fits.targets import Target, is_plain_gaussian
+from fastdens.divergences.fits.targets import Target
 from fastdens.em.moments import Mixture
-from fastdens.models.kernel_density import KernelDensity
-from fastdens.models.mixture import GaussianMixture
 
 # Central differences of a function: the step, in standard deviations of the model, is about the cube root of rounding.
 _STEP = 1e-5
 
 
 def has_gradient(target: Target) -> bool:
-    """Whether ln p of the target is differentiable."""
-    model = target.model
-    if isinstance(model, KernelDensity):
-        return is_plain_gaussian(model)
-    return model is None or isinstance(model, GaussianMixture) or hasattr(model, "score_gradient")
-
-
-def _gradient_of_mixture(model: GaussianMixture, x: np.ndarray) -> np.ndarray:
-    shares, total = model.predict_proba(x), np.zeros_like(x)
-    for k, mean in enumerate(np.asarray(model.means_, np.float64)):
-        centred = x - mean
-        precision = np.asarray(model.precisions_ if model.covariance_type == "tied" else model.precisions_[k])
-        total -= shares[:, k, None] * (centred @ precision if precision.ndim == 2 else centred * precision)
-    return total
+    """Whether ln p of the target is differentiable; that of a function is taken to be."""
+    return target.model is None or target.gradient is not None
 
 
 class PathwiseReverseKL:
@@ -49,17 +34,14 @@ class PathwiseReverseKL:
         half = rng.standard_normal((max(n_draws // 2, d + 1), d))
         half = np.linalg.solve(np.linalg.cholesky(half.T @ half / len(half)), half.T).T
         self._z = np.concatenate([half, -half])
-        self._target = target
+        self._target, self._gradient = target, target.gradient
         self.coordinates = Coordinates(start, np.zeros((1, d)))
 
     def _log_p(self, x: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ln p and its gradient."""
-        model: Any = self._target.model
         log_p = self._target.log_density(x)
-        if isinstance(model, GaussianMixture):
-            return log_p, _gradient_of_mixture(model, x)
-        if model is not None:
-            return log_p, model.score_gradient(x)
+        if self._gradient is not None:
+            return log_p, self._gradient(x)
         gradient = np.empty_like(x)
         for axis, width in enumerate(step):
             ahead, behind = x.copy(), x.copy()

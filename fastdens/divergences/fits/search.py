@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastdens.divergences.fits.nodes import Box, Noise, cell_nodes, drawn_nodes, log_density_of
-from fastdens.divergences.fits.objectives import LARGEST_LOG, Integrand, Nodes, Objective, SmoothTotalVariation
+from fastdens.divergences.fits.objectives import LARGEST_LOG, Integrand, Nodes, Objective
 from fastdens.divergences.fits.pathwise import PathwiseReverseKL
 from fastdens.divergences.fits.targets import Target
 from fastdens.em.moments import Mixture
@@ -22,7 +22,7 @@ LEVELS = ((1e-3, 1 << 13), (1e-6, 1 << 14), (1e-8, 1 << 15))
 _ROUNDS = 4
 # A round that moves the objective by less ends the rounds.
 _SETTLED = 1e-10
-# The total variation is approached through smooth divergences.
+# An integrand with a kink is approached through smooth ones.
 _ROUNDINGS = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4)
 # The search ends where the objective has no more digits; a gradient below this says that the end is one.
 _LEVEL = 1e-5
@@ -96,7 +96,8 @@ def _minimise(
     else:
         value, converged = math.inf, False
         for epsilon in roundings:
-            objective.integrand = SmoothTotalVariation(epsilon)
+            assert integrand.rounded is not None
+            objective.integrand = integrand.rounded(epsilon)
             new, _, settled = _descend(objective, theta, max_iter, tol, [])
             objective.integrand = integrand
             trace.append(objective.divergence(new))
@@ -111,15 +112,14 @@ def search(
     integrand: Integrand,
     max_iter: int,
     tol: float,
-    smooth_first: bool,
 ) -> Found:
     """The best mixture found from the starts.
 
     All starts run for a few iterations on the same coarse nodes. The best go on, on nodes that follow them, until
     new nodes change nothing.
     """
-    few = _ROUNDINGS[:2] if smooth_first else ()
-    many = _ROUNDINGS if smooth_first else ()
+    many = () if integrand.rounded is None else _ROUNDINGS
+    few = many[:2]
     coarse = nodes_about(starts, 0)
     screened = [_minimise(coarse, start, integrand, min(_SCREENING, max_iter), tol, few) for start in starts]
     screened.sort(key=lambda found: found.value)

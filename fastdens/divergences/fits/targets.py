@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.models.gaussian import Gaussian
+from fastdens.models.contract import Columns
+from fastdens.models.description import describes_itself, description_of
+from fastdens.models.drawing import draw, rows_of_draws
 from fastdens.models.kernel_density import KernelDensity
-from fastdens.models.mixture import GaussianMixture
 
 # Points at which a function with bounds is looked at, and how often, closer and closer.
 _PROBES, _NARROWINGS = 1 << 15, 3
@@ -50,6 +51,11 @@ class Target:
         self.d, self._score, self._sampler = d, score, sampler
 
     @property
+    def columns(self) -> Columns:
+        """What a model that is fitted to it remembers."""
+        return Columns(self.d, self.names, self.precision)
+
+    @property
     def is_uniform(self) -> bool:
         """Whether nothing can be drawn from the law itself."""
         return self._sampler is None
@@ -76,7 +82,7 @@ class Target:
         """Draws of the law, or of what is known of it: points within the bounds chosen by the density there."""
         if self._sampler is not None:
             x = self._sampler(n, rng)
-            x = validation.check_data(x[0] if isinstance(x, tuple) else x, "the draws of target")
+            x = validation.check_data(rows_of_draws(x), "the draws of target")
             if x.shape != (n, self.d):
                 raise ValueError(f"sampler must return draws of shape {(n, self.d)}, got {x.shape}")
             return x
@@ -106,32 +112,13 @@ class Target:
 
     def moments(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Mean and covariance where they are known in closed form."""
-        model = self.model
-        if isinstance(model, Gaussian):
-            covariance = model.covariance_
-            if model.covariance_type != "full":
-                covariance = np.diag(np.broadcast_to(covariance, self.d))
-            return np.asarray(model.mean_), np.asarray(covariance)
-        if isinstance(model, GaussianMixture):
-            weights, means = np.asarray(model.weights_, np.float64), np.asarray(model.means_, np.float64)
-            mean = weights @ means / weights.sum()
-            each = np.asarray(model.covariances_, np.float64)
-            if model.covariance_type == "tied":
-                within = each
-            elif model.covariance_type == "full":
-                within = np.tensordot(weights, each, axes=1) / weights.sum()
-            else:
-                variances = weights @ each / weights.sum()
-                within = np.diag(np.broadcast_to(variances, self.d))
-            return mean, within + _covariance(means, weights, mean)
-        if isinstance(model, KernelDensity) and is_plain_gaussian(model):
-            points, weights = model.points_.astype(np.float64), model.weights_
-            mean = weights @ points
-            h = np.asarray(model.bandwidth_, np.float64)
-            return mean, _covariance(points, weights, mean) + (
-                h if h.ndim == 2 else np.diag(np.broadcast_to(h, self.d) ** 2)
-            )
-        return None
+        known = None if self.model is None else description_of(self.model).moments
+        return None if known is None else known()
+
+    @property
+    def gradient(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The gradient of ln p at points, where the model states one."""
+        return None if self.model is None else description_of(self.model).gradient
 
 
 def reach_of(z: np.ndarray, beyond: float) -> np.ndarray:
@@ -141,16 +128,6 @@ def reach_of(z: np.ndarray, beyond: float) -> np.ndarray:
     """
     reach = 5.5 * z.std(axis=0) + beyond * np.ptp(z, axis=0)
     return np.stack([z.min(axis=0) - reach, z.max(axis=0) + reach], axis=1)
-
-
-def _covariance(points: np.ndarray, weights: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    centred = (points - mean) * np.sqrt(weights / weights.sum())[:, None]
-    return centred.T @ centred
-
-
-def is_plain_gaussian(model: KernelDensity) -> bool:
-    """Whether the estimate is a sum of normal laws."""
-    return model.kernel_ == "gaussian" and model.metric_ == "euclidean" and model._boundary is None
 
 
 def target_of(target: Any, sampler: Any, bounds: Any, sample_weight: Any) -> Target:
@@ -170,21 +147,17 @@ def target_of(target: Any, sampler: Any, bounds: Any, sample_weight: Any) -> Tar
 def _of_model(model: Any) -> Target:
     if not hasattr(model, "sample"):
         raise TypeError(f"target must have the methods score_samples and sample, got {type(model).__name__}")
-    if hasattr(model, "_check_fitted"):
-        model._check_fitted()
-    d = getattr(model, "n_features_in_", None)
-    if d is None:
+    if not describes_itself(model) and not hasattr(model, "n_features_in_"):
         raise ValueError(f"target must be fitted, got {model!r} without n_features_in_")
-    law = Target(d, model.score_samples, lambda n, rng: model.sample(n, random_state=rng))
-    law.model = model
-    law.precision = getattr(model, "_precision", None) or "float64"
-    law.names = getattr(model, "feature_names_in_", None)
-    if law.names is not None:
-        # The points of the integral have no names, and need none.
-        law.model = _nameless(model)
-        law._score = law.model.score_samples
-    if getattr(model, "normalized", True) is False:
-        raise ValueError("target must be a density that integrates to one, got a raw one: fit it with normalized=True")
+    facts = description_of(model)
+    if facts.unnormalised:
+        raise ValueError(f"target must be a density that integrates to one: {facts.unnormalised} does not")
+    names = getattr(model, "feature_names_in_", None)
+    precision = getattr(model, "_precision", None) or "float64"
+    if names is not None:
+        model = _nameless(model)  # the points of the integral have no names, and need none
+    law = Target(facts.n_features, model.score_samples, lambda n, rng: draw(model, n, rng))
+    law.model, law.names, law.precision = model, names, precision
     return law
 
 
@@ -222,8 +195,8 @@ def _of_function(target: Any, sampler: Any, bounds: Any) -> Target:
     if box is not None:
         d = len(box)
     else:
-        first = sampler(2, np.random.default_rng(0))
-        d = validation.check_data(first[0] if isinstance(first, tuple) else first, "the draws of sampler").shape[1]
+        first = rows_of_draws(sampler(2, np.random.default_rng(0)))
+        d = validation.check_data(first, "the draws of sampler").shape[1]
     law = Target(d, target, sampler)
     law.bounds, law.is_normalised = box, False
     return law
@@ -265,5 +238,5 @@ def estimate_density(law: Target, most_rows: int | None = None) -> np.ndarray:
     rule = "sheather-jones" if law.d == 1 else "likelihood"
     model = KernelDensity(bandwidth=rule, rtol=_RTOL).fit(data, sample_weight=weights)
     law.model, law._score = model, model.score_samples
-    law._sampler = lambda n, rng: model.sample(n, random_state=rng)
+    law._sampler = lambda n, rng: draw(model, n, rng)
     return data

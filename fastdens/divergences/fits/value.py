@@ -25,7 +25,7 @@ def by_cells(
     log_q = log_density_of(mixture, n_threads)
     values, n_evaluations, missed = [], 0, 0.0
     for tolerance, most in RULES:
-        nodes = cell_nodes(box, target.log_density, [log_q], tolerance, most, kind.generator.name == "tv")
+        nodes = cell_nodes(box, target.log_density, [log_q], tolerance, most, kind.generator.has_kink)
         log_mass = float(normalised_exponentials(nodes.log_weights + nodes.log_p)[0])
         q = nodes.log_weights + log_q(nodes.x)
         terms = integrand.terms(nodes.log_weights + nodes.log_p - log_mass, q)

@@ -15,7 +15,8 @@ import numpy as np
 
 from fastdens.divergences.generators import GENERATORS
 from fastdens.divergences.samples.cross_fitting import fitted, folds, log_ratios
-from fastdens.divergences.samples.neighbor_ratios import default_count, log_ratios_of_counts
+from fastdens.divergences.samples.neighbor_ratios import log_ratios_of_counts
+from fastdens.divergences.samples.neighbor_rules import default_count
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighborhoods import neighborhoods_with_indices
 

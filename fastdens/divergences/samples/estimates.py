@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.generators import Generator
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
 from fastdens.divergences.samples import (
@@ -34,10 +34,12 @@ from fastdens.divergences.samples import (
     neighbor_ratios,
     variational,
 )
-from fastdens.divergences.samples.first_order import powers_of
+from fastdens.divergences.samples.first_order import is_concave
 from fastdens.divergences.samples.neighbor_ratios import Estimate
+from fastdens.divergences.samples.neighbor_rules import default_count, rule_of
 from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.unified_interval import unified_interval
+from fastdens.models.drawing import draw
 from fastdens.neighbors.neighbors import check_k
 
 METHODS = ("auto", "nearest_neighbors", "plug_in", "classifier", "variational")
@@ -162,7 +164,7 @@ def _check_arguments(
     method: str, kind: Kind, weights: tuple[Any, Any], n_neighbors: Any, model: Any, n_folds: Any
 ) -> None:
     """That every argument given has a meaning with the method."""
-    if method == "classifier" and kind.name != "tv":
+    if method == "classifier" and not kind.generator.is_over_sets:
         raise ValueError(f"method='classifier' bounds kind='tv' only, got kind={kind.name!r}")
     belongs = (
         ("weights", any(w is not None for w in weights), ("plug_in", "variational")),
@@ -194,9 +196,8 @@ def _check_neighbors(n_neighbors: Any, generator: Generator, n_available: int, f
 def _draws(density: Any, sample: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if not hasattr(density, "sample"):
         raise ValueError(f"the density must have a method `sample` to draw from it, got {density!r}")
-    drawn = density.sample(max(FEWEST_DRAWS, DRAWS_PER_ROW * len(sample)), random_state=random)
-    # Mixtures of scikit-learn return the components besides.
-    drawn = validation.check_data(drawn[0] if isinstance(drawn, tuple) else drawn, "draws of the density")
+    n_draws = max(FEWEST_DRAWS, DRAWS_PER_ROW * len(sample))
+    drawn = validation.check_data(draw(density, n_draws, random), "draws of the density")
     if drawn.shape[1] != sample.shape[1]:
         raise ValueError(f"the density must have {sample.shape[1]} features like the sample, got {drawn.shape[1]}")
     return drawn
@@ -212,12 +213,11 @@ def _one_sided(
     n_threads: int | None,
 ) -> Divergence:
     generator = kind.generator
-    # What the density's side adds to KL is 1 - E_Q[r] = 0 for any estimate of r that integrates to one.
-    needs_draws = generator is not GENERATORS["kl" if sample_is_first else "reverse_kl"]
+    needs_draws = generator.side_without_mean != (1 if sample_is_first else 0)
     draws = _draws(density, sample, random) if needs_draws or hasattr(density, "sample") else None
     n_available = len(sample) - 1
     k = _check_neighbors(n_neighbors, generator, n_available, smallest_count(generator) if draws is not None else 1)
-    k = min(neighbor_ratios.default_count(generator, n_available, sample.shape[1]), n_available) if k is None else k
+    k = min(default_count(generator, n_available, sample.shape[1]), n_available) if k is None else k
     found = neighbor_densities.one_sided_estimate(
         sample, _log_density(density, sample), draws, None if draws is None else _log_density(density, draws),
         generator, k, sample_is_first=sample_is_first, n_threads=n_threads,
@@ -256,10 +256,9 @@ def _lower_bound(kind: Kind, value: float, error: float, low: float, method: str
 def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, offered: bool) -> Divergence:
     """An estimate by neighbours with the error that the study of coverage supports."""
     generator = kind.generator
-    exact = all(0.0 <= alpha <= 1.0 for _, alpha in powers_of(generator)) and generator.name not in ("tv", "f")
-    error = found.standard_error if exact else math.nan
+    error = found.standard_error if is_concave(generator) else math.nan
     few_ties = found.tied_share <= neighbor_ratios.MOST_TIED
-    offered = offered and generator is GENERATORS["js"] and few_ties
+    offered = offered and rule_of(generator).has_interval and few_ties
     result = estimated(kind, found.value, 0.0 if math.isnan(error) else error, method, n_evaluations)
     if math.isnan(error):
         return replace(result, standard_error=math.nan, interval=(math.nan, math.nan))

@@ -13,31 +13,15 @@ normal in large samples, and the variances of A and B give its standard error.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.generators import Generator
 
 # Beyond this a ratio of densities is as good as infinite, and its square is still a double.
 LARGEST_LOG_RATIO = 300.0
-
-
-def powers_of(generator: Generator) -> list[tuple[float, float]]:
-    """(weight, alpha) of the members of the alpha family that a generator is a sum of; none if it is not one."""
-    sums = {
-        "kl": [(1.0, 1.0)],
-        "reverse_kl": [(1.0, 0.0)],
-        "jeffreys": [(1.0, 1.0), (1.0, 0.0)],
-        "squared_hellinger": [(0.25, 0.5)],
-        "chi2": [(2.0, 2.0)],
-        "neyman_chi2": [(2.0, -1.0)],
-    }
-    if generator.name in sums:
-        return sums[generator.name]
-    if not generator.name.startswith("alpha="):
-        return []
-    # f(0) = 1 / alpha and the slope at infinity is 1 / (1 - alpha), where they are finite.
-    return [(1.0, 1.0 / generator.at_zero if generator.at_zero < math.inf else 1.0 - 1.0 / generator.slope_at_infinity)]
 
 
 def over_alpha(alpha: float, u: np.ndarray, factor: np.ndarray | float = 0.0) -> np.ndarray:
@@ -49,19 +33,33 @@ def over_alpha(alpha: float, u: np.ndarray, factor: np.ndarray | float = 0.0) ->
     return values if alpha == 1 else values / alpha
 
 
+class OwnTerms(NamedTuple):
+    """A and B, of a generator that is no sum of powers, as functions of the log-ratio; their slopes where concave."""
+
+    terms: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    slopes: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
+
+
+OWN_TERMS = {
+    "js": OwnTerms(
+        lambda u: (0.5 * (math.log(2.0) - np.logaddexp(0.0, -u)), 0.5 * (math.log(2.0) - np.logaddexp(0.0, u))),
+        lambda u: (0.5 / (1.0 + np.exp(u)), -0.5 / (1.0 + np.exp(-u))),
+    ),
+    "tv": OwnTerms(lambda u: (0.5 * np.sign(u), -0.5 * np.sign(u))),
+}
+
+
 def terms(generator: Generator, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A and B at log-ratios u, which may be infinite."""
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    powers = powers_of(generator)
+    powers = generator.powers
     if powers:
         return (
             sum((weight * over_alpha(alpha - 1.0, u) for weight, alpha in powers), np.zeros_like(u)),
             sum((-weight * over_alpha(alpha, u) for weight, alpha in powers), np.zeros_like(u)),
         )
-    if generator is GENERATORS["js"]:
-        return 0.5 * (math.log(2.0) - np.logaddexp(0.0, -u)), 0.5 * (math.log(2.0) - np.logaddexp(0.0, u))
-    if generator is GENERATORS["tv"]:
-        return 0.5 * np.sign(u), -0.5 * np.sign(u)
+    if (own := OWN_TERMS.get(generator.name)) is not None:
+        return own.terms(u)
     ratio = np.exp(u)
     slopes = generator.derivative(ratio)
     return slopes, generator.terms_of_logs(u, np.zeros_like(u)) - ratio * slopes
@@ -74,17 +72,20 @@ def bounded_log_ratios(u: np.ndarray, n: int) -> np.ndarray:
 
 def is_concave(generator: Generator) -> bool:
     """Whether A and B are concave functions of the log-ratio, so that a fit of it has one maximum."""
-    powers = powers_of(generator)
-    return generator is GENERATORS["js"] or (bool(powers) and all(0.0 <= alpha <= 1.0 for _, alpha in powers))
+    if generator.powers:
+        return all(0.0 <= alpha <= 1.0 for _, alpha in generator.powers)
+    own = OWN_TERMS.get(generator.name)
+    return own is not None and own.slopes is not None
 
 
 def slopes(generator: Generator, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Derivatives of A and B with respect to u, for generators that are concave in u."""
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    if generator is GENERATORS["js"]:
-        return 0.5 / (1.0 + np.exp(u)), -0.5 / (1.0 + np.exp(-u))
+    own = OWN_TERMS.get(generator.name)
+    if own is not None and own.slopes is not None:
+        return own.slopes(u)
     of_a, of_b = np.zeros_like(u), np.zeros_like(u)
-    for weight, alpha in powers_of(generator):
+    for weight, alpha in generator.powers:
         of_a += weight * np.exp((alpha - 1.0) * u)
         of_b -= weight * np.exp(alpha * u)
     return of_a, of_b

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.generators import Generator
 from fastdens.divergences.samples.first_order import sum_of_means
 from fastdens.divergences.samples.neighbor_ratios import Estimate
+from fastdens.divergences.samples.neighbor_rules import rule_of
 from fastdens.divergences.samples.neighbor_space import whitening
 from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.neighbors.neighbors import kneighbors
@@ -48,8 +49,7 @@ def one_sided_estimate(
             else corrected_term(generator, -u, None, k, which)
         )
     value, standard_error = sum_of_means(sides[0], sides[1] if draws is not None else np.zeros(2))
-    exact = generator is not GENERATORS["tv"] and generator.name != "f"
-    return Estimate(value, standard_error if exact else math.nan)
+    return Estimate(value, standard_error if rule_of(generator).is_corrected else math.nan)
 
 
 def _log_volumes(rows: np.ndarray, queries: Any, k: int, n_threads: int | None) -> np.ndarray:

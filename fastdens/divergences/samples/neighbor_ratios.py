@@ -19,23 +19,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastdens.divergences.generators import GENERATORS, Generator
+from fastdens.divergences.generators import Generator
 from fastdens.divergences.samples.first_order import bounded_log_ratios, sum_of_means, terms
+from fastdens.divergences.samples.neighbor_rules import default_count, rule_of
 from fastdens.divergences.samples.neighbor_space import whitened
-from fastdens.divergences.samples.neighbor_terms import smallest_count
 from fastdens.divergences.samples.neighbor_variance import unseen_change, variance_inflation
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_by_rank
 from fastdens.neighbors.neighbors import KDTree
 from fastdens.neighbors.packed_tree.rank_distances import Arrangement, arrange
 
-# Few neighbours keep the balls small; below 4 the noise grows fast (benchmarks/studies/divergence_coverage.py). With
-# more rows the balls shrink even if they hold more, and noise can be saved: the less the more features there are.
-N_NEIGHBORS, N_ROWS, GROWTH, MOST_NEIGHBORS = 4, 500, 0.25, 10
-# In trees, where lists of eight distances are kept and one more tells ties.
-MOST_IN_TREES = 7
-# Where noise is corrected for by two numbers of neighbours, or not at all, balls must hold more.
-N_NEIGHBORS_OF_USERS = 8
-LARGEST_FOR_SETS = 50
 # Rows that repeat come in clumps, which are more uneven than the Gamma law has it; more neighbours hold more clumps.
 MOST_TIED, MORE_WHERE_TIED = 0.05, 3
 
@@ -51,18 +43,6 @@ class Estimate:
     standard_error: float
     tied_share: float = 0.0
     unseen: float = 0.0
-
-
-def default_count(generator: Generator, n: int, n_features: int) -> int:
-    """Neighbours for samples of which the smaller has n points."""
-    if generator is GENERATORS["tv"]:
-        # The sign of ln r is all that counts, and noise that turns it is not corrected for.
-        return min(max(10, round(math.sqrt(n))), LARGEST_FOR_SETS)
-    if generator.name == "f":
-        return N_NEIGHBORS_OF_USERS
-    most = MOST_NEIGHBORS if n_features == 1 else MOST_IN_TREES
-    smooth = min(round(N_NEIGHBORS * (n / N_ROWS) ** (GROWTH / n_features)), most)
-    return max(N_NEIGHBORS, smooth, 2 * smallest_count(generator))
 
 
 def log_ratios_of_counts(
@@ -142,17 +122,17 @@ def two_sample_estimate(
 def _by_neighbors(
     arranged: tuple[Arrangement, Arrangement], generator: Generator, k: int, n_threads: int | None
 ) -> Estimate:
-    if generator.name == "f":
+    rule = rule_of(generator)
+    if rule.is_extrapolated:
         return _without_noise(arranged, generator, k, n_threads)
     (A, B), tied_share, around = two_sample_terms(arranged, generator, k, n_threads)
     value, independent = sum_of_means(A, B)
-    if generator is GENERATORS["tv"]:
+    if not rule.is_corrected:
         return Estimate(value, math.nan, tied_share)
     if around is None:
         return Estimate(value, independent, tied_share)
     error = independent * math.sqrt(variance_inflation((around[0].points, around[1].points), generator, k, n_threads))
-    # Of the others no interval is offered.
-    unseen = unseen_change(around, generator, k) if generator is GENERATORS["js"] else 0.0
+    unseen = unseen_change(around, generator, k) if rule.has_interval else 0.0
     return Estimate(value, error, tied_share, unseen)
 
 

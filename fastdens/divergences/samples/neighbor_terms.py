@@ -22,11 +22,12 @@ turns ln(1 + e^{-u}) into max(0, -u) by Jensen's formula, and one over sums of L
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from fastdens.divergences.generators import GENERATORS, Generator
-from fastdens.divergences.samples.first_order import LARGEST_LOG_RATIO, over_alpha, powers_of, terms
+from fastdens.divergences.generators import Generator
+from fastdens.divergences.samples.first_order import LARGEST_LOG_RATIO, over_alpha, terms
 
 # A number of neighbours, one for all points or one each; None where the density is known and there is no noise.
 Count = int | np.ndarray | None
@@ -34,7 +35,7 @@ Count = int | np.ndarray | None
 
 def smallest_count(generator: Generator) -> int:
     """The fewest neighbours with which the estimates of all powers exist."""
-    powers = powers_of(generator)
+    powers = generator.powers
     return max([1, *(math.floor(max(alpha, 1.0 - alpha)) + 1 for _, alpha in powers if alpha not in (0, 1)),
                 *(2 for _, alpha in powers if alpha in (0, 1))])  # fmt: skip
 
@@ -46,7 +47,7 @@ def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side
     freed of bias, and what its variance does to curved terms of Jensen-Shannon is taken off to second order.
     """
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    powers = powers_of(generator)
+    powers = generator.powers
     if powers:
         of_side = [(weight, alpha - 1.0) if side == 0 else (-weight, alpha) for weight, alpha in powers]
         parts = [over_alpha(alpha, u, _log_factor(alpha, k, l)) for _, alpha in of_side]
@@ -56,16 +57,24 @@ def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side
         for part in parts[1:]:
             total += part
         return total
-    if generator is GENERATORS["js"]:
-        if isinstance(k, int) and k == l:
-            one_sided = math.log(2.0) - _softplus_sum(u, k)
-            return 0.5 * (one_sided + np.minimum(0.0, u if side == 0 else -u))
-        v = u + _log_factor(0.0, k, l)
-        share = 1.0 / (1.0 + np.exp(-v))
-        # Half the variance times the second derivative, -1/2 of it that of ln(1 + e^-v).
-        correction = 0.25 * (_trigamma(k) + _trigamma(l)) * share * (1.0 - share)
-        return terms(generator, v)[side] + correction
+    if (corrected := CORRECTED.get(generator.name)) is not None:
+        return corrected(generator, u, k, l, side)
     return terms(generator, u + _log_factor(0.0, k, l))[side]
+
+
+def _corrected_js(generator: Generator, u: np.ndarray, k: Count, l: Count, side: int) -> np.ndarray:
+    if isinstance(k, int) and k == l:
+        one_sided = math.log(2.0) - _softplus_sum(u, k)
+        return 0.5 * (one_sided + np.minimum(0.0, u if side == 0 else -u))
+    v = u + _log_factor(0.0, k, l)
+    share = 1.0 / (1.0 + np.exp(-v))
+    # Half the variance times the second derivative, -1/2 of it that of ln(1 + e^-v).
+    correction = 0.25 * (_trigamma(k) + _trigamma(l)) * share * (1.0 - share)
+    return terms(generator, v)[side] + correction
+
+
+# Generators that are no sums of powers and whose terms are freed of noise all the same.
+CORRECTED: dict[str, Callable[[Generator, np.ndarray, Count, Count, int], np.ndarray]] = {"js": _corrected_js}
 
 
 def _softplus_sum(u: np.ndarray, k: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from fastdens.divergences.generators import Generator
 from fastdens.divergences.kinds import check_kind
 from fastdens.divergences.samples.classifier_sets import CONFIDENCE, binomial_bounds
 from fastdens.divergences.samples.neighbor_space import whitening
+from fastdens.models.drawing import draw
 from fastdens.neighbors.neighbors import check_k, kneighbors
 
 SMALLEST_POOLED_COUNT, LARGEST_POOLED_COUNT = 5, 50
@@ -250,11 +251,10 @@ def _checked_sizes(n_samples: Any) -> tuple[int, int]:
 def _source(law: Any, size: int, name: str) -> Callable[[np.random.Generator], np.ndarray]:
     if hasattr(law, "sample"):
 
-        def draw(random: np.random.Generator) -> np.ndarray:
-            drawn = law.sample(size, random_state=random)
-            return drawn[0] if isinstance(drawn, tuple) else drawn  # scikit-learn's mixtures return labels besides
+        def drawn(random: np.random.Generator) -> np.ndarray:
+            return draw(law, size, random)
 
-        return draw
+        return drawn
     rows = validation.check_data(law, name, min_samples=size)
     return lambda random: rows[random.choice(len(rows), size, replace=False)]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from fastdens.divergences.generators import GENERATORS, Generator
 from fastdens.divergences.samples.cross_fitting import Weights, splits
-from fastdens.divergences.samples.first_order import is_concave, powers_of, slopes, sum_of_means, terms
+from fastdens.divergences.samples.first_order import is_concave, slopes, sum_of_means, terms
 from fastdens.divergences.samples.neighbor_ratios import Estimate
 from fastdens.divergences.samples.neighbor_space import whitening
 
@@ -82,7 +82,7 @@ def bounds_of_log_ratio(generator: Generator, n: int) -> tuple[float, float]:
     No bound that holds with confidence exceeds ln n by much (McAllester and Stratos 2020). Where mass that only one law
     has costs without limit, a term grows like a power of the ratio, and that power is to stay below the root of n.
     """
-    powers = [alpha for _, alpha in powers_of(generator)] or [1.0]
+    powers = [alpha for _, alpha in generator.powers] or [1.0]
     most = math.log(n)
     low = most if math.isfinite(generator.at_zero) else most / (2.0 * max(1.0, *(1.0 - alpha for alpha in powers)))
     high = most if math.isfinite(generator.slope_at_infinity) else most / (2.0 * max(1.0, *powers))

@@ -10,6 +10,7 @@ from fastdens.kernel_sums.accuracy import roundoff
 from fastdens.kernel_sums.accuracy.recompute import weights_within_reach
 from fastdens.kernel_sums.accuracy.roundoff import UNIT_ROUNDOFF
 from fastdens.kernel_sums.kernel_sum import KernelSum
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 
 
 def certified_sums(
@@ -29,10 +30,11 @@ def certified_sums(
             prepared.X.astype(np.float64), prepared.kernel, prepared.bandwidth, prepared.weights, prepared.values
         )
     Q = Q.astype(np.float64, copy=False)
+    check_able(prepared.kernel, "a bound of a sum", "without a jump, but the tophat's", _has_bounds)
     if prepared.values is not None:
         return _of_values(prepared, Q, own, rtol, atol, algorithm, n_threads)
     sums, of_route = prepared.evaluate_with_errors(Q, log, own, rtol, atol, algorithm, n_threads)
-    if prepared.kernel.order_of_contact or prepared.kernel.name == "tophat":
+    if prepared.kernel.is_compact:
         linear = np.exp(sums) if log else sums
         lower, upper = _compact_bounds(prepared, linear, Q, own, n_threads)
         if of_route is not None:
@@ -57,6 +59,10 @@ def certified_sums(
         lower = np.where(of_route > 0, np.log(lower), sums + np.log1p(-np.minimum(relative, 1.0)))
         upper = np.where(of_route > 0, np.log(upper), sums + np.log1p(relative))
     return sums, *_widened_logs(lower, upper)
+
+
+def _has_bounds(kernel: SmoothingKernel) -> bool:
+    return kernel.is_continuous or kernel.power == 0
 
 
 def _widened_logs(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +101,7 @@ def _compact_bounds(
     prepared: KernelSum, sums: np.ndarray, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     displacement = _displacement(prepared, Q)
-    if prepared.kernel.name == "tophat":
+    if prepared.kernel.power == 0:
         moved = 2 * roundoff.of_edge(prepared.n_features, displacement)
         lower, upper = (_tophat(prepared, factor, Q, own, n_threads) for factor in (max(1 - moved, 0.5), 1 + moved))
         rounding = UNIT_ROUNDOFF * (roundoff.TERM_ROUNDINGS + prepared.n_points / roundoff.POINTS_PER_ROUNDING)

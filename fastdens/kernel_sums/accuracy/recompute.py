@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastdens.kernel_sums.accuracy import roundoff
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import TOPHAT
 
 if TYPE_CHECKING:
     from fastdens.kernel_sums.kernel_sum import KernelSum
@@ -73,7 +73,7 @@ def weights_within_reach(
 ) -> np.ndarray:
     """Weights of the points nearer to each query than `factor` bandwidths, never too few."""
     if prepared.n_features > 1 or not prepared.bandwidth.scales_axes:
-        counting = type(prepared)(prepared.X, KERNELS["tophat"], prepared.bandwidth * factor, prepared.weights)
+        counting = type(prepared)(prepared.X, TOPHAT, prepared.bandwidth * factor, prepared.weights)
         return counting.evaluate(Q, own=own, n_threads=n_threads) * (1 + 2.0**-30)
     x, weights = _sorted_line(prepared)
     reach = factor * float(prepared.bandwidth.widths[0])

@@ -2,8 +2,8 @@
 
 Every difference, square and exponential is within a few unit roundoffs. For the Gaussian and exponential kernels these
 add up to a relative error of the term that grows with its exponent t; over all terms, sum w exp(-t) t <= S ln(W / S)
-for weights of total W, by Jensen's inequality, so that the sum S itself tells. For a kernel that is g^s with
-g = 1 - u^2, the error of g adds up by Minkowski's inequality over the weights within reach.
+for weights of total W, by Jensen's inequality, so that the sum S itself tells. For a kernel that is f(g)^s with
+g = 1 - u^2, the error of f adds up by Minkowski's inequality over the weights within reach.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def of_compact_kernel(
 ) -> np.ndarray:
     """Absolute error of sums of a kernel of bounded support, not the tophat kernel."""
     order = kernel.order_of_contact
-    of_gap = UNIT_ROUNDOFF * (DISTANCE_ROUNDINGS + 8 + n_features) + 2 * displacement
+    of_gap = kernel.contact_slope * (UNIT_ROUNDOFF * (DISTANCE_ROUNDINGS + 8 + n_features) + 2 * displacement)
     slack = of_gap * np.power(weights_within_reach, 1 / order)
     of_terms = order * slack * (np.power(sums, 1 / order) + slack) ** (order - 1)
     summation = UNIT_ROUNDOFF * (TERM_ROUNDINGS + n_points / POINTS_PER_ROUNDING) + MOMENTS_LOSS
@@ -58,7 +58,7 @@ def of_compact_kernel(
 def smallest_sure_share(kernel: SmoothingKernel, n_features: int, rtol: float) -> float:
     """Share of the total weight from which on a sum of a compact kernel meets the tolerance, whatever it is over."""
     order = kernel.order_of_contact
-    of_gap = UNIT_ROUNDOFF * (DISTANCE_ROUNDINGS + 8 + n_features)
+    of_gap = kernel.contact_slope * UNIT_ROUNDOFF * (DISTANCE_ROUNDINGS + 8 + n_features)
     return min((4 * order * of_gap / rtol) ** order, math.inf)
 
 

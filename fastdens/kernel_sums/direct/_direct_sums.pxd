@@ -1,10 +1,16 @@
 """The kernel-sum tiles in use, for every module that sums kernels."""
 
 cdef extern from "direct_sums.h" nogil:
-    int FD_STRIP
-    int FD_STRIP_STEP
-    int FD_SHARING
-    int FD_N_KERNELS
+    enum:
+        FD_STRIP
+        FD_STRIP_STEP
+        FD_SHARING
+        FD_N_KERNELS
+    ctypedef struct fd_kernel:
+        const char *name
+        int has_slope
+        int has_tail
+    const fd_kernel fd_kernels[]
     ctypedef struct fd_bandwidth:
         double exponent
         double inverse

@@ -15,8 +15,6 @@ ctypedef fused floating:
     double
 
 cdef enum:
-    LONGEST_STRIP = 512  # FD_STRIP, as a constant that sizes an array
-    GROUP = 4  # FD_GROUP
     LOWEST_EXPONENT = -1020  # FD_LOWEST in double
     FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
     QUERIES_IN_BLOCK = 32
@@ -26,6 +24,11 @@ cdef enum:
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 PADDING = FD_STRIP_STEP
 MOST_OF_FEW = FEW_NUMBERS
+# What the tables hold of each smoothing kernel: its place, whether it has a slope, and a tail.
+KERNELS = {
+    fd_kernels[i].name.decode(): (i, bool(fd_kernels[i].has_slope), bool(fd_kernels[i].has_tail))
+    for i in range(FD_N_KERNELS)
+}
 
 
 def _use_level(int level):
@@ -108,7 +111,7 @@ cdef void sums_in_blocks(
     cdef Py_ssize_t i, j, g, count
     cdef long long block
     cdef int form
-    cdef floating strips[GROUP * LONGEST_STRIP]
+    cdef floating strips[FD_SHARING * FD_STRIP]
     cdef const floating *factors = &scales[0] if scales is not None else NULL
     cdef const floating *halves
     while True:
@@ -130,7 +133,7 @@ cdef void sums_in_blocks(
                 return
             j = first_query
             while j < last_query:
-                count = GROUP if metric == 0 and d >= FEWEST_FEATURES and j + GROUP <= last_query else 1
+                count = FD_SHARING if metric == 0 and d >= FEWEST_FEATURES and j + FD_SHARING <= last_query else 1
                 form = kernel
                 if count == 1:
                     if floating is double:
@@ -149,7 +152,7 @@ cdef void sums_in_blocks(
                     i = length
                     while i > 0 and half_squares[start + i - 1] == INFINITY:  # padding
                         i -= 1
-                        for g in range(GROUP):
+                        for g in range(FD_SHARING):
                             strips[g * length + i] = <floating> LOWEST_EXPONENT
                 elif floating is double:
                     tiles.on_double.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
@@ -167,7 +170,7 @@ cdef inline bint are_moderate(const floating *half_squares_of_queries) noexcept 
     """Whether a group of queries has finite half squares: the caller made those of far queries infinite."""
     cdef floating total = 0
     cdef Py_ssize_t g
-    for g in range(GROUP):
+    for g in range(FD_SHARING):
         total += half_squares_of_queries[g]
     return total < INFINITY
 
@@ -314,7 +317,7 @@ def direct_log2_sums(
     cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
     cdef Py_ssize_t first_query, start, length, j, skip
     cdef long long block
-    cdef double strip[LONGEST_STRIP]
+    cdef double strip[FD_STRIP]
     cdef double largest, total, strip_largest
     cdef int phase
     cdef const double *factors = &scales[0] if scales is not None else NULL

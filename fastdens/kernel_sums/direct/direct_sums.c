@@ -15,8 +15,12 @@
             {FD_EACH_STRIP(FD_ROW_SUM, real, set)}, {FD_EACH_STRIP(FD_ROW_WEIGHTED_SUM, real, set)},        \
             {FD_EACH_STRIP(FD_ROW_VALUES, real, set)}, fd_dot_##real##_##set                                \
     }
-#define FD_ROW_SUM(kernel, real, set) fd_sum_##kernel##_##real##_##set,
-#define FD_ROW_WEIGHTED_SUM(kernel, real, set) fd_weighted_sum_##kernel##_##real##_##set,
-#define FD_ROW_VALUES(kernel, real, set) fd_values_##kernel##_##real##_##set,
+#define FD_ROW_SUM(kernel, slope, tail, real, set) fd_sum_##kernel##_##real##_##set,
+#define FD_ROW_WEIGHTED_SUM(kernel, slope, tail, real, set) fd_weighted_sum_##kernel##_##real##_##set,
+#define FD_ROW_VALUES(kernel, slope, tail, real, set) fd_values_##kernel##_##real##_##set,
 
 const fd_kernel_sum_tiles fd_kernel_sum_tiles_of[FD_N_INSTRUCTION_SETS] = FD_TABLES(FD_TABLE);
+
+#define FD_ROW_KERNEL(kernel, slope, tail, ...) {#kernel, FD_FLAG_##slope, FD_FLAG_##tail},
+
+const fd_kernel fd_kernels[FD_N_KERNELS] = {FD_EACH_KERNEL(FD_ROW_KERNEL, )};

@@ -10,18 +10,21 @@
 
 #include <stddef.h>
 
+#include "each_kernel.inc"
 #include "instruction_sets.h"
 
-enum { FD_N_KERNELS = 8, FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4, FD_N_METRICS = 4 };
+enum { FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4, FD_N_METRICS = 4 };
 
-/* The order of the kernels in the tables; fastdens/kernel_sums/kernels/registry.py gives each name its number here. */
-#define FD_EACH_KERNEL(row, ...)                                                                       \
-    row(gaussian, __VA_ARGS__) row(tophat, __VA_ARGS__) row(epanechnikov, __VA_ARGS__)                  \
-    row(exponential, __VA_ARGS__) row(linear, __VA_ARGS__) row(cosine, __VA_ARGS__)                     \
-    row(biweight, __VA_ARGS__) row(triweight, __VA_ARGS__)
+/* What the tables hold of each kernel. */
+typedef struct {
+    const char *name;
+    int has_slope, has_tail;
+} fd_kernel;
+
+extern const fd_kernel fd_kernels[FD_N_KERNELS];
 
 /* After the kernels, what takes the exponents that `group_exponents` gives: a power of two. */
-#define FD_EACH_STRIP(row, ...) FD_EACH_KERNEL(row, __VA_ARGS__) row(power, __VA_ARGS__)
+#define FD_EACH_STRIP(row, ...) FD_EACH_KERNEL(row, __VA_ARGS__) row(power, NONE, NONE, __VA_ARGS__)
 
 /* What a smoothing kernel needs of its bandwidth h. */
 typedef struct {

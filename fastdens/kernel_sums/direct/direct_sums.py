@@ -14,7 +14,7 @@ from fastdens.kernel_sums.bandwidth import LARGEST, ORDINARY_WIDTHS, Bandwidth, 
 from fastdens.kernel_sums.direct import _direct_sums as compiled
 from fastdens.kernel_sums.direct.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
-from fastdens.kernel_sums.planning.costs import FEATURE_NS, PAIR_NS
+from fastdens.kernel_sums.planning.costs import FEATURE_NS
 
 # With so few queries the points are cut into runs instead, so that threads have something to share.
 FEW_QUERIES = 256
@@ -121,13 +121,13 @@ class DirectSum:
         if (
             d < FEWEST_FEATURES
             or self.is_float
-            or kernel.name != "gaussian"
+            or not kernel.is_product
             or metric != "euclidean"
             or self.factor is not None
         ):
             self._products = False
         self._X = X
-        self.pair_ns = PAIR_NS[kernel.name] + FEATURE_NS * d
+        self.pair_ns = kernel.pair_ns + FEATURE_NS * d
         self.smallest_sum = 0.0
         if per_unit and values is None:
             self.smallest_sum = n * self.largest_weight * (SMALL_FLOAT_SUM if self.is_float else SMALL_SUM)

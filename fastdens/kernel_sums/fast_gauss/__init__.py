@@ -1,0 +1,1 @@
+"""Gaussian sums in linear time by boxes and expansions."""

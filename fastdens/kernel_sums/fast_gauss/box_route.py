@@ -30,8 +30,8 @@ def sums_by_boxes(
     X, white, weights = prepared.X, Q, prepared.weights
     bandwidths = prepared.bandwidth.along_axes.widths
     if not prepared.bandwidth.scales_axes:
-        centre, to_white = X.mean(axis=0), prepared.bandwidth.to_white
-        X, white = (X - centre) @ to_white, (Q - centre) @ to_white
+        centre = X.mean(axis=0)
+        X, white = prepared.bandwidth.whitened(X - centre), prepared.bandwidth.whitened(Q - centre)
     X = validation.check_data(np.ascontiguousarray(X), "X")
     white = X if Q is prepared.X else np.ascontiguousarray(white, dtype=np.float64)
     beta, terms, smallest = (plan.options[name] for name in ("beta", "terms", "smallest"))

@@ -22,8 +22,8 @@ from fastdens.kernel_sums.fast_gauss import _box_surroundings as surroundings
 from fastdens.kernel_sums.fast_gauss import box_lines
 from fastdens.kernel_sums.fast_gauss.box_interpolants import axis_transform
 from fastdens.kernel_sums.fast_gauss.box_passes import BoxPasses
-from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS, FEATURE_NS, PAIR_NS
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN
+from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS, FEATURE_NS
 
 # Beyond this many boxes along an axis their edges are no longer exact in double precision.
 MOST_BOXES_ALONG = 2.0**45
@@ -215,7 +215,7 @@ class BoxTransform:
         """Boxes where the pairs with the points within reach cost less than to carry expansions there."""
         d = len(self.axes)
         n_lines = math.prod(len(axis.offsets) for axis in self.axes[1:])
-        pairs = near_points * (n_queries * (PAIR_NS["gaussian"] + d * FEATURE_NS) + GATHER_NS) + NEAR_LINE_NS * n_lines
+        pairs = near_points * (n_queries * (GAUSSIAN.pair_ns + d * FEATURE_NS) + GATHER_NS) + NEAR_LINE_NS * n_lines
         numbers = compiled.row_length(self.terms) * self.terms ** (d - 1)
         carrying = sum(len(axis.offsets) for axis in self.axes) * numbers * self.terms * BOX_CARRY_NS
         # Rounding of the direct sums has to stay far below the tolerance.
@@ -268,7 +268,7 @@ class BoxTransform:
         """Sum directly over the boxes around where there is no expansion, or it is not good enough: only what is cut
         off is missed. `within` and `far` are the weights within reach of each target box, and beyond.
         """
-        kernel, along, scales = KERNELS["gaussian"], self._along(boxes), self.widths / self.bandwidths / 2
+        kernel, along, scales = GAUSSIAN, self._along(boxes), self.widths / self.bandwidths / 2
         # Places in boxes are rounded as numbers up to 1, those seen from a box around as numbers up to 2 reach + 1.
         displacement = UNIT_ROUNDOFF * math.sqrt(len(scales)) * float(((2 * along[:, 2] + 12) * scales).max())
         arguments = (

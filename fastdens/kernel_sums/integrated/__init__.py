@@ -1,0 +1,1 @@
+"""Sums of integrated kernels: distribution functions."""

@@ -9,6 +9,7 @@ from libc.math cimport fabs, ldexp
 
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
+from fastdens.kernel_sums.direct._direct_sums cimport FD_N_KERNELS
 
 cdef extern from "integrated_sums.h" nogil:
     int FD_INTEGRATED_MARGIN
@@ -19,6 +20,10 @@ cdef extern from "integrated_sums.h" nogil:
         fd_integrated_run *run_sum
         void (*multiply_intervals)(const double *, Py_ssize_t, double, double, double, double *) noexcept nogil
     const fd_integrated_sum_tiles fd_integrated_sum_tiles_of[]
+    ctypedef struct fd_tail_ends:
+        double whole
+        double zero
+    const fd_tail_ends fd_tail_ends_of[]
 
 cdef enum:
     QUERIES_IN_BLOCK = 256
@@ -35,6 +40,8 @@ QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 POINTS_PER_STRIP = POINTS_AT_ONCE
 MARGIN = FD_INTEGRATED_MARGIN
 MOST_TERMS = MOST_MOMENTS
+# By kernel: bandwidths below a query beyond which a point counts whole, and above it beyond which it does not count.
+TAIL_ENDS = [(fd_tail_ends_of[i].whole, fd_tail_ends_of[i].zero) for i in range(FD_N_KERNELS)]
 
 cdef const fd_integrated_sum_tiles *tiles
 

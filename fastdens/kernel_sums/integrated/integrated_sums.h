@@ -14,8 +14,16 @@ enum { FD_INTEGRATED_MARGIN = 32 };
 typedef double fd_integrated_run(const double *points, const double *weights, ptrdiff_t n, double query,
                                  double inverse);
 
+/* Distances in bandwidths: a point further than `whole` below a query counts whole, to the last digit; what lies beyond
+ * `zero` above it does not count. */
 typedef struct {
-    fd_integrated_run *run_sum[FD_N_KERNELS];
+    double whole, zero;
+} fd_tail_ends;
+
+extern const fd_tail_ends fd_tail_ends_of[FD_N_KERNELS];
+
+typedef struct {
+    fd_integrated_run *run_sum[FD_N_KERNELS]; /* NULL for kernels without a tail */
     /* products_i *= mass of the Gaussian about points_i from low to high; n is a multiple of FD_INTEGRATED_MARGIN. */
     void (*multiply_intervals)(const double *points, ptrdiff_t n, double low, double high, double inverse,
                                double *products);

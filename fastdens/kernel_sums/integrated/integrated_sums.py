@@ -17,34 +17,12 @@ from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.bandwidth import power_of_two
 from fastdens.kernel_sums.integrated import _integrated_sums as compiled
 from fastdens.kernel_sums.integrated.integrated_boxes import GaussianBoxes
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN, SmoothingKernel, check_able
 from fastdens.kernel_sums.sorted import _sorted_moments as of_cells
 
-# Beyond so many bandwidths below the query a point counts whole, to the last digit; beyond so many above it, its part
-# is below 1e-307. log2 of the part of a kernel beyond z is at most per_square z^2 + per_distance z.
-REACH = {"gaussian": (8.3, 37.6), "exponential": (37.5, 707.0)}
-SLOPES = {"gaussian": (-0.72134752044448, 0.0), "exponential": (0.0, -1.44269504088896)}
-# The integral of each kernel of bounded support from -1 to u, as coefficients of 1, u, u^2 ...; of the linear kernel
-# for u >= 0 and for u <= 0. The sine of the cosine kernel by interpolation at the Chebyshev nodes, error 2e-19.
-POLYNOMIALS: dict[str, list[list[float]]] = {
-    "tophat": [[1 / 2, 1 / 2]],
-    "epanechnikov": [[1 / 2, 3 / 4, 0, -1 / 4]],
-    "biweight": [[1 / 2, 15 / 16, 0, -10 / 16, 0, 3 / 16]],
-    "triweight": [[1 / 2, 35 / 32, 0, -35 / 32, 0, 21 / 32, 0, -5 / 32]],
-    "linear": [[1 / 2, 1, -1 / 2], [1 / 2, 1, 1 / 2]],
-    "cosine": [
-        [
-            1 / 2, 0.785398163397448309, 0, -0.3229820487531231, 0, 0.0398463131230828199, 0, -0.00234087706765212766,
-            0, 8.02205923565457959e-5, 0, -1.79942151023362876e-6, 0, 2.84606821404931262e-8, 0,
-            -3.34220841592804217e-10, 0, 2.93648787239997507e-12,
-        ],
-    ],
-}  # fmt: skip
-TOPHAT_CODE = 1  # whose moments are plain powers
-# Nanoseconds per pair of the direct sum, to sort a point or query, and per point and query of the other routes; AVX2,
-# 2-core x86-64 virtual machine, by benchmarks/benchmarks/kernel_sums/integrated_sums.py.
-PAIR_NS, SORT_NS, CELL_NS, BOX_NS = {"gaussian": 3.0}, 50.0, 150.0, 80.0
-SHORT_PAIR_NS, START_NS = 1.0, 2e5
+# Nanoseconds per point and query of the routes that are not direct, and to start them; AVX2, 2-core x86-64 virtual
+# machine, by benchmarks/benchmarks/kernel_sums/integrated_sums.py.
+CELL_NS, BOX_NS, START_NS = 150.0, 80.0, 2e5
 # Bandwidths outside are brought near 1 by a power of two, so that their reciprocals are ordinary numbers.
 PLAIN_BANDWIDTHS = (1e-150, 1e150)
 
@@ -64,9 +42,8 @@ def padded_to(multiple: int, numbers: np.ndarray) -> np.ndarray:
     return padded
 
 
-def _polynomials(kernel: str) -> np.ndarray:
+def _polynomials(sides: tuple[tuple[float, ...], ...]) -> np.ndarray:
     """Coefficients [side, b, a] of v^a t^b in the integral at v - t."""
-    sides = POLYNOMIALS[kernel]
     count = len(sides[0])
     table = np.zeros((len(sides), count, count))
     for side, coefficients in enumerate(sides):
@@ -97,6 +74,7 @@ class IntegratedSum:
         weights: np.ndarray | None = None,
         n_threads: int | None = None,
     ) -> None:
+        check_able(kernel, "a distribution function", "with a compiled tail", lambda other: other.has_tail)
         self.scale = plain_scale(bandwidth)
         self.kernel, self.bandwidth, self.n_threads = kernel, bandwidth * self.scale, n_threads
         with np.errstate(over="ignore"):
@@ -144,12 +122,12 @@ class IntegratedSum:
         if self.scale != 1.0:
             with np.errstate(over="ignore"):  # a query too far away to be scaled is still far away
                 q = np.clip(q * self.scale, -np.finfo(float).max, np.finfo(float).max)
-        if self.kernel.name == "exponential" and algorithm == "auto":
+        if self.kernel.exponent_of_distance and algorithm == "auto":
             return self._by_scans(q)
         direct_ns, by_parts_ns = self._expected_ns(q)
         if algorithm == "windows" or direct_ns <= by_parts_ns:
             return self._by_windows(q, direct_ns)
-        if self.kernel.is_compact:
+        if self.kernel.integral is not None:
             return self._by_moments(q)
         sums = self._boxes.evaluate(q)
         if sums is None:  # boxes cannot be numbered over so wide a range
@@ -165,19 +143,22 @@ class IntegratedSum:
         if m == 0:
             return 0.0, 0.0
         few = q[:: max(m // 64, 1)]
-        below, above = REACH.get(self.kernel.name, (1.0, 1.0))
-        above = min(above, below)
-        within = np.searchsorted(self.points, few + above * self.bandwidth) - np.searchsorted(
+        below, _ = compiled.TAIL_ENDS[self.kernel.code]
+        within = np.searchsorted(self.points, few + below * self.bandwidth) - np.searchsorted(
             self.points, few - below * self.bandwidth
         )
-        pair_ns = PAIR_NS.get(self.kernel.name, SHORT_PAIR_NS)
-        by_parts_ns = CELL_NS if self.kernel.is_compact else BOX_NS
-        return m * (64 + float(within.mean())) * pair_ns, START_NS + (n + m) * by_parts_ns
+        by_parts_ns = math.inf
+        if self.kernel.integral is not None:
+            by_parts_ns = CELL_NS
+        elif self.kernel.is_product:
+            by_parts_ns = BOX_NS
+        return m * (64 + float(within.mean())) * self.kernel.tail_ns, START_NS + (n + m) * by_parts_ns
 
     def _by_windows(self, q: np.ndarray, expected_ns: float) -> np.ndarray:
         q, sums = np.ascontiguousarray(q), np.empty(len(q))
-        below, above = REACH.get(self.kernel.name, (1.0, 1.0))
-        slopes = SLOPES.get(self.kernel.name, (0.0, 0.0))
+        below, above = compiled.TAIL_ENDS[self.kernel.code]
+        exponent = self.kernel.log2_exponent or 0.0
+        slopes = (0.0, exponent) if self.kernel.exponent_of_distance else (exponent, 0.0)
 
         def work(queue: Any) -> None:
             compiled.windows(
@@ -220,11 +201,14 @@ class IntegratedSum:
         bounds = run_starts[cell_runs]
         first, last = x[bounds[:-1]], x[bounds[1:] - 1]
         centres, halves = first + (last - first) / 2, (last - first) / (2 * h)
-        count = len(POLYNOMIALS[self.kernel.name][0])
+        assert self.kernel.integral is not None
+        count = len(self.kernel.integral[0])
         moments, before, onward = (np.empty((n_runs, count)) for _ in range(3))
 
         def of_runs(queue: Any) -> None:
-            of_cells.run_moments(x, self.weights, TOPHAT_CODE, h, run_starts, run_cells, centres, moments, queue)
+            of_cells.run_moments(
+                x, self.weights, of_cells.FORMS["constant"], h, run_starts, run_cells, centres, moments, queue
+            )
 
         def from_both_ends(queue: Any) -> None:
             of_cells.sums_from_both_ends(moments, cell_runs, before, onward, queue)
@@ -234,8 +218,9 @@ class IntegratedSum:
         return run_starts, run_cells, cell_runs, centres, halves, before, onward
 
     def _by_moments(self, q: np.ndarray) -> np.ndarray:
+        assert self.kernel.integral is not None
         queries, order = sort_with_places(q, self.n_threads)
-        sums, polynomials = np.empty(len(q)), _polynomials(self.kernel.name)
+        sums, polynomials = np.empty(len(q)), _polynomials(self.kernel.integral)
         run_starts, run_cells, cell_runs, centres, halves, before, onward = self._cells
 
         def work(queue: Any) -> None:
@@ -270,5 +255,5 @@ def box_masses(
     def work(queue: Any) -> None:
         compiled.box_masses(points, own, inverses, low, high, masses, queue)
 
-    run_blocks(work, len(low), n_threads, 2 * PAIR_NS["gaussian"] * X.size * len(low))
+    run_blocks(work, len(low), n_threads, 2 * GAUSSIAN.tail_ns * X.size * len(low))
     return masses

@@ -1,0 +1,1 @@
+"""The smoothing kernels: one registry, one file of formulas each."""

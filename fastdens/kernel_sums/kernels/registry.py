@@ -2,7 +2,7 @@
 
 A smoothing kernel is a radial function K(u) of the distance u in bandwidths, with K(0) = 1; in d dimensions the
 density that it spreads is K(|x| / h) / (h^d N(d)), where N(d) is the normaliser given here. The compiled formulas are
-in ``kernel_sums/kernels/smoothing_formulas.inc``, in the order of `SmoothingKernel.code`.
+in ``kernel_sums/kernels/``, a file for each kernel.
 
 Nobody else knows a kernel by its name: whoever needs something of a kernel asks for it here, and what a kernel does not
 have is None, so that a method which needs it can say so (`check_able`).
@@ -12,18 +12,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from fastdens.kernel_sums.direct._direct_sums import KERNELS as COMPILED
+
 # How far a kernel that never reaches zero is followed: -ln of what it may be, beside its peak, where it is cut off
-# (`SmoothingKernel.radius`). Of a picture; of the panels of a quadrature; of sums of many kernels; of what a bound cuts
+# (`SmoothingKernel.radius`). Of a picture (beyond the outermost point the Gaussian leaves 3e-5 of its
+# mass, the exponential kernel 6e-6); of the panels of a quadrature; of sums of many kernels; of what a bound cuts
 # off; of an image beside the nearest; of a normaliser; where a double is zero; with some way beyond.
 VISIBLE, QUADRATURE, ROUNDING, CUT_OFF, IMAGE, NORMALISER, ZERO, BEYOND_ZERO = (
     8.0, 36.9, 40.0, 40.5, 42.0, 80.0, 745.0, 750.0,
 )  # fmt: skip
+
+
+_LOG2_E = 1 / math.log(2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +43,6 @@ class SmoothingKernel:
     ----------
     name : str
         The word users write.
-    code : int
-        Its place in the compiled tables.
     formula : str
         K(u) for u >= 0, as text for messages and documentation.
     support : float
@@ -89,10 +93,11 @@ class SmoothingKernel:
     pair_ns, tail_ns : float
         Nanoseconds of a pair of query and point in direct sums, and in sums of integrated kernels; see
         ``kernel_sums/planning/costs.py``.
+    compiled : tuple of (int, bool, bool)
+        Its place in the compiled tables, and whether they have its slope and its tail.
     """
 
     name: str
-    code: int
     formula: str
     support: float
     profile: Callable[[np.ndarray], np.ndarray]
@@ -119,16 +124,37 @@ class SmoothingKernel:
     sorted_moments: str | None = None
     pair_ns: float = 1.0
     tail_ns: float = 1.0
+    compiled: tuple[int, bool, bool] = (-1, False, False)
 
     def __post_init__(self) -> None:
         if self.support != (1.0 if self.is_compact else math.inf):
             raise ValueError(
                 f"support must be 1, or inf with a log2_exponent, got {self.support} for kernel={self.name!r}"
             )
+        if self.log2_exponent not in (None, -_LOG2_E if self.exponent_of_distance else -_LOG2_E / 2):
+            raise ValueError(
+                "log2_exponent must be that of exp(-u) or exp(-u^2 / 2), which any other is at another bandwidth, got "
+                f"{self.log2_exponent} for kernel={self.name!r}"
+            )
         if self.order_of_contact and self.of_gap is None:
             raise ValueError(f"of_gap must be given where order_of_contact is not 0, got None for kernel={self.name!r}")
         if self.is_compact and self.self_convolution_radius is None:
             object.__setattr__(self, "self_convolution_radius", 2 * self.support)
+
+    @property
+    def code(self) -> int:
+        """Its place in the compiled tables."""
+        return self.compiled[0]
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether K' is compiled, which gradients need."""
+        return self.compiled[1]
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether the integral of K in one dimension is compiled, which distribution functions need."""
+        return self.compiled[2]
 
     @property
     def is_compact(self) -> bool:
@@ -206,7 +232,7 @@ def log_ball_volume(d: int) -> float:
     return d / 2 * math.log(math.pi) - math.lgamma(d / 2 + 1)
 
 
-def _power_kernel(name: str, code: int, s: int, formula: str, **capabilities: Any) -> SmoothingKernel:
+def _power_kernel(name: str, s: int, formula: str, **capabilities: Any) -> SmoothingKernel:
     """K(u) = (1 - u^2)^s on the unit ball: u^2 of a draw is Beta(d/2, s + 1)."""
 
     def log_integral(d: int, power: int) -> float:
@@ -214,7 +240,6 @@ def _power_kernel(name: str, code: int, s: int, formula: str, **capabilities: An
 
     return SmoothingKernel(
         name=name,
-        code=code,
         formula=formula,
         support=1.0,
         profile=lambda u: np.where(u < 1, np.maximum(1 - u * u, 0.0) ** s, 0.0),
@@ -261,12 +286,9 @@ def _normal_tail(z: np.ndarray) -> np.ndarray:
     return special.ndtr(-z)
 
 
-_LOG2_E = 1 / math.log(2)
-
 _ALL = [
     SmoothingKernel(
         name="gaussian",
-        code=0,
         formula="exp(-u^2 / 2)",
         support=math.inf,
         profile=lambda u: np.exp(-0.5 * u * u),
@@ -287,15 +309,14 @@ _ALL = [
         tail_ns=3.0,
     ),
     _power_kernel(
-        "tophat", 1, 0, "1 where u < 1", square=("tophat", 1.0), integral=((1 / 2, 1 / 2),), pair_ns=0.13
+        "tophat", 0, "1 where u < 1", square=("tophat", 1.0), integral=((1 / 2, 1 / 2),), pair_ns=0.13
     ),
     _power_kernel(
-        "epanechnikov", 2, 1, "1 - u^2 where u < 1", slope=2.0, curvature=2.0, square=("biweight", 1.0),
+        "epanechnikov", 1, "1 - u^2 where u < 1", slope=2.0, curvature=2.0, square=("biweight", 1.0),
         integral=((1 / 2, 3 / 4, 0, -1 / 4),), pair_ns=0.14,
     ),
     SmoothingKernel(
         name="exponential",
-        code=3,
         formula="exp(-u)",
         support=math.inf,
         profile=lambda u: np.exp(-u),
@@ -318,7 +339,6 @@ _ALL = [
     ),
     SmoothingKernel(
         name="linear",
-        code=4,
         formula="1 - u where u < 1",
         support=1.0,
         profile=lambda u: np.maximum(1 - u, 0.0),
@@ -338,7 +358,6 @@ _ALL = [
     ),
     SmoothingKernel(
         name="cosine",
-        code=5,
         formula="cos(pi u / 2) where u < 1",
         support=1.0,
         profile=lambda u: np.where(u < 1, np.cos(np.pi / 2 * np.minimum(u, 1.0)), 0.0),
@@ -362,16 +381,21 @@ _ALL = [
         pair_ns=0.35,
     ),
     _power_kernel(
-        "biweight", 6, 2, "(1 - u^2)^2 where u < 1", slope=8 / (3 * math.sqrt(3)), curvature=8.0,
+        "biweight", 2, "(1 - u^2)^2 where u < 1", slope=8 / (3 * math.sqrt(3)), curvature=8.0,
         integral=((1 / 2, 15 / 16, 0, -10 / 16, 0, 3 / 16),), pair_ns=0.17,
     ),
     _power_kernel(
-        "triweight", 7, 3, "(1 - u^2)^3 where u < 1", slope=96 / (25 * math.sqrt(5)), curvature=6.0,
+        "triweight", 3, "(1 - u^2)^3 where u < 1", slope=96 / (25 * math.sqrt(5)), curvature=6.0,
         integral=((1 / 2, 35 / 32, 0, -35 / 32, 0, 21 / 32, 0, -5 / 32),), pair_ns=0.18,
     ),
 ]  # fmt: skip
 
-KERNELS: dict[str, SmoothingKernel] = {kernel.name: kernel for kernel in _ALL}
+if {kernel.name for kernel in _ALL} != set(COMPILED):
+    raise ImportError(
+        "the smoothing kernels of the registry must be those of kernels/each_kernel.inc, got "
+        f"{[kernel.name for kernel in _ALL]} and {list(COMPILED)}"
+    )
+KERNELS: dict[str, SmoothingKernel] = {kernel.name: replace(kernel, compiled=COMPILED[kernel.name]) for kernel in _ALL}
 # The two that stand for something: normal distributions, and counts of the points within a distance.
 GAUSSIAN, TOPHAT = KERNELS["gaussian"], KERNELS["tophat"]
 

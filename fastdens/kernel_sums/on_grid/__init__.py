@@ -1,0 +1,1 @@
+"""Gaussian sums on the nodes of a grid."""

@@ -91,7 +91,7 @@ def _separable_sums(
     bandwidth = prepared.bandwidth
     (n, d), sizes = X.shape, [len(axis) for axis in axes]
     places = math.prod(sizes)
-    if prepared.kernel.name != "gaussian" or not bandwidth.scales_axes or bandwidth.is_extreme:
+    if not prepared.kernel.is_product or not bandwidth.scales_axes or bandwidth.is_extreme:
         return None
     X = X.astype(np.float64, copy=False)
     if d == 1:

@@ -19,7 +19,7 @@ import numpy as np
 
 from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.direct.direct_sums import DirectSum
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import GAUSSIAN
 from fastdens.kernel_sums.on_grid import _grid_sums as compiled
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -144,7 +144,7 @@ class LineGrid:
         steps = np.arange(-CELLS_LEFT, CELLS_RIGHT + 1)[:, None]
         offsets = ((steps + chebyshev_nodes(compiled.TERMS) / 2) * self.beta).reshape(-1)
         sums = np.empty(len(places))
-        exponent = KERNELS["gaussian"].log2_exponent or 0.0
+        exponent = GAUSSIAN.log2_exponent or 0.0
         flat = np.ascontiguousarray(node_weights).reshape(-1)
         firsts, in_bandwidths = places * compiled.TERMS, local / self.bandwidth
 
@@ -197,7 +197,7 @@ class LineGrid:
         if not near.size or near.size * failing.size > DIRECT_PAIRS_PER_POINT * len(self.x) + DIRECT_PAIRS:
             return
         weights = None if self.weights is None else self.weights[near]
-        direct = DirectSum(self.x[near][:, None], KERNELS["gaussian"], self.bandwidth, weights)
+        direct = DirectSum(self.x[near][:, None], GAUSSIAN, self.bandwidth, weights)
         values = direct.evaluate(self.grid[failing][:, None], n_threads=self.n_threads)
         # Points that rounding puts into a neighbouring cell lie at the edge of the reach.
         missed = far[places] * self._tail * 1.001 + (128 + 2 * math.sqrt(near.size)) * UNIT_ROUNDOFF * values

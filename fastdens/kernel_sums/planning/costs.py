@@ -5,17 +5,7 @@ between routes and decide whether threads are worth waking, so that a factor of 
 a 2-core x86-64 virtual machine with AVX-512.
 """
 
-# Direct sums: a pair of query and point, and more per feature.
-PAIR_NS = {
-    "gaussian": 0.43,
-    "tophat": 0.13,
-    "epanechnikov": 0.14,
-    "exponential": 1.1,
-    "linear": 1.0,
-    "cosine": 0.35,
-    "biweight": 0.17,
-    "triweight": 0.18,
-}
+# Direct sums: per pair of query and point, what its kernel says (`SmoothingKernel.pair_ns`), and more per feature.
 FEATURE_NS = 0.038
 # Box transform: to sort a point (or query), per term of its expansion, per multiplication of a translation.
 BOX_SORT_NS, BOX_TERM_NS, BOX_TRANSLATE_NS = 32.0, 0.22, 0.021

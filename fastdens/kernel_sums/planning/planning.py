@@ -15,7 +15,6 @@ from fastdens.kernel_sums.planning.costs import (
     BOX_TERM_NS,
     BOX_TRANSLATE_NS,
     FEATURE_NS,
-    PAIR_NS,
     SORT_SIDE_NS,
     SORTED_POINT_NS,
     SORTED_QUERY_NS,
@@ -130,7 +129,7 @@ def make_plan(problem: SumProblem, algorithm: str) -> SumPlan:
 
 def _direct(problem: SumProblem) -> SumPlan:
     (n, d), m = problem.X.shape, len(problem.Q)
-    cost = n * m * (PAIR_NS[problem.kernel.name] + FEATURE_NS * d)
+    cost = n * m * (problem.kernel.pair_ns + FEATURE_NS * d)
     return SumPlan("direct", cost, "every query against every point", problem.rtol)
 
 
@@ -139,8 +138,8 @@ def _sorted(problem: SumProblem) -> SumPlan | str:
     (n, d), m = problem.X.shape, len(problem.Q)
     if d > 1:
         return f"sorted points are for one feature, not {d}"
-    if kernel.name == "gaussian":
-        return "sorted points are for every kernel but the Gaussian, for which algorithm='grid' takes linear time"
+    if kernel.sorted_moments is None:
+        return f"sorted points are for kernels whose sums follow from moments, not kernel={kernel.name!r}"
     if problem.has_values:
         return "sorted points are for sums with weights that are not negative, without values"
     if problem.bandwidth.is_extreme:
@@ -156,7 +155,7 @@ def _sorted(problem: SumProblem) -> SumPlan | str:
 
 def _grid(problem: SumProblem) -> SumPlan | str:
     d = problem.X.shape[1]
-    if problem.kernel.name != "gaussian":
+    if not problem.kernel.is_product:
         return f"boxes are for the Gaussian kernel, not kernel={problem.kernel.name!r}"
     if d > 3:
         return f"boxes are for up to three features, not {d}"
@@ -176,7 +175,7 @@ def _tree(problem: SumProblem) -> SumPlan | str:
     if problem.bandwidth.is_extreme:
         return "the bandwidth is at the end of the range of floating-point numbers"
     near = n * _share_within_reach(problem)
-    per_query = TREE_QUERY_NS + near * (PAIR_NS[problem.kernel.name] + FEATURE_NS * d)
+    per_query = TREE_QUERY_NS + near * (problem.kernel.pair_ns + FEATURE_NS * d)
     cost = (n + m) * TREE_BUILD_NS + m * per_query
     return SumPlan("tree", cost, "every query against the points near it", problem.rtol)
 
@@ -190,8 +189,7 @@ def _share_within_reach(problem: SumProblem) -> float:
     Q = problem.Q[:: max(1, m // SAMPLED_QUERIES)].astype(np.float64)
     widths = problem.bandwidth.along_axes.widths
     if not problem.bandwidth.scales_axes:
-        to_white = problem.bandwidth.to_white
-        X, Q = X @ to_white, Q @ to_white
+        X, Q = problem.bandwidth.whitened(X), problem.bandwidth.whitened(Q)
     with np.errstate(over="ignore", under="ignore"):
         u = np.sqrt(sum(((Q[:, a, None] - X[:, a]) / widths[a]) ** 2 for a in range(d)))
         if problem.kernel.is_compact:

@@ -1,0 +1,1 @@
+"""Exact sums of one feature over sorted points."""

@@ -1,15 +1,15 @@
-"""What the moments of sorted points and the sums over them share: codes of kernels, quarter waves, exponentials."""
+"""What the moments of sorted points and the sums over them share: forms of moments, quarter waves, exponentials."""
 
 from libc.math cimport fabs
 
-cdef enum:  # codes of smoothing_kernels.py
-    TOPHAT = 1
-    EPANECHNIKOV = 2
-    EXPONENTIAL = 3
-    LINEAR = 4
-    COSINE = 5
-    BIWEIGHT = 6
-    TRIWEIGHT = 7
+cdef enum:  # what a kernel is within its support: a power of 1 - u^2, 1 - u, cos(pi u / 2), or exp(-u) everywhere
+    CONSTANT
+    QUADRATIC
+    QUARTIC
+    SEXTIC
+    LINEAR
+    QUARTER_WAVES
+    EXPONENTIALS
 
 
 cdef inline void quarter_wave(double v, double *cosine, double *sine) noexcept nogil:

@@ -3,9 +3,9 @@
 Sorted points are cut into cells that span less than a bandwidth, cells into runs of up to RUN points. With
 t = (x - centre of the cell) / h in [-1/2, 1/2], every cell has moments of its runs summed from its left end and from
 its right end, so that whatever part of it lies within reach of a query is a prefix or a suffix: no differences of sums.
-Moments of a run, by kernel:
-tophat 1; epanechnikov, biweight, triweight 1, t ... t^(2s); linear 1, t; cosine cos and sin(pi t / 2);
-exponential exp(t), exp(-t).
+Moments of a run, by the form that the kernel states (`SmoothingKernel.sorted_moments`):
+constant 1; quadratic, quartic, sextic 1, t ... t^(2s); linear 1, t; quarter waves cos and sin(pi t / 2);
+exponentials exp(t), exp(-t).
 """
 
 from libc.math cimport fabs
@@ -23,15 +23,26 @@ RUNS_PER_BLOCK = RUNS_IN_BLOCK
 CELLS_PER_BLOCK = CELLS_IN_BLOCK
 
 
-def n_moments(int kernel):
+FORMS = {
+    "constant": CONSTANT,
+    "quadratic": QUADRATIC,
+    "quartic": QUARTIC,
+    "sextic": SEXTIC,
+    "linear": LINEAR,
+    "quarter waves": QUARTER_WAVES,
+    "exponentials": EXPONENTIALS,
+}
+
+
+def n_moments(int form):
     """Moments kept of each run."""
-    if kernel == TOPHAT:
+    if form == CONSTANT:
         return 1
-    if kernel == EPANECHNIKOV:
+    if form == QUADRATIC:
         return 3
-    if kernel == BIWEIGHT:
+    if form == QUARTIC:
         return 5
-    if kernel == TRIWEIGHT:
+    if form == SEXTIC:
         return 7
     return 2
 
@@ -68,7 +79,7 @@ def cut(
 
 
 def run_moments(
-    const double[::1] points, const double[::1] weights, int kernel, double bandwidth, const Py_ssize_t[::1] run_starts,
+    const double[::1] points, const double[::1] weights, int form, double bandwidth, const Py_ssize_t[::1] run_starts,
     const Py_ssize_t[::1] run_cells, const double[::1] centres, double[:, ::1] moments_out, BlockQueue queue,
 ):
     """Moments of each run about the centre of its cell: as many powers as `moments_out` has room for."""
@@ -87,11 +98,11 @@ def run_moments(
                 for i in range(run_starts[r], run_starts[r + 1]):
                     t = (points[i] - centres[run_cells[r]]) * inverse
                     term = weights[i] if weights is not None else 1.0
-                    if kernel == COSINE:
+                    if form == QUARTER_WAVES:
                         quarter_wave(t, &first, &second)
                         total[0] += term * first
                         total[1] += term * second
-                    elif kernel == EXPONENTIAL:
+                    elif form == EXPONENTIALS:
                         both_exponentials(t, &first, &second)
                         total[0] += term * first
                         total[1] += term * second

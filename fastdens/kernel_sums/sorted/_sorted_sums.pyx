@@ -11,12 +11,12 @@ from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
 from fastdens.kernel_sums.direct._direct_sums cimport fd_bandwidth, tiles as direct_tiles
 from fastdens.kernel_sums.sorted._sorted_moments cimport (
-    BIWEIGHT,
-    COSINE,
-    EPANECHNIKOV,
-    EXPONENTIAL,
+    CONSTANT,
+    EXPONENTIALS,
     LINEAR,
-    TOPHAT,
+    QUADRATIC,
+    QUARTER_WAVES,
+    QUARTIC,
     both_exponentials,
     quarter_wave,
 )
@@ -67,7 +67,7 @@ cdef struct Table:
     const double *onward
     Py_ssize_t n_runs
     Py_ssize_t n_moments
-    int kernel
+    int kernel, form
     double inverse
     double reach  # h^2, compared with squared distances as the direct sum does
     fd_bandwidth bandwidth
@@ -99,30 +99,30 @@ cdef double sum_over(
 
 
 cdef inline double by_moments(
-    int kernel, const double *m, double v, double half, int side, double *size
+    int form, const double *m, double v, double half, int side, double *size
 ) noexcept nogil:
     """Sum of K over points with moments m, v = (q - centre) / h; adds a bound of the sum of its terms to `size`.
 
     `half` is the largest |t|; `side` is 1 for points above q, -1 for points below (linear kernel).
     """
     cdef double a, b, a2, b2, term
-    if kernel == TOPHAT:
+    if form == CONSTANT:
         return m[0]
-    if kernel == LINEAR:
+    if form == LINEAR:
         size[0] += (fabs(1.0 + side * v) + half) * m[0]
         return (1.0 + side * v) * m[0] - side * m[1]
-    if kernel == COSINE:
+    if form == QUARTER_WAVES:
         quarter_wave(v, &a, &b)
         size[0] += (fabs(a) + fabs(b) * 2.3 * half) * m[0]
         return a * m[0] + b * m[1]
     # 1 - (v - t)^2 = a + b t - t^2
     a, b = (1.0 - v) * (1.0 + v), 2.0 * v
     term = fabs(a) + fabs(b) * half + half * half
-    if kernel == EPANECHNIKOV:
+    if form == QUADRATIC:
         size[0] += term * m[0]
         return a * m[0] + (b * m[1] - m[2])
     a2, b2 = a * a, b * b
-    if kernel == BIWEIGHT:
+    if form == QUARTIC:
         size[0] += term * term * m[0]
         return a2 * m[0] + (2.0 * a * b * m[1] + ((b2 - 2.0 * a) * m[2] + (m[4] - 2.0 * b * m[3])))
     size[0] += term * term * term * m[0]
@@ -147,7 +147,7 @@ cdef bint add_runs(
         else:
             return False
         v = (q - table.centres[cell]) * table.inverse
-        total[0] += by_moments(table.kernel, m, v, table.halves[cell], side, size)
+        total[0] += by_moments(table.form, m, v, table.halves[cell], side, size)
         first = end
     return True
 
@@ -172,7 +172,7 @@ cdef double compact_sum(
         return run_sum(table, q, first, last, own)
     at_edges = run_sum(table, q, first, table.run_starts[low + 1], own)
     at_edges += run_sum(table, q, table.run_starts[high], last, own)
-    if own < 0 and table.kernel != LINEAR:
+    if own < 0 and table.form != LINEAR:
         whole = add_runs(table, q, low + 1, high, 1, &total, &size)
     else:
         if low < split < high and (own >= 0 or table.points[table.run_starts[split]] < q):
@@ -239,7 +239,7 @@ cdef double exponential_sum(
     for i in range(count, STRIP):
         strip[i] = INFINITY
         strip_weights[i] = 0.0
-    return total + direct_tiles.on_double.weighted_sum[EXPONENTIAL](
+    return total + direct_tiles.on_double.weighted_sum[table.kernel](
         strip, STRIP if count > STRIP // 2 else STRIP // 2, &table.bandwidth, strip_weights
     )
 
@@ -291,7 +291,7 @@ cdef Py_ssize_t run_of_point(const Table *table, Py_ssize_t low, Py_ssize_t poin
 
 
 def evaluate(
-    const double[::1] points, const double[::1] weights, int kernel, double bandwidth, double exponent,
+    const double[::1] points, const double[::1] weights, int kernel, int form, double bandwidth, double exponent,
     const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
     const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
     const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order,
@@ -316,7 +316,7 @@ def evaluate(
     table.cell_runs, table.centres = &cell_runs[0], &centres[0]
     table.halves = &halves[0]
     table.before, table.onward = &before[0, 0], &onward[0, 0]
-    table.n_runs, table.n_moments, table.kernel = run_cells.shape[0], before.shape[1], kernel
+    table.n_runs, table.n_moments, table.kernel, table.form = run_cells.shape[0], before.shape[1], kernel, form
     table.inverse, table.reach = 1.0 / bandwidth, bandwidth * bandwidth
     table.bandwidth.exponent = exponent
     table.bandwidth.inverse, table.bandwidth.support = 1.0 / (bandwidth * bandwidth), table.reach
@@ -338,7 +338,7 @@ def evaluate(
                 if own is not None and own[j] >= 0:
                     place = own[j]
                     taken = run_of_point(&table, split, place)
-                if kernel == EXPONENTIAL:
+                if form == EXPONENTIALS:
                     sums_out[order[j]] = exponential_sum(
                         &table, q, taken, place, left_sums, right_sums, &nearest_out[order[j]]
                     )

@@ -37,7 +37,7 @@ class SortedSum:
     X : ndarray of shape (n_points, 1)
         float64 or float32; checked for finite values here.
     kernel : SmoothingKernel
-        Any but the Gaussian.
+        With `sorted_moments`.
     bandwidth : float
     weights : ndarray of shape (n_points,), optional
         Not negative; points without weight are left out.
@@ -80,12 +80,14 @@ class SortedSum:
         first, last = points[bounds[:-1]], points[bounds[1:] - 1]
         self.centres = first + (last - first) / 2
         self.halves = (last - first) / (2 * bandwidth)
-        count = of_points.n_moments(kernel.code)
+        assert kernel.sorted_moments is not None
+        self.form = of_points.FORMS[kernel.sorted_moments]
+        count = of_points.n_moments(self.form)
         moments, before, onward = (np.empty((n_runs, count)) for _ in range(3))
 
         def of_runs(queue: Any) -> None:
             of_points.run_moments(
-                points, self._padded_weights, kernel.code, bandwidth, self.run_starts, self.run_cells, self.centres,
+                points, self._padded_weights, self.form, bandwidth, self.run_starts, self.run_cells, self.centres,
                 moments, queue,
             )  # fmt: skip
 
@@ -151,7 +153,7 @@ class SortedSum:
 
         def work(queue: Any) -> None:
             compiled.evaluate(
-                self._padded_points, self._padded_weights, self.kernel.code, self.bandwidth,
+                self._padded_points, self._padded_weights, self.kernel.code, self.form, self.bandwidth,
                 (self.kernel.log2_exponent or 0.0) / self.bandwidth,
                 self.run_starts, self.run_cells, self.cell_runs, self.centres, self.halves,
                 self.before, self.onward,

@@ -6,7 +6,12 @@ from fastdens.core._blocks cimport BlockQueue
 from fastdens.kernel_sums.direct._direct_sums cimport fd_bandwidth
 
 cdef extern from "tree_sums.h" nogil:
-    int FD_TREE_MOST_FEATURES
+    enum:
+        FD_TREE_MOST_FEATURES
+        FD_TREE_MOST_MOMENTS
+        FD_TREE_NONE
+        FD_TREE_QUANTA
+        FD_TREE_QUERIES
     Py_ssize_t FD_TREE_MOMENTS(Py_ssize_t d, int s)
     ctypedef struct fd_tree_sum_tiles:
         unsigned (*nearest)(
@@ -29,10 +34,8 @@ cdef extern from "tree_sums.h" nogil:
     const fd_tree_sum_tiles fd_tree_sum_tiles_of[]
 
 cdef enum:
-    GROUP = 32  # FD_TREE_QUERIES, as a constant that sizes an array
-    QUANTA = 4096  # FD_TREE_QUANTA
     QUANTA_PER_BIN = 8
-    BINS = 512
+    BINS = FD_TREE_QUANTA // QUANTA_PER_BIN
     LONGEST_RUN = 512  # points summed at once, or the rounding of a long leaf would grow
     STACK = 128
     KIND_INNER = 0  # of kd_tree
@@ -65,7 +68,7 @@ cdef struct Problem:
 
 
 cdef struct Group:
-    # Up to GROUP neighbouring queries and what is known of their sums.
+    # Up to FD_TREE_QUERIES neighbouring queries and what is known of their sums.
     Py_ssize_t n, n_leaves, n_pairs
     double *queries  # feature by feature
     double *rows

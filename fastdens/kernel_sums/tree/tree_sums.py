@@ -21,7 +21,6 @@ from fastdens.kernel_sums.tree import _tree_sums as compiled
 from fastdens.kernel_sums.tree import _tree_walk as tree_walk
 from fastdens.neighbors.search import build_tree
 
-POWERS = {"tophat": 0, "epanechnikov": 1, "biweight": 2, "triweight": 3}
 # Coordinates in bandwidths beyond which squares could overflow: such data are left to direct sums.
 LARGEST_COORDINATE = 2.0**500
 
@@ -100,7 +99,7 @@ class TreeSum:
         self.centres = boxes[:, 0] + (boxes[:, 1] - boxes[:, 0]) / 2
         half = (boxes[:, 1] - boxes[:, 0]) / 2 * self.factors
         self.reaches = np.sqrt((half**2).sum(axis=1)) * (1 + 1e-12)
-        self.power = POWERS.get(self.kernel.name, -1)
+        self.power = -1 if self.kernel.power is None else self.kernel.power
         self.moments: np.ndarray | None = None
         if self.power < 0 or d > compiled.MOST_FEATURES:
             return

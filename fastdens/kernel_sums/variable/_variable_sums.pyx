@@ -8,10 +8,9 @@ from libc.string cimport memcpy
 
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
-from fastdens.kernel_sums.direct._direct_sums cimport FD_STRIP_STEP, fd_bandwidth, tiles as direct_tiles
+from fastdens.kernel_sums.direct._direct_sums cimport FD_STRIP, FD_STRIP_STEP, fd_bandwidth, tiles as direct_tiles
 
 cdef extern from "variable_sums.h" nogil:
-    int FD_N_KERNELS
     ctypedef void (*fd_slopes)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
     ctypedef struct fd_variable_sum_tiles:
         void (*multiply)(double *, Py_ssize_t, const double *) noexcept nogil
@@ -27,10 +26,8 @@ cdef extern from "variable_sums.h" nogil:
     const fd_variable_sum_tiles fd_variable_sum_tiles_of[]
 
 cdef enum:
-    LONGEST_STRIP = 512
     QUERIES_IN_BLOCK = 16
     STRIP_NUMBERS = 3072
-    GAUSSIAN = 0
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 
@@ -76,7 +73,7 @@ cdef inline double of_strip(
 ) noexcept nogil:
     """The sum over one strip of squared distances; its gradient is added where it is wanted."""
     cdef const double *weights = points.weights + start if points.weights != NULL else NULL
-    cdef double slopes[LONGEST_STRIP]
+    cdef double slopes[FD_STRIP]
     cdef double total
     if gradient == NULL:
         if squared:
@@ -85,7 +82,7 @@ cdef inline double of_strip(
         if weights != NULL:
             return direct_tiles.on_double.weighted_sum[points.kernel](strip, length, bandwidth, weights)
         return direct_tiles.on_double.sum[points.kernel](strip, length, bandwidth)
-    if points.kernel == GAUSSIAN:  # its slope is its value
+    if bandwidth.exponent != 0 and not points.of_distance:  # the Gaussian kernel, whose slope is its value
         direct_tiles.on_double.values[points.kernel](strip, length, bandwidth)
         if weights != NULL:
             tiles.multiply(strip, length, weights)
@@ -115,8 +112,8 @@ cdef double relative_sum(
 
     Two passes over the points; the gradient is in the same unit.
     """
-    cdef double strip[LONGEST_STRIP]
-    cdef double other[LONGEST_STRIP]
+    cdef double strip[FD_STRIP]
+    cdef double other[FD_STRIP]
     cdef double largest = -INFINITY, total = 0.0
     cdef bint unbounded = bandwidth.exponent != 0
     cdef Py_ssize_t start, length
@@ -191,13 +188,13 @@ def variable_sums(
     """
     cdef Py_ssize_t m = queries.shape[0], first, last, start, length, j, a, skip
     cdef long long block
-    cdef double strip[LONGEST_STRIP]
+    cdef double strip[FD_STRIP]
     cdef double *gradient = NULL
     cdef fd_bandwidth bandwidth
     cdef Points p
     p.packed, p.d = &points[0], queries.shape[1]
     p.n, p.kernel, p.of_distance = points.shape[0] // p.d, kernel, of_distance
-    p.step = min(max(STRIP_NUMBERS // p.d // FD_STRIP_STEP * FD_STRIP_STEP, FD_STRIP_STEP), LONGEST_STRIP)
+    p.step = min(max(STRIP_NUMBERS // p.d // FD_STRIP_STEP * FD_STRIP_STEP, FD_STRIP_STEP), FD_STRIP)
     p.inverses = &inverses[0] if inverses is not None else NULL
     p.scales = &scales[0] if scales is not None else NULL
     p.weights = &weights[0] if weights is not None else NULL

@@ -4,7 +4,7 @@
 #define FD_TILES "variable_sums_tiles.inc"
 #include "each_instruction_set.inc"
 
-#define FD_ROW_SLOPES(kernel, set) fd_slopes_##kernel##_##set,
+#define FD_ROW_SLOPES(kernel, slope, tail, set) FD_ENTRY_##slope(fd_slopes_##kernel##_##set)
 #define FD_TABLE(set)                                                                                             \
     {                                                                                                             \
         fd_multiply_##set, fd_strip_total_##set, fd_squares_##set, {FD_EACH_KERNEL(FD_ROW_SLOPES, set)},          \

@@ -17,7 +17,7 @@ typedef struct {
     double (*total)(const double *strip, ptrdiff_t n);
     /* Sum of w_i strip_i^2; weights may be NULL. */
     double (*squares)(const double *strip, ptrdiff_t n, const double *weights);
-    /* Squared distances to D(u), in place; 0 at u = 0 where it is infinite. */
+    /* Squared distances to D(u), in place; 0 at u = 0 where it is infinite. NULL for kernels without a slope. */
     void (*slopes[FD_N_KERNELS])(double *strip, ptrdiff_t n, const fd_bandwidth *bandwidth);
     /* Squared distances to 1 / u, in place; 0 at u = 0. */
     void (*reciprocals)(double *strip, ptrdiff_t n, double inverse);

@@ -14,7 +14,7 @@ import numpy as np
 from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.direct.direct_sums import SMALL_SUM, DirectSum
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 from fastdens.kernel_sums.variable import _variable_sums as compiled
 
 # How many times the work of a plain direct sum a gradient is, about.
@@ -90,6 +90,7 @@ class VariableSum:
 
     def log_gradients(self, Q: np.ndarray, n_threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """ln of the sum at the rows of Q, and its gradient there; 0 where the sum is 0."""
+        check_able(self.kernel, "a gradient", "with a compiled slope", lambda other: other.has_slope)
         logs, gradients = self._evaluate(Q, None, None, True, n_threads)
         direct = self.direct
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):

@@ -9,8 +9,7 @@ import numpy as np
 from fastdens.core import validation
 from fastdens.core.monotone_inverse import invert
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel
-from fastdens.models.axis_bandwidths import FARTHEST
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, KERNELS, SmoothingKernel, check_able
 from fastdens.models.contract import in_double, rounded
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
@@ -20,12 +19,9 @@ PAIRS_AT_ONCE = 1 << 18
 
 def kernel_tail(kernel: SmoothingKernel, z: np.ndarray) -> np.ndarray:
     """Mass of the kernel beyond z >= 0 on one side, to full relative precision."""
-    if kernel.name == "gaussian":
-        from scipy import special
-
-        return special.ndtr(-z)
-    if kernel.name == "exponential":
-        return np.exp(-z) / 2
+    if kernel.tail is not None:
+        return kernel.tail(z)
+    check_able(kernel, "a distribution function", "with an integral in closed form", lambda other: other.is_compact)
     tail = np.zeros(z.shape)
     inside = z < 1
     half = (1 - z[inside]) / 2
@@ -55,7 +51,7 @@ class Components(NamedTuple):
 
     def reached(self) -> tuple[float, float]:
         """Where the first kernel begins and the last one ends, as far as doubles go."""
-        far = FARTHEST.get(self.kernel.name, 1.0) * self.widths
+        far = self.kernel.radius(BEYOND_ZERO) * self.widths
         return float((self.centres - far).min()), float((self.centres + far).max())
 
 

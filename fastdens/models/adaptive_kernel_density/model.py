@@ -15,8 +15,10 @@ from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density.description import describe
 from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
 from fastdens.models.contract import Density, in_double, rounded
+from fastdens.models.description import Description
 
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
 # Logarithm of factors beyond which a double overflows.
@@ -386,3 +388,6 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             factors = np.where(random.random(n_samples) < self.mixing_, factors, 1.0)
         noise = KERNELS[self.kernel_].sample(random, n_samples, d) * factors[:, None]
         return rounded(self.points_[rows] + self._bandwidth.coloured(noise), self._own_precision)
+
+    def _description(self) -> Description:
+        return describe(self)

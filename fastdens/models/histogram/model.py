@@ -12,6 +12,7 @@ from fastdens.core import validation
 from fastdens.core.binning import find_cells, sum_cells, take_values
 from fastdens.core.random_blocks import Categories, Lanes, draw_in_blocks
 from fastdens.models.contract import Columns, Density, in_double, rounded
+from fastdens.models.description import Cells, Description
 from fastdens.models.histogram.grid import choose_edges
 from fastdens.models.histogram.rules import bin_edges
 
@@ -386,3 +387,9 @@ class Histogram(Density):
         kept = np.argsort(np.argsort(axes))  # place of each chosen axis among those left
         mass = np.ascontiguousarray(self.mass_.sum(axis=others).transpose(kept))
         return self._new([self.edges_[j] for j in axes], mass, self.weight_sum_, self._columns().take(axes))
+
+    def _description(self) -> Description:
+        edges = [np.asarray(axis, dtype=np.float64) for axis in self.edges_]
+        return Description(
+            [(axis[0], axis[-1]) for axis in edges], breakpoints=lambda: edges, cells=Cells(self.edges_, self.mass_)
+        )

@@ -15,13 +15,6 @@ from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
 
-# Kernels whose square is a kernel: its name, and the bandwidth's divisor.
-SQUARES = {
-    "gaussian": ("gaussian", math.sqrt(2.0)),
-    "exponential": ("exponential", 2.0),
-    "tophat": ("tophat", 1.0),
-    "epanechnikov": ("biweight", 1.0),
-}
 # Multipliers drawn for a simultaneous band, and how many are in memory at once.
 BOOTSTRAPS, AT_ONCE = 1000, 25
 # Below this part of the peak a density counts as one point's alone in the bootstrap.
@@ -137,8 +130,8 @@ class KernelBands(KernelDerived):
             return prepared.evaluate(queries, log=True, rtol=self.rtol, n_threads=n_threads)
 
         sums = log_sums(self.kernel_, 1.0, weights)
-        if self.kernel_ in SQUARES:
-            sums_of_squares = log_sums(*SQUARES[self.kernel_], squares)
+        if kernel.square is not None:
+            sums_of_squares = log_sums(*kernel.square, squares)
         else:
             log_squares = None if weights is None else 2 * np.log(weights)
             squared_kernel = VariableSum(points, kernel, self._bandwidth, log_squares)

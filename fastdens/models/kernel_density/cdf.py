@@ -11,7 +11,7 @@ from fastdens.core import validation
 from fastdens.core.monotone_inverse import Function, invert
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum, box_masses
-from fastdens.models.axis_bandwidths import FARTHEST
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, SmoothingKernel
 from fastdens.models.contract import rounded
 
 
@@ -69,7 +69,7 @@ class LineLaw:
         wanted = q[inside]
         # Every point is smoothed over no more than the kernel's reach, so the quantile of the points is near.
         place = np.searchsorted(sums.totals, self._below_low + wanted * self.total) - 1
-        reach = FARTHEST.get(sums.kernel.name, 1.0) * sums.bandwidth
+        reach = sums.kernel.radius(BEYOND_ZERO) * sums.bandwidth
         last = len(sums.points) - 1
         points, around = sums.points, np.clip([place - 1, place, place + 1], 0, last)
         low = np.clip((points[around[0]] - reach) / sums.scale, self.low, self.high)
@@ -109,7 +109,7 @@ class TransformedLaw:
 
 def integrated(
     points: np.ndarray,
-    kernel: Any,
+    kernel: SmoothingKernel,
     bandwidth: Bandwidth,
     weights: np.ndarray | None,
     n_threads: int | None,
@@ -272,11 +272,11 @@ class CumulativeKernelDensity:
     def _box_probabilities(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         if self.n_features_in_ == 1:
             return between(self._line_law("box_probability"), low[:, 0], high[:, 0])
-        kernel = self._sums.kernel.name
-        if kernel != "gaussian":
+        kernel = self._sums.kernel
+        if not kernel.is_product:
             raise ValueError(
                 f"box_probability of {self.n_features_in_} features needs kernel='gaussian', whose integral over a "
-                f"box is a product, got kernel={kernel!r}"
+                f"box is a product, got kernel={kernel.name!r}"
             )
         points, weights, bandwidth = self.points_, self._weights, self._bandwidth
         if self._boundary is not None:

@@ -10,12 +10,16 @@ import numpy as np
 from fastdens.core import validation
 from fastdens.kernel_sums import compression
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel, check_able
 
 # Places where both estimates are compared: so many points, and so many on a grid over the data; and in how many of the
 # heaviest cells the largest density is looked for.
 COMPARED_POINTS, COMPARED_ON_GRID, PEAKS = 1000, 1000, 256
 UNIT_ROUNDOFF = 2.0**-52
+
+
+def _is_smooth(kernel: SmoothingKernel) -> bool:
+    return kernel.slope is not None and kernel.curvature is not None
 
 
 class KernelCompression:
@@ -87,9 +91,7 @@ class KernelCompression:
         """
         self._check_fitted()
         max_error = validation.check_number(max_error, "max_error", above=0)
-        if self.kernel_ not in compression.SMOOTHNESS:
-            names = ", ".join(map(repr, compression.SMOOTHNESS))
-            raise ValueError(f"compress needs a continuous kernel: one of {names}, got kernel={self.kernel_!r}")
+        check_able(KERNELS[self.kernel_], "compress", "that is continuous, with its steepest slope known", _is_smooth)
         if self.metric_ != "euclidean":
             raise ValueError(f"compress needs metric='euclidean', got metric={self.metric_!r}")
         if self._boundary is not None:
@@ -185,8 +187,8 @@ class _Comparison:
         span = np.abs(self.root).sum(axis=1) * compression.WIDTHS[0]
         moved = 2 * self.unit * (np.abs(points) + span) @ size.T
         moved += 8 * d * UNIT_ROUNDOFF * ((np.abs(points - self.origin) + span) @ size.T + 1)
-        slope = compression.SMOOTHNESS[self.kernel.name].slope
-        return slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + UNIT_ROUNDOFF * len(points)
+        assert self.kernel.slope is not None
+        return self.kernel.slope * float(shares @ np.sqrt((moved**2).sum(axis=1))) + UNIT_ROUNDOFF * len(points)
 
     def measured(self, points: np.ndarray, weights: np.ndarray) -> float:
         """Largest difference found, as a share of the peak."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.derived import KernelDerived
 
@@ -66,7 +67,7 @@ class KernelConditional(KernelDerived):
         return laws[0] if given.ndim == 1 else laws
 
     def _check_gaussian(self, method: str) -> None:
-        if self.kernel_ != "gaussian":
+        if not KERNELS[self.kernel_].is_product:
             raise ValueError(
                 f"{method} needs kernel='gaussian', the only one that is a product over the features, got "
                 f"kernel={self.kernel_!r}"

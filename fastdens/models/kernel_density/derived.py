@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import KERNELS, marginal_of
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.contract import rounded
 from fastdens.models.kernel_density.line_quadrature import level_between, level_in_steps, nodes_on_the_line
@@ -17,9 +17,6 @@ from fastdens.models.kernel_density.line_quadrature import level_between, level_
 if TYPE_CHECKING:
     from fastdens.models.kernel_density import KernelDensity
 
-# The exponents s of the kernels (1 - u^2)^s.
-POWERS = {"tophat": 0, "epanechnikov": 1, "biweight": 2, "triweight": 3}
-KERNEL_OF_POWER = {power: name for name, power in POWERS.items()}
 # Draws for what has no closed form in more than one dimension.
 DRAWS = 2**15
 
@@ -175,19 +172,17 @@ class KernelDerived:
         self._check_plain("marginal")
         axes = validation.check_axes(axes, self.n_features_in_)
         left_out = self.n_features_in_ - len(axes)
-        kernel = self.kernel_
-        if kernel != "gaussian" and left_out:
-            power = POWERS.get(kernel, -1)
-            kernel = KERNEL_OF_POWER.get(power + left_out // 2, "") if left_out % 2 == 0 and power >= 0 else ""
-        if not kernel:
+        kernel = marginal_of(KERNELS[self.kernel_], left_out)
+        if kernel is None:
+            powers = {kernel.name: kernel.power for kernel in KERNELS.values() if kernel.power is not None}
+            names = ", ".join(f"{name!r} {power}" for name, power in powers.items())
             raise ValueError(
                 f"axes={axes.tolist()} leaves out {left_out} of the features, and the marginal of kernel="
                 f"{self.kernel_!r} over so many is none of the kernels here: it must be 'gaussian', or (1 - u^2)^s "
-                "('tophat' 0, 'epanechnikov' 1, 'biweight' 2, 'triweight' 3) with an even number k left out and "
-                "s + k / 2 at most 3"
+                f"({names}) with an even number k left out and s + k / 2 at most {max(powers.values())}"
             )
         points = np.ascontiguousarray(self.points_[:, axes])
-        return self._derived(points, self._weights, self._bandwidth.marginal(axes), kernel, axes)
+        return self._derived(points, self._weights, self._bandwidth.marginal(axes), kernel.name, axes)
 
     def entropy(self, *, n_samples: int = DRAWS, random_state: Any = 0, return_error: bool = False) -> Any:
         r"""Differential entropy of the estimate, :math:`-\int \hat p \ln \hat p`.
@@ -265,7 +260,7 @@ class KernelDerived:
         n_samples = validation.check_integer(n_samples, "n_samples", 2)
         random = validation.check_random_state(random_state)
         rules = nodes_on_the_line(self) if self.n_features_in_ == 1 and self._is_plain() else None
-        if rules is not None and self.kernel_ != "tophat":
+        if rules is not None and KERNELS[self.kernel_].is_continuous:
             log_level = level_between(rules[1], mass)
         else:
             if rules is not None:
@@ -273,7 +268,7 @@ class KernelDerived:
             else:
                 log_density, masses = self._log_density_of(self.sample(n_samples, random)), np.ones(n_samples)
             log_level = level_in_steps(log_density, masses, mass)
-            if self.kernel_ != "tophat":
+            if KERNELS[self.kernel_].is_continuous:
                 log_level = np.where(mass == 1, -np.inf, log_level)
         level = log_level if log else np.exp(log_level)
         return float(level) if np.ndim(level) == 0 else rounded(level, precision)

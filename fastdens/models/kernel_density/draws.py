@@ -29,7 +29,7 @@ def kernel_draws(
     draws = np.empty((n_samples, d), dtype=points.dtype)
     categories = None if weights is None else Categories(weights)
     factor = None if bandwidth.scales_axes else bandwidth.root.T
-    is_normal = metric == "euclidean" and kernel.name == "gaussian"
+    is_normal = metric == "euclidean" and kernel.is_product
     if factor is None and is_normal:
         scales = bandwidth.widths.reshape(1, d)
     matrices = None

@@ -10,16 +10,13 @@ import numpy as np
 from fastdens.core import validation
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.kernels.registry import KERNELS, VISIBLE
 from fastdens.kernel_sums.on_grid.grid_routes import grid_points, log_grid_sums
 from fastdens.models.contract import in_double, rounded
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 
 # Grid points per axis where the caller does not say, by number of features.
 DEFAULT_POINTS = {1: 1024, 2: 256, 3: 64}
-# How far beyond the data, in bandwidths; the compact kernels end at 1. The Gaussian leaves 3e-5 of its mass beyond 4
-# at the outermost point alone, the exponential 6e-6 beyond 12.
-DEFAULT_MARGINS = {"gaussian": 4.0, "exponential": 12.0}
 
 
 class GridEvaluation:
@@ -128,7 +125,7 @@ class GridEvaluation:
         validation.check_length(len(counts), "n_points", d, "feature")
         counts = [validation.check_integer(count, "n_points", 1) for count in counts]
         if margin is None:
-            margin = DEFAULT_MARGINS.get(self.kernel_, 1.0)
+            margin = KERNELS[self.kernel_].radius(VISIBLE)
         margin = validation.check_number(margin, "margin", at_least=0)
         widths = self._bandwidth.widths
         with np.errstate(over="ignore"):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fastdens.kernel_sums.kernels.registry import KERNELS, QUADRATURE, SmoothingKernel
+
 if TYPE_CHECKING:
     from fastdens.models.kernel_density.derived import KernelDerived
 
-# Bandwidths after which a kernel's mass is below 1e-17, and panels per bandwidth.
-REACH = {"gaussian": 8.6, "exponential": 40.0}
 PANELS_PER_BANDWIDTH = 4
 # So many panels, or kinks, are taken; beyond, the kinks are small enough to be passed over, and draws replace panels.
 MOST_PANELS, MOST_KINKS = 2**16, 2**15
@@ -34,7 +35,7 @@ def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
     """The nodes of a coarse and of a fine rule; None where there would be too many."""
     points = np.unique(model._points64()[:, 0])
     h = float(model._bandwidth.widths[0])
-    edges = _edges(points, h, model.kernel_)
+    edges = _edges(points, h, KERNELS[model.kernel_])
     if edges is None or not edges[0].size:  # too many, or narrower than the numbers there lie apart
         return None
     left, right = edges
@@ -52,9 +53,9 @@ def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
     return rules
 
 
-def _edges(points: np.ndarray, h: float, kernel: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _edges(points: np.ndarray, h: float, kernel: SmoothingKernel) -> tuple[np.ndarray, np.ndarray] | None:
     """Left and right ends of panels over all places that the kernels reach, cut at their kinks."""
-    reach = REACH.get(kernel, 1.0) * h
+    reach = kernel.radius(QUADRATURE) * h
     far = np.flatnonzero(np.diff(points) > 2 * reach)
     low, high = points[np.append(0, far + 1)] - reach, points[np.append(far, len(points) - 1)] + reach
     with np.errstate(over="ignore", invalid="ignore"):
@@ -65,10 +66,10 @@ def _edges(points: np.ndarray, h: float, kernel: str) -> tuple[np.ndarray, np.nd
     piece = np.repeat(np.arange(len(counts)), counts + 1)
     place = np.arange(len(piece)) - np.repeat(np.cumsum(counts + 1) - (counts + 1), counts + 1)
     cuts = [low[piece] + (high - low)[piece] * (place / np.maximum(counts, 1)[piece])]
-    if kernel != "gaussian" and len(points) <= MOST_KINKS:
-        if kernel in ("exponential", "linear"):
+    if len(points) <= MOST_KINKS:
+        if math.isfinite(kernel.centre_order):
             cuts.append(points)
-        if kernel != "exponential":
+        if kernel.is_compact:
             cuts += [points - h, points + h]
     ends = np.unique(np.concatenate(cuts))
     left, right = ends[:-1], ends[1:]

@@ -16,11 +16,13 @@ from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.planning import SumPlan
 from fastdens.models.contract import Density, rounded
+from fastdens.models.description import Description
 from fastdens.models.kernel_density.bands import KernelBands
 from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
 from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
 from fastdens.models.kernel_density.cdf import CumulativeKernelDensity
 from fastdens.models.kernel_density.compression import KernelCompression
+from fastdens.models.kernel_density.description import describe
 from fastdens.models.kernel_density.draws import kernel_draws
 from fastdens.models.kernel_density.grid import GridEvaluation
 from fastdens.models.kernel_density.uniform import KernelUniform
@@ -377,3 +379,6 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             rng, n_samples, points, self._weights, self._sums.kernel, self._bandwidth, self.n_threads, self.metric_
         )
         return draws if self._boundary is None else rounded(self._boundary.draws(draws), self._own_precision)
+
+    def _description(self) -> Description:
+        return describe(self)

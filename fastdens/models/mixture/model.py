@@ -13,15 +13,18 @@ from fastdens.core.threads import check_n_threads
 from fastdens.em import em
 from fastdens.em.covariances import (
     COVARIANCE_TYPES,
+    covariances_of_factors,
     n_free_parameters,
     precisions_of_factors,
     shape_of,
 )
 from fastdens.em.moments import Mixture
-from fastdens.models.contract import Density, convergence_warning, rounded
+from fastdens.models.contract import Columns, Density, convergence_warning, rounded
+from fastdens.models.description import Description, mixture_components, pooled_covariance, unbounded
 from fastdens.models.mixture import parameters as mixture_parameters
-from fastdens.models.mixture.draws import mixture_draws
 from fastdens.models.mixture.iterations import Progress, Run, iterate
+from fastdens.models.mixture_draws import mixture_draws
+from fastdens.models.mixture_family import MixtureFamily
 
 
 class GaussianMixture(Density):
@@ -381,3 +384,47 @@ class GaussianMixture(Density):
         if self.covariance_type in ("full", "tied"):
             return np.linalg.inv(factor[component] if self.covariance_type == "full" else factor)
         return 1 / np.asarray(factor[component])
+
+    # --- what others ask of it --------------------------------------------------------------------------------------
+
+    def _description(self) -> Description:
+        return Description(
+            unbounded(self.n_features_in_),
+            components=lambda: mixture_components(self),
+            moments=self._moments,
+            gradient=self._score_gradient,
+        )
+
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance matrix."""
+        weights, means = np.asarray(self.weights_, np.float64), np.asarray(self.means_, np.float64)
+        mean = weights @ means / weights.sum()
+        each = np.asarray(self.covariances_, np.float64)
+        if self.covariance_type == "tied":
+            within = each
+        elif self.covariance_type == "full":
+            within = np.tensordot(weights, each, axes=1) / weights.sum()
+        else:
+            variances = weights @ each / weights.sum()
+            within = np.diag(np.broadcast_to(variances, means.shape[1]))
+        return mean, within + pooled_covariance(means, weights, mean)
+
+    def _score_gradient(self, X: np.ndarray) -> np.ndarray:
+        """Gradient of the log-density at each row."""
+        shares, total = self.predict_proba(X), np.zeros_like(X)
+        for k, mean in enumerate(np.asarray(self.means_, np.float64)):
+            centred = X - mean
+            precision = np.asarray(self.precisions_ if self.covariance_type == "tied" else self.precisions_[k])
+            total -= shares[:, k, None] * (centred @ precision if precision.ndim == 2 else centred * precision)
+        return total
+
+    def _mixture_family(self) -> MixtureFamily:
+        self._check_params()
+        given = self.weights_init, self.means_init, self.precisions_init
+        return MixtureFamily(self.covariance_type, self.n_components, self.init_params, given)
+
+    def _take_mixture(self, mixture: Mixture, mean_log_density: float, converged: bool, columns: Columns) -> None:
+        """Become a mixture that a search has found."""
+        covariances = covariances_of_factors(mixture.precisions_cholesky, self.covariance_type)
+        self._keep(Run(mixture, covariances, [mean_log_density], converged))
+        self._remember_data(columns)

@@ -9,7 +9,9 @@ import numpy as np
 
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
+from fastdens.models import breakpoints
 from fastdens.models.contract import Density, in_double, rounded
+from fastdens.models.description import Description, unbounded
 from fastdens.models.neighbor_balls import ENOUGH, NeighborBalls, distinct_rows, radius_floor
 from fastdens.models.neighbors_density.mass import IntegrableEstimate, log_unit_ball_volume, mass_on_the_line
 from fastdens.neighbors.neighbors import KDTree
@@ -214,6 +216,31 @@ class KNeighborsDensity(Density):
                 "so there is no distribution to draw from"
             )
         return rounded(self._estimate.draw(n_samples, random, self.mass_), self._own_precision)
+
+    def _description(self) -> Description:
+        d = self.n_features_in_
+        return Description(
+            unbounded(d),
+            breakpoints=lambda: [self._breakpoints()] if d == 1 else breakpoints.about_points(self.points_),
+            mass_error=6 * self.mass_error_ / self.mass_ if self.normalized_ else 0.0,
+            unnormalised="" if self.normalized_ else "the estimate of normalized=False",
+            can_draw=self.normalized_,
+            is_rough=d > 1,
+        )
+
+    def _breakpoints(self) -> np.ndarray:
+        """Where the k-th neighbour changes, and where its distance is least or that at which the tails begin."""
+        x, k = np.sort(self.points_[:, 0].astype(np.float64)), self.n_neighbors_
+        spread = max(float(x[-1] - x[0]), self.tail_start_)
+        beyond = np.array([x[0] - spread, x[-1] + spread])
+        if len(x) > breakpoints.MOST_KINKS // 4:
+            return np.append(breakpoints.quantiles_of(x, breakpoints.MOST_KINKS), beyond)
+        tail, floor = self.tail_start_, self.radius_floor_
+        cuts = [x, x - tail, x + tail, x - floor, x + floor, beyond]
+        for step in (k, k - 1):
+            if 0 < step < len(x):
+                cuts.append((x[:-step] + x[step:]) / 2)
+        return np.concatenate(cuts)
 
 
 def _tail_start(radii: np.ndarray, weights: np.ndarray | None, floor: float) -> float:

@@ -1,6 +1,6 @@
 """A balanced tree with eight points to a leaf and eight nodes to a node, and distances to neighbours found with it.
 
-simd/packed_tree.h says how a tree is laid out.
+packed_tree.h says how a tree is laid out.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -195,7 +195,7 @@ def fill_boxes(
 
 
 cdef class PackedTree:
-    """The arrays of one tree, as simd/packed_tree.h has them; `boxes` is a list with one array for each level."""
+    """The arrays of one tree, as packed_tree.h has them; `boxes` is a list with one array for each level."""
 
     cdef fd_packed_tree tree
     cdef readonly Py_ssize_t n_points, n_features, n_nodes

@@ -12,6 +12,7 @@ import fastdens as fd
 from fastdens.kernel_sums.kernels.registry import KERNELS
 
 NAMES = sorted(KERNELS)
+INTEGRATED = [name for name in NAMES if KERNELS[name].has_tail]
 # Name: arguments, and where the data lie.
 CASES = {
     "below": ({"bounds": (0.0, None)}, (0.0, 9.0)),
@@ -42,7 +43,7 @@ def density(model, x):
 
 
 class TestLaw:
-    @pytest.mark.parametrize("kernel", NAMES)
+    @pytest.mark.parametrize("kernel", INTEGRATED)
     @pytest.mark.parametrize("case", CASES)
     def test_cdf_is_the_integral_and_mass_is_one(self, case, kernel, random):
         model = fitted(case, random, kernel)
@@ -68,7 +69,7 @@ class TestLaw:
         if np.isfinite(first):
             assert model.cdf([[first]])[0] == pytest.approx(0.0, abs=1e-9)
 
-    @pytest.mark.parametrize("kernel", NAMES)
+    @pytest.mark.parametrize("kernel", INTEGRATED)
     @pytest.mark.parametrize("case", CASES)
     def test_draws_follow_the_cdf_and_ppf_inverts_it(self, case, kernel, random):
         """kalepy, issue 20: draws that ignored the reflection."""

@@ -17,17 +17,13 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.savable import savable
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels.registry import IMAGE, ZERO, SmoothingKernel
 
 METHODS = ("reflection", "linear", "transform")
 # Images per point that are worth their memory, and points altogether that few points may grow to.
 MOST_IMAGES, FEW_ENOUGH = 64, 1 << 21
-# A Gaussian this many periods wide is constant over a period to the last digit: 2 exp(-2 (1.5 pi)^2) < 1e-19.
-UNIFORM_FROM = 1.5
-# Where an image is negligible beside another at most `width` away (per squared, or per, bandwidth), and where a kernel
-# is below the smallest double.
-NEGLIGIBLE = {"gaussian": 84.0, "exponential": 42.0}
-NOTHING_LEFT = {"gaussian": 39.0, "exponential": 745.0}
 
 
 def _as_list(value: Any, name: str, n_features: int, is_single: bool) -> list[Any]:
@@ -65,6 +61,7 @@ def _one_pair(pair: Any) -> tuple[float, float]:
     return low, high
 
 
+@savable
 class Boundary:
     """What bounds every axis, and how the estimate keeps to it.
 
@@ -195,8 +192,8 @@ class Boundary:
                 corners.append(moved)
         return corners[0], corners[1]
 
-    def smoothing(self, bandwidth: Bandwidth, kernel: Any) -> Bandwidth:
-        """The bandwidth to sum with: a Gaussian wider than the period is uniform there, and need not be wider."""
+    def smoothing(self, bandwidth: Bandwidth, kernel: SmoothingKernel) -> Bandwidth:
+        """The bandwidth to sum with: a kernel that is uniform over the period already need not be wider."""
         if not self.has_images:
             return bandwidth
         if not bandwidth.scales_axes:
@@ -204,35 +201,32 @@ class Boundary:
                 "bandwidth must be a number or one number per feature where points are reflected or wrapped around, "
                 f"got a matrix: {bandwidth.matrix.tolist()}"
             )
-        if kernel.name != "gaussian":
+        if kernel.uniform_from is None:
             return bandwidth
         widest = np.full(len(self.kinds), math.inf)
         for a, kind in enumerate(self.kinds):
             if kind in ("reflection", "periodic"):
-                widest[a] = UNIFORM_FROM * (self.high[a] - self.low[a]) * (2 if kind == "reflection" else 1)
+                widest[a] = kernel.uniform_from * (self.high[a] - self.low[a]) * (2 if kind == "reflection" else 1)
         return bandwidth.at_most(widest)
 
-    def _maps(self, a: int, h: float, kernel: Any) -> tuple[list[tuple[float, float]], float]:
+    def _maps(self, a: int, h: float, kernel: SmoothingKernel) -> tuple[list[tuple[float, float]], float]:
         """Images of an axis as (sign, shift), and how far from the bounds they matter."""
-        low, high, name = self.low[a], self.high[a], kernel.name
+        low, high = self.low[a], self.high[a]
         width = high - low
         if kernel.is_compact:
             reach = h * (1 + 1e-12)
         else:
             # The nearest image of a point is no further away than half a period, or the width.
             nearest = width / 2 if self.kinds[a] == "periodic" else width
-            if name == "gaussian":
-                reach = math.sqrt(NEGLIGIBLE[name]) * math.hypot(h, nearest / math.sqrt(NEGLIGIBLE[name]))
-            else:
-                reach = nearest + NEGLIGIBLE[name] * h
+            reach = kernel.radius_beyond(nearest, IMAGE, h)
             if self.kinds[a] == "reflection":
-                reach = min(reach, NOTHING_LEFT[name] * h)
+                reach = min(reach, kernel.radius(ZERO) * h)
         if not math.isfinite(width):
             return [(-1.0, 2 * (low if math.isfinite(low) else high))], reach
         step = width if self.kinds[a] == "periodic" else 2 * width
         count = math.ceil(min((reach + width) / step, 1e9))
         if count > FEW_ENOUGH // 1024:
-            raise self._too_wide(h, a, name)
+            raise self._too_wide(h, a, kernel.name)
         shifts = [k * step for k in range(-count, count + 1)]
         maps = [(1.0, shift) for shift in shifts if shift != 0.0]
         if self.kinds[a] == "reflection":
@@ -245,7 +239,7 @@ class Boundary:
             f"it takes more than {MOST_IMAGES} images per point with kernel={kernel!r}, got {h:g}"
         )
 
-    def images(self, W: np.ndarray, bandwidth: Bandwidth, kernel: Any) -> tuple[np.ndarray, np.ndarray]:
+    def images(self, W: np.ndarray, bandwidth: Bandwidth, kernel: SmoothingKernel) -> tuple[np.ndarray, np.ndarray]:
         """Working points followed by their images within reach of the bounds, and the point that each one is of."""
         owners = np.arange(len(W))
         if not self.has_images:

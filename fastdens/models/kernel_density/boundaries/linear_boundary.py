@@ -16,13 +16,11 @@ import numpy as np
 
 from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernel_sum import KernelSum
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel, check_able
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
 from fastdens.models.kernel_density.cdf import integrated
 
-# Bandwidths from a bound beyond which a kernel's part outside is below a unit of rounding.
-REACH = {"gaussian": 9.0, "exponential": 42.0}
 # A bandwidth of fewer numbers than these at a bound leaves the zone near it without places to evaluate.
 FEWEST_NUMBERS = 1024
 # Exact for the polynomial kernels, and to the last digit for the others over one bandwidth.
@@ -94,6 +92,7 @@ class LinearBoundarySum:
         weights: np.ndarray | None,
         boundary: Boundary,
     ) -> None:
+        check_able(kernel, "boundary='linear'", "with a compiled tail", lambda other: other.has_tail)
         self.kernel, self.boundary, self.weights = kernel, boundary, weights
         self.n_points, self.n_features = X.shape
         self._bandwidth = bandwidth.marginal([0])
@@ -109,7 +108,7 @@ class LinearBoundarySum:
         self.inner = KernelSum(points, kernel, self._bandwidth, weights)
         # Beside either bound, the points weighted by their distance from it too: no weight is negative.
         self._moments = [self._distance_sum(points, bound) for bound in (self.low, self.high)]
-        reach = REACH.get(kernel.name, 1.0) * h
+        reach = kernel.radius(CUT_OFF) * h  # from where on what a bound cuts off of a kernel is below rounding
         self.ends = self.low + reach, self.high - reach  # where the plain estimate begins and ends
         if not self.ends[0] < self.ends[1]:
             self.ends = math.inf, -math.inf

@@ -85,7 +85,7 @@ class PanelLaw:
         h, kernel = self.bandwidth, sums.kernel
         count = max(math.ceil((high - low) / h * PANELS_PER_BANDWIDTH), 1)
         cuts = [np.linspace(low, high, count + 1)]
-        shifts = [0.0] if kernel.name in ("linear", "exponential") else []
+        shifts = [0.0] if math.isfinite(kernel.centre_order) else []
         shifts += [-h, h] if kernel.is_compact else []
         for shift in shifts:
             points = sums.points

@@ -69,9 +69,25 @@ def test_whitened_distances_are_those_in_bandwidths(form, bandwidth, random):
     np.testing.assert_allclose(rows @ bandwidth.to_white, white, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(bandwidth.coloured(white), rows, rtol=1e-10, atol=1e-12)
     width = 1.0 if bandwidth.number is None else bandwidth.number
-    isotropic = bandwidth.isotropic(rows)
+    isotropic = bandwidth.isotropic(rows if bandwidth.number else np.asfortranarray(rows))
     assert isotropic.flags.c_contiguous
     np.testing.assert_allclose(cdist(isotropic, isotropic) / width, wanted, rtol=1e-10, atol=1e-6)
+
+
+def test_rows_too_far_away_are_as_far_as_doubles_go():
+    largest = np.finfo(float).max
+    for bandwidth in (1e-10, [1e-10, 1e-12], 1e-20 * np.eye(2)):
+        white = Bandwidth.checked(bandwidth, 2).whitened(np.array([[1e305, -1e308], [1.0, 2.0], [np.inf, 0.0]]))
+        np.testing.assert_array_equal(white[0], [largest, -largest])
+        assert (np.abs(white[1]) < 1e15).all()
+        np.testing.assert_array_equal(white[2], [largest, 0.0])
+
+
+def test_whitening_does_not_overflow_on_the_way_to_a_number():
+    H = np.array([[1.0, 1 - 1e-10], [1 - 1e-10, 1.0]])
+    bandwidth = Bandwidth.checked(H, 2)
+    along = np.array([[1.0, 1.0]])  # its second coordinate is a small difference of large products
+    np.testing.assert_allclose(bandwidth.whitened(2.0**1020 * along) / 2.0**1020, bandwidth.whitened(along), rtol=1e-15)
 
 
 def test_axes_scaled_after_whitening_give_the_distances(form, bandwidth, random):
