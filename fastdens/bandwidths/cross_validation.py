@@ -11,8 +11,8 @@ from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import GAUSSIAN, ROUNDING, SmoothingKernel
+from fastdens.kernel_sums.prepared_sums import KernelSum
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13

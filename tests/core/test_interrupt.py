@@ -27,8 +27,8 @@ again = lambda: fd.kernel_sum(X[:100], bandwidth=0.1, log=True)
 """,
     "kernel_sum_boxes": """
 X = random.normal(size=(1_000_000, 3))
-job = lambda: fd.kernel_sum(X, bandwidth=0.14, rtol=1e-9, algorithm="grid")
-again = lambda: fd.kernel_sum(X[:100], bandwidth=0.14, algorithm="grid")
+job = lambda: fd.kernel_sum(X, bandwidth=0.14, rtol=1e-9, algorithm="fast_gauss")
+again = lambda: fd.kernel_sum(X[:100], bandwidth=0.14, algorithm="fast_gauss")
 """,
     "kernel_sum_few_queries": """
 X = random.normal(size=(400_000, 30))

@@ -31,7 +31,7 @@ def shapes(n, d):
 def test_every_shape_agrees_with_direct_sums(d):
     for name, X, Q in shapes(4000, d):
         queries = Q[:300]
-        found = fd.kernel_sum(X, queries, bandwidth=1.0, rtol=1e-9, algorithm="grid", log=True)
+        found = fd.kernel_sum(X, queries, bandwidth=1.0, rtol=1e-9, algorithm="fast_gauss", log=True)
         direct = fd.kernel_sum(X, queries, bandwidth=1.0, algorithm="direct", log=True)
         np.testing.assert_allclose(found, direct, rtol=0, atol=2e-9, err_msg=name)
 
@@ -73,7 +73,7 @@ def test_boxes_and_points_agree(d, monkeypatch, random):
     for cost in (0.0, 1e12):
         monkeypatch.setattr(box_sums, "GATHER_NS", cost)
         monkeypatch.setattr(box_sums, "NEAR_LINE_NS", cost)
-        results.append(fd.kernel_sum(X, Q, bandwidth=0.5, weights=w, rtol=1e-10, algorithm="grid"))
+        results.append(fd.kernel_sum(X, Q, bandwidth=0.5, weights=w, rtol=1e-10, algorithm="fast_gauss"))
     np.testing.assert_allclose(results[0], results[1], rtol=2e-10)
     direct = fd.kernel_sum(X, Q, bandwidth=0.5, weights=w, algorithm="direct")
     for found in results:
@@ -96,7 +96,7 @@ def test_a_call_takes_little_beside_its_data(d):
     """All expansions at once took hundreds of megabytes: 18 KB a box in three dimensions, whatever it holds."""
     for name, X, Q in shapes(20_000, d):
         tracemalloc.start()
-        fd.kernel_sum(X, Q, bandwidth=1.0, rtol=1e-5, algorithm="grid", log=True)
+        fd.kernel_sum(X, Q, bandwidth=1.0, rtol=1e-5, algorithm="fast_gauss", log=True)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 3 * (X.nbytes + Q.nbytes) + 72 * MEGABYTE, f"{name}: {peak / MEGABYTE:.0f} MB"
@@ -114,10 +114,10 @@ if sys.platform == "darwin":
     raise SystemExit  # peaks are in other units
 random = np.random.default_rng(0)
 X, Q = random.normal(size=(2, 200_000, 3))
-fd.kernel_sum(X[:2000], Q[:2000], bandwidth=1.0, rtol=1e-5, algorithm="grid")
+fd.kernel_sum(X[:2000], Q[:2000], bandwidth=1.0, rtol=1e-5, algorithm="fast_gauss")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with fd.threads(2):
-    fd.kernel_sum(X, Q, bandwidth=0.175, rtol=1e-5, algorithm="grid", log=True)
+    fd.kernel_sum(X, Q, bandwidth=0.175, rtol=1e-5, algorithm="fast_gauss", log=True)
 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
 assert grown < 3 * (X.nbytes + Q.nbytes) + 64e6, f"{grown / 1e6:.0f} MB"
 print(grown)

@@ -17,7 +17,7 @@ from fastdens.bandwidths import ALL_RULES
 from fastdens.bandwidths.self_convolution import self_convolution
 from fastdens.kernel_sums.kernels import registry
 from fastdens.kernel_sums.kernels.registry import KERNELS, SmoothingKernel, check_able
-from fastdens.kernel_sums.planning.planning import ROUTES
+from fastdens.kernel_sums.planning.routes import ROUTE_OF
 from fastdens.kernel_sums.sorted._sorted_moments import FORMS
 from fastdens.reference.kernel_sums import PROFILES
 
@@ -149,7 +149,7 @@ def test_rows_that_cannot_be_are_refused():
 def test_every_route_agrees_or_says_why_and_so_does_the_plan(kernel, d, random):
     X, Q = random.normal(size=(400, d)), random.normal(size=(90, d))
     expected = PROFILES[kernel.name](np.sqrt(((Q[:, None] - X) ** 2).sum(axis=2)) / 0.8).sum(axis=1)
-    for route in ROUTES:
+    for route in ROUTE_OF:
         arguments = {"bandwidth": 0.8, "kernel": kernel.name, "algorithm": route}
         found = or_refusal(lambda a=arguments: fd.kernel_sum(X, Q, **a), f"algorithm={route!r} cannot be used here: ")
         if found is not None:
@@ -166,8 +166,8 @@ def test_every_route_agrees_or_says_why_and_so_does_the_plan(kernel, d, random):
 def test_the_plan_gives_the_reason_for_each_route_not_taken(kernel):
     X = np.linspace(0, 1, 5000)[:, None]
     plan = fd.plan(X, bandwidth=0.1, kernel=kernel.name)
-    assert set(plan.others) == {"direct", "sorted", "grid", "tree"} - {plan.route}
-    for route, needed in (("sorted", kernel.sorted_moments is not None), ("grid", kernel.is_product)):
+    assert set(plan.others) == {"direct", "sorted", "fast_gauss", "tree"} - {plan.route}
+    for route, needed in (("sorted", kernel.sorted_moments is not None), ("fast_gauss", kernel.is_product)):
         if not needed:
             assert f"kernel={kernel.name!r}" in plan.others[route]
             assert f"not {route}: " in plan.explain()

@@ -10,8 +10,8 @@ from scipy import stats
 
 import fastdens as fd
 from fastdens.kernel_sums.direct import _direct_sums as compiled
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.reference import kernel_sums as reference
 
 NAMES = sorted(KERNELS)

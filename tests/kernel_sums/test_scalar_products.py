@@ -5,8 +5,8 @@ import pytest
 
 import fastdens as fd
 from fastdens.kernel_sums.direct import scalar_products
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.reference import kernel_sums as reference
 
 

@@ -11,8 +11,8 @@ from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
 from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
 from fastdens.models.adaptive_kernel_density.description import describe

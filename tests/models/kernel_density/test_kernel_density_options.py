@@ -11,7 +11,7 @@ from fastdens.kernel_sums.kernels.registry import KERNELS
 
 OPTIONS = set(inspect.signature(fd.KernelDensity).parameters)
 ALGORITHMS = [
-    name for name in ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
+    name for name in ("auto", "direct", "sorted", "fast_gauss", "tree", "kd_tree", "ball_tree")
     if name != "tree" or "tree" in fd.KernelDensity.__doc__
 ]  # fmt: skip
 BANDWIDTHS = {
