@@ -8,7 +8,9 @@ from subprocesses import run_python
 
 import fastdens as fd
 from fastdens.kernel_sums.fast_gauss import box_passes, box_sums
-from fastdens.kernel_sums.fast_gauss.box_sums import Boxes, BoxTransform
+from fastdens.kernel_sums.fast_gauss import boxes as boxes_module
+from fastdens.kernel_sums.fast_gauss.box_sums import BoxTransform
+from fastdens.kernel_sums.fast_gauss.boxes import Boxes
 
 MEGABYTE = 1e6
 
@@ -84,7 +86,7 @@ def test_neighbours_in_parts(monkeypatch, random):
     boxes = Boxes(np.zeros(2), (30, 30), table=False)
     keys, offsets = np.unique(random.integers(0, 900, 200)), np.arange(-3, 4)
     together = boxes.dilated(keys, 1, offsets)
-    monkeypatch.setattr(box_sums, "KEYS_AT_ONCE", 7)
+    monkeypatch.setattr(boxes_module, "KEYS_AT_ONCE", 7)
     np.testing.assert_array_equal(boxes.dilated(keys, 1, offsets), together)
     expected = {x + 30 * (y + o) for x, y in zip(keys % 30, keys // 30) for o in offsets if 0 <= y + o < 30}
     assert set(together) == expected
