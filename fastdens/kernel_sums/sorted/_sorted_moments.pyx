@@ -87,6 +87,8 @@ def run_moments(
     cdef long long block
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]
+    if count > MOST_MOMENTS:
+        raise ValueError(f"a kernel must have at most {MOST_MOMENTS} moments, got {count}")
     with nogil:
         while True:
             block = queue.next()
