@@ -216,6 +216,10 @@ def bayesian_blocks(column: Column) -> np.ndarray:
         first, inner = first[:-1], inner[:-1]
     edges = np.concatenate([[column.low], inner, [column.high]])
     place = (edges - column.low) / column.width
+    apart = (place[1:-1] > place[:-2]) & (place[1:-1] < place[-1])
+    if not apart.all():  # to the range of all values, some neighbours are at one place
+        first, edges, place = (a[np.append(True, apart)] for a in (first, edges[:-1], place[:-1]))
+        edges, place = np.append(edges, column.high), np.append(place, 1.0)
     counts = column.size * np.add.reduceat(column.weights(), first)
     penalty = 4 - math.log(73.53 * FALSE_ALARM_RATE * column.size**-0.478)
     best, last = np.zeros(len(counts) + 1), np.zeros(len(counts) + 1, dtype=np.intp)
