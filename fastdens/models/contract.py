@@ -117,6 +117,8 @@ class Density:
 
     @classmethod
     def _parameter_defaults(cls) -> dict[str, Any]:
+        if cls.__init__ is object.__init__:  # a model without parameters
+            return {}
         parameters = inspect.signature(cls.__init__).parameters
         return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 
