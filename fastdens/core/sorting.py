@@ -29,7 +29,7 @@ PASS_NS, SORT_NS = 5.0, 40.0
 BITS = 16
 
 
-def order_statistics(x: np.ndarray, places: Sequence[int]) -> np.ndarray:
+def order_statistics(x: np.ndarray, places: Sequence[int] | np.ndarray) -> np.ndarray:
     """The numbers at these places, from 0 on, of `x` in ascending order.
 
     For so many numbers that NumPy would take long: passes in pieces that count numbers by their leading bits, and go

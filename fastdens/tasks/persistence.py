@@ -102,7 +102,7 @@ def save(model: Any, path: Any) -> None:
             for entry, array in zip(writer.table, writer.arrays):
                 file.seek(start + entry["offset"])
                 for piece in _pieces(array):
-                    file.write(piece)
+                    file.write(piece.data)
                     _write_through(file)
             file.truncate(start + writer.end)
             _write_through(file)
@@ -178,7 +178,7 @@ def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
 def _checksum(array: np.ndarray) -> int:
     checksum = 0
     for piece in _pieces(array):
-        checksum = zlib.crc32(piece, checksum)
+        checksum = zlib.crc32(piece.data, checksum)
     return checksum
 
 

@@ -84,6 +84,7 @@ class Gaussian(Density):
     -1.694
     """
 
+    _loo_log_density: np.ndarray
     mean_: np.ndarray
     covariance_: Any
     mean_standard_error_: np.ndarray
