@@ -170,3 +170,15 @@ def test_numbers_that_are_not_finite_are_found_in_any_piece(find, dtype):
     for place in (X.size - 1, (1 << 24) + 5, 1 << 24, (1 << 24) - 1, 0):
         X[0, place] = np.nan
         assert find(X) == place
+
+
+@pytest.mark.parametrize("n", [5, 40_000])
+def test_cells_are_numbered_as_by_numpys_unique(n, random):
+    from fastdens.kernel_sums.compression import distinct
+
+    for scale in (10.0, 1e12):
+        keys = np.floor(random.normal(size=(n, 2)) * scale)
+        expected = np.unique(keys[:, :1], return_inverse=True)[1].reshape(-1)
+        np.testing.assert_array_equal(distinct(keys[:, :1]), expected)
+        packed = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1)
+        np.testing.assert_array_equal(distinct(keys), packed)
