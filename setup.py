@@ -6,6 +6,7 @@ FASTDENS_SANITIZE=1      address and undefined-behaviour sanitizers
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -54,6 +55,19 @@ class BuildWithFlags(build_ext):
         super().build_extensions()
 
 
+def depends_on(*files):
+    """The headers that files of C or Cython include, and those include: what is to be compiled again after a change."""
+    place, found, left = {path.name: path for path in HEADERS}, set(), [path for path in files if path.exists()]
+    while left:
+        text = left.pop().read_text(encoding="utf-8")
+        named = {place[name] for name in re.findall(r'"(\w+\.(?:h|inc))"', text) if name in place}
+        modules = re.findall(r"^from (fastdens[\w.]+) cimport", text, flags=re.MULTILINE)
+        named |= {path for path in (Path(*name.split(".")).with_suffix(".pxd") for name in modules) if path.exists()}
+        left += named - found
+        found |= named
+    return sorted(path.as_posix() for path in found)
+
+
 def extension(source):
     """The module _NAME.pyx, with its tiles NAME.c beside it or in simd/, where it has some."""
     name = f"{source.stem.removeprefix('_')}.c"
@@ -61,7 +75,7 @@ def extension(source):
     return Extension(
         ".".join(source.with_suffix("").parts),
         [path.as_posix() for path in (source, *tiles)],
-        depends=[path.as_posix() for path in HEADERS],
+        depends=depends_on(source, source.with_suffix(".pxd"), *tiles),
         include_dirs=sorted({path.parent.as_posix() for path in HEADERS}),
     )
 

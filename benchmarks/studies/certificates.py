@@ -22,9 +22,11 @@ import numpy as np
 
 import fastdens as fd
 from fastdens.core import sorting
-from fastdens.kernel_sums.fast_gauss import box_route, box_sums, tail_sums
+from fastdens.kernel_sums.far import far_sums
+from fastdens.kernel_sums.far import route as far_route
+from fastdens.kernel_sums.fast_gauss import box_sums
 from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.planning import ROUTES
+from fastdens.kernel_sums.planning.routes import ROUTE_OF
 
 LONG = np.longdouble
 # The oracle's own roundings.
@@ -174,7 +176,7 @@ def broken_guarantees(seed: int) -> tuple[list[str], int]:
 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         log_exact = np.log(exact)
-    for route in ROUTES:
+    for route in ROUTE_OF:
         try:
             sums = fd.kernel_sum(problem.X, problem.Q, algorithm=route, **arguments)
         except ValueError as error:
@@ -262,7 +264,7 @@ def broken_boundary(seed: int) -> list[str]:
 def small_problems_as_large_ones() -> Iterator[None]:
     """What only large problems are worth otherwise: far sums through a tree, lines in blocks, queries in buckets."""
     constants = (
-        (box_route, "FEWEST_PAIRS", 0), (tail_sums, "COST_OF_PAIR", 0), (box_sums, "FEWEST_POINTS_PER_BOX", 1),
+        (far_route, "FEWEST_PAIRS", 0), (far_sums, "COST_OF_PAIR", 0), (box_sums, "FEWEST_POINTS_PER_BOX", 1),
         (sorting, "FEW_NUMBERS", 16), (sorting, "NUMBERS_PER_BUCKET", 8),
     )  # fmt: skip
     kept = [getattr(module, name) for module, name, _ in constants]

@@ -11,8 +11,8 @@ from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import GAUSSIAN, ROUNDING, SmoothingKernel
+from fastdens.kernel_sums.prepared_sums import KernelSum
 
 # Multiples of Scott's bandwidths that are looked at, and the rows at which the likelihood is formed at most.
 SMALLEST, LARGEST, STEPS = 1 / 16, 4.0, 13
@@ -87,7 +87,7 @@ def likelihood(
 
     grid = np.linspace(math.log(SMALLEST), math.log(LARGEST), STEPS)
     lowest = max(math.log(SMALLEST_OF_ALL), math.log(smallest / start[0]) if smallest > 0 else -math.inf)
-    grid = grid[grid > min(lowest, grid[-2])]
+    grid = grid[grid > min(lowest, grid[-3])]
     scores = [criterion(x) for x in grid]
     step = grid[1] - grid[0]
     # The best multiple may be smaller still, where clusters are narrow against their distances.

@@ -10,8 +10,8 @@ import numpy as np
 from fastdens.bandwidths.least_squares import thinned
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import effective_size, warn
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import GAUSSIAN
+from fastdens.kernel_sums.prepared_sums import KernelSum
 
 # Rows that the search looks at.
 MOST_ROWS = 4096

@@ -88,10 +88,23 @@ def in_double(data: np.ndarray) -> np.ndarray:
     return data.astype(np.float64, copy=False)
 
 
+def precision_of(own: str | None, *arrays: Any) -> np.dtype:
+    """Of what is computed from these arrays and data of precision `own`, as in Columns."""
+    given = [np.asarray(array).dtype for array in arrays]
+    single = own != "float64" and all(dtype.kind == "f" and dtype.itemsize == 4 for dtype in given)
+    return np.dtype(np.float32 if single else np.float64)
+
+
 def rounded(result: Any, precision: np.dtype) -> Any:
     """A result of float64 arithmetic in the precision that it is given in; beyond its range it is infinite."""
     with np.errstate(over="ignore"):
         return result.astype(precision, copy=False)
+
+
+def density_of(log_density: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The density itself: infinite where it is beyond the floating-point numbers."""
+    with np.errstate(over="ignore"):
+        return np.exp(log_density, out=out)
 
 
 class Density:
@@ -110,6 +123,8 @@ class Density:
 
     @classmethod
     def _parameter_defaults(cls) -> dict[str, Any]:
+        if cls.__init__ is object.__init__:  # a model without parameters
+            return {}
         parameters = inspect.signature(cls.__init__).parameters
         return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 
@@ -178,9 +193,7 @@ class Density:
 
     def _precision_with(self, *arrays: Any) -> np.dtype:
         """Of what is computed from these arrays."""
-        given = [np.asarray(array).dtype for array in arrays]
-        single = self._precision != "float64" and all(dtype.kind == "f" and dtype.itemsize == 4 for dtype in given)
-        return np.dtype(np.float32 if single else np.float64)
+        return precision_of(self._precision, *arrays)
 
     def _new_data(self, X: Any) -> np.ndarray:
         """Checked rows to score: the features, and their names, of `fit`; in the precision of the results."""

@@ -7,8 +7,8 @@ import fastdens as fd
 from fastdens.kernel_sums.fast_gauss import _box_lines as compiled
 from fastdens.kernel_sums.fast_gauss import box_sums
 from fastdens.kernel_sums.fast_gauss.box_sums import BoxTransform
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 
 SEVERAL_BLOCKS = 2 * compiled.POINTS_PER_BLOCK + 77
 
@@ -36,7 +36,7 @@ def test_every_instruction_set(weighted, instruction_set, blocks_used, random):
     X, Q = random.normal(size=(3001, 1)), random.normal(size=(999, 1))
     weights = 10.0 ** random.uniform(-6, 6, len(X)) if weighted else None
     for h, rtol in ((0.3, 0), (0.3, 1e-6), (5.0, 0)):
-        found = fd.kernel_sum(X, Q, bandwidth=h, weights=weights, rtol=rtol, algorithm="grid")
+        found = fd.kernel_sum(X, Q, bandwidth=h, weights=weights, rtol=rtol, algorithm="fast_gauss")
         np.testing.assert_allclose(found, direct(X, Q, h, weights), rtol=max(rtol, 1e-12))
     assert len(blocks_used) == 3
 
@@ -46,7 +46,8 @@ def test_bits_do_not_depend_on_the_number_of_threads(weighted, blocks_used, rand
     X, Q = random.normal(size=(SEVERAL_BLOCKS, 1)), 2 * random.normal(size=(SEVERAL_BLOCKS - 9, 1))
     weights = random.random(len(X)) if weighted else None
     results = [
-        fd.kernel_sum(X, Q, bandwidth=0.2, weights=weights, algorithm="grid", log=True, n_threads=t) for t in (1, 2, 7)
+        fd.kernel_sum(X, Q, bandwidth=0.2, weights=weights, algorithm="fast_gauss", log=True, n_threads=t)
+        for t in (1, 2, 7)
     ]
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
     assert len(blocks_used) == 3
@@ -73,7 +74,7 @@ def test_queries_in_tails_are_summed_over_the_points_near_them(blocks_used, rand
     Q = np.concatenate([random.normal(size=2000), np.linspace(3, 12, 200), [40.0, -40.0]])[:, None]
     weights = 10.0 ** random.uniform(-3, 3, len(X))
     for w in (None, weights):
-        found = fd.kernel_sum(X, Q, bandwidth=0.4, weights=w, algorithm="grid", log=True)
+        found = fd.kernel_sum(X, Q, bandwidth=0.4, weights=w, algorithm="fast_gauss", log=True)
         np.testing.assert_allclose(found, direct(X, Q, 0.4, w, log=True), rtol=1e-12, atol=1e-12)
     assert len(blocks_used) == 2
 
@@ -90,10 +91,10 @@ def test_where_every_query_fails(blocks_used, random):
 def test_ties_and_edges_of_boxes(blocks_used, random):
     X = random.integers(-6, 7, size=(9000, 1)) * 0.25
     for Q in (X, np.nextafter(X, 9), np.nextafter(X, -9)):
-        found = fd.kernel_sum(X, Q[:1500], bandwidth=0.25, algorithm="grid")
+        found = fd.kernel_sum(X, Q[:1500], bandwidth=0.25, algorithm="fast_gauss")
         np.testing.assert_allclose(found, direct(X, Q[:1500], 0.25), rtol=1e-12)
     same = np.full((5000, 1), 3.0)
-    np.testing.assert_allclose(fd.kernel_sum(same, bandwidth=0.1, algorithm="grid"), 5000.0, rtol=1e-13)
+    np.testing.assert_allclose(fd.kernel_sum(same, bandwidth=0.1, algorithm="fast_gauss"), 5000.0, rtol=1e-13)
     assert len(blocks_used) == 4
 
 
@@ -102,16 +103,16 @@ def test_leave_one_out(blocks_used, random):
     own = np.arange(len(X))
     for weights in (None, random.random(len(X))):
         sums = KernelSum(X, KERNELS["gaussian"], 0.3, weights)
-        grid, by_pairs = (sums.evaluate(X, own=own, log=True, algorithm=route) for route in ("grid", "direct"))
+        grid, by_pairs = (sums.evaluate(X, own=own, log=True, algorithm=route) for route in ("fast_gauss", "direct"))
         np.testing.assert_allclose(grid, by_pairs, rtol=1e-12, atol=1e-12)
     assert len(blocks_used) == 2
 
 
 def test_data_shifted_far_and_single_precision(blocks_used, random):
     X = np.round(random.normal(size=(6000, 1)) * 2**18) / 2**18
-    near = fd.kernel_sum(X, bandwidth=0.25, algorithm="grid")
-    np.testing.assert_allclose(fd.kernel_sum(X + 2**33, bandwidth=0.25, algorithm="grid"), near, rtol=1e-12)
-    single = fd.kernel_sum(X.astype(np.float32), bandwidth=0.25, algorithm="grid")
+    near = fd.kernel_sum(X, bandwidth=0.25, algorithm="fast_gauss")
+    np.testing.assert_allclose(fd.kernel_sum(X + 2**33, bandwidth=0.25, algorithm="fast_gauss"), near, rtol=1e-12)
+    single = fd.kernel_sum(X.astype(np.float32), bandwidth=0.25, algorithm="fast_gauss")
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, near, rtol=1e-6)
     assert len(blocks_used) == 3
@@ -119,7 +120,7 @@ def test_data_shifted_far_and_single_precision(blocks_used, random):
 
 def test_outliers_far_off_go_another_way(blocks_used, random):
     X = np.append(random.normal(size=20_000), [1e15, -1e15])[:, None]
-    found = fd.kernel_sum(X, X[-500:], bandwidth=0.2, algorithm="grid")
+    found = fd.kernel_sum(X, X[-500:], bandwidth=0.2, algorithm="fast_gauss")
     np.testing.assert_allclose(found, direct(X, X[-500:], 0.2), rtol=1e-12)
     assert not blocks_used
 
@@ -128,7 +129,7 @@ def test_bounds_hold(blocks_used, random):
     X, Q = random.normal(size=(3000, 1)), 3 * random.normal(size=(300, 1))
     exact = np.exp(-0.5 * ((Q - X.T).astype(np.longdouble) / np.longdouble(0.3)) ** 2).sum(axis=1)
     for rtol in (0, 1e-3):
-        value, low, high = fd.kernel_sum(X, Q, bandwidth=0.3, rtol=rtol, algorithm="grid", return_bounds=True)
+        value, low, high = fd.kernel_sum(X, Q, bandwidth=0.3, rtol=rtol, algorithm="fast_gauss", return_bounds=True)
         assert (low <= exact).all()
         assert (exact <= high).all()
         assert (low <= value).all()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import fastdens as fd
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.reference import kernel_sums as reference
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "studies"))
@@ -90,7 +90,7 @@ def test_leaving_out_by_boxes(random):
     own[::7] = -1
     for log in (False, True):
         prepared = KernelSum(X, KERNELS["gaussian"], 0.3, weights)
-        direct, grid = (prepared.evaluate(X, own=own, log=log, algorithm=a) for a in ("direct", "grid"))
+        direct, grid = (prepared.evaluate(X, own=own, log=log, algorithm=a) for a in ("direct", "fast_gauss"))
         np.testing.assert_allclose(grid, direct, rtol=1e-11, atol=1e-300)
 
 
@@ -103,10 +103,10 @@ def test_sums_far_from_all_points_through_a_tree(random):
     own[::3] = -1
     prepared = KernelSum(X, KERNELS["gaussian"], np.array([0.05, 0.02]), weights)
     with certificates.small_problems_as_large_ones():
-        found = prepared.evaluate(X, own=own, log=True, algorithm="grid")
-        far = prepared.evaluate(1e3 + X, log=True, algorithm="grid")
+        found = prepared.evaluate(X, own=own, log=True, algorithm="fast_gauss")
+        far = prepared.evaluate(1e3 + X, log=True, algorithm="fast_gauss")
         alone = KernelSum(X[:1], KERNELS["gaussian"], 1.0).evaluate(
-            X[:1], own=np.zeros(1, dtype=np.intp), log=True, algorithm="grid"
+            X[:1], own=np.zeros(1, dtype=np.intp), log=True, algorithm="fast_gauss"
         )
     np.testing.assert_allclose(found, prepared.evaluate(X, own=own, log=True, algorithm="direct"), rtol=1e-11)
     np.testing.assert_allclose(far, prepared.evaluate(1e3 + X, log=True, algorithm="direct"), rtol=1e-13)
@@ -116,11 +116,11 @@ def test_sums_far_from_all_points_through_a_tree(random):
 def test_plans_tell_the_route_and_why_not_the_others(random):
     X = random.normal(size=(100_000, 1))
     plan = fd.plan(X, bandwidth=0.1)
-    assert plan.route == "grid"
+    assert plan.route == "fast_gauss"
     assert set(plan.others) >= {"direct", "sorted"}
     assert isinstance(plan.others["sorted"], str)
     text = plan.explain()
-    assert text.startswith("route: grid")
+    assert text.startswith("route: fast_gauss")
     assert "not direct: expected to take" in text
     assert fd.plan(X[:10], bandwidth=0.1).route == "direct"
     assert fd.plan(X, bandwidth=0.1, kernel="cosine").route == "sorted"

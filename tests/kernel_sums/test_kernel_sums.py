@@ -10,8 +10,8 @@ from scipy import stats
 
 import fastdens as fd
 from fastdens.kernel_sums.direct import _direct_sums as compiled
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.reference import kernel_sums as reference
 
 NAMES = sorted(KERNELS)
@@ -326,7 +326,7 @@ class TestEdges:
         (
             {"algorithm": "magic"},
             ValueError,
-            "algorithm must be one of 'auto', 'direct', 'sorted', 'grid', 'tree', got 'magic'",
+            "algorithm must be one of 'auto', 'direct', 'sorted', 'fast_gauss', 'tree', 'grid', got 'magic'",
         ),
         ({"n_threads": 0}, ValueError, "n_threads must be None or an integer of at least 1, got 0"),
     ],

@@ -6,20 +6,16 @@ import pytest
 import fastdens as fd
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.tree.tree_sums import TreeSum
+from fastdens.reference.kernel_sums import PROFILES
 
 
 def extended(X, Q, kernel, bandwidth, weights):
     """The sums in 80-bit arithmetic."""
     X, Q = X.astype(np.longdouble), Q.astype(np.longdouble)
     u = np.sqrt((((Q[:, None, :] - X[None, :, :]) / np.longdouble(1) / bandwidth) ** 2).sum(axis=2))
-    profiles = {
+    profiles = PROFILES | {
         "gaussian": lambda u: np.exp(-u * u / 2),
         "exponential": lambda u: np.exp(-u),
-        "tophat": lambda u: np.where(u < 1, 1, 0),
-        "epanechnikov": lambda u: np.maximum(1 - u * u, 0),
-        "biweight": lambda u: np.maximum(1 - u * u, 0) ** 2,
-        "triweight": lambda u: np.maximum(1 - u * u, 0) ** 3,
-        "linear": lambda u: np.maximum(1 - u, 0),
         "cosine": lambda u: np.where(u < 1, np.cos(np.arctan(np.longdouble(1)) * 2 * np.minimum(u, 1)), 0),
     }
     return (profiles[kernel](u) * (1 if weights is None else weights)).sum(axis=1)

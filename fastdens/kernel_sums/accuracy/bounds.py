@@ -3,58 +3,51 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from fastdens.kernel_sums.accuracy import roundoff
-from fastdens.kernel_sums.accuracy.recompute import weights_within_reach
 from fastdens.kernel_sums.accuracy.roundoff import UNIT_ROUNDOFF
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
+from fastdens.kernel_sums.prepared_sums import KernelSum
+from fastdens.kernel_sums.problem import SumProblem, SumRequest
 
 
 def certified_sums(
-    prepared: KernelSum,
-    Q: np.ndarray,
-    *,
-    log: bool = False,
-    own: np.ndarray | None = None,
-    rtol: float = 0.0,
-    atol: float = 0.0,
-    algorithm: str = "auto",
-    n_threads: int | None = None,
+    prepared: KernelSum, request: SumRequest, algorithm: str = "auto"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums as `KernelSum.evaluate` gives them in double precision, and their lower and upper bounds."""
-    if prepared.X.dtype == np.float32:
-        prepared = KernelSum(
-            prepared.X.astype(np.float64), prepared.kernel, prepared.bandwidth, prepared.weights, prepared.values
-        )
-    Q = Q.astype(np.float64, copy=False)
-    check_able(prepared.kernel, "a bound of a sum", "without a jump, but the tophat's", _has_bounds)
-    if prepared.values is not None:
-        return _of_values(prepared, Q, own, rtol, atol, algorithm, n_threads)
-    sums, of_route = prepared.evaluate_with_errors(Q, log, own, rtol, atol, algorithm, n_threads)
-    if prepared.kernel.is_compact:
-        linear = np.exp(sums) if log else sums
-        lower, upper = _compact_bounds(prepared, linear, Q, own, n_threads)
+    """Sums as `KernelSum.answer` gives them in double precision, and their lower and upper bounds."""
+    problem = prepared.problem.in_double()
+    if problem is not prepared.problem:
+        prepared = KernelSum.of(problem)
+    request = replace(request, Q=request.Q.astype(np.float64, copy=False))
+    check_able(problem.kernel, "a bound of a sum", "without a jump, but the tophat's", _has_bounds)
+    if problem.values is not None:
+        return _of_values(prepared, request, algorithm)
+    answer = prepared.answer(request, algorithm)
+    sums, of_route = answer.values, answer.errors
+    if problem.kernel.is_compact:
+        linear = np.exp(sums) if request.log else sums
+        lower, upper = _compact_bounds(prepared, linear, request)
         if of_route is not None:
             lower, upper = np.maximum(lower - of_route, 0.0), upper + of_route
-        if log:
+        if request.log:
             with np.errstate(divide="ignore"):
                 lower, upper = np.log(lower), np.log(upper)
             return sums, *_widened_logs(lower, upper)
         return sums, lower, upper
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        relative = _relative_errors(prepared, sums if log else np.log(sums), Q)
+        relative = _relative_errors(prepared, sums if request.log else np.log(sums), request.Q)
         relative = np.where(np.isfinite(relative), relative, 0.0)  # of sums that are zero in double precision
-        linear = np.exp(sums) if log else sums
-        of_route = np.zeros(len(Q)) if of_route is None else of_route
+        linear = np.exp(sums) if request.log else sums
+        of_route = np.zeros(len(request.Q)) if of_route is None else of_route
         lower = linear * np.maximum(1 - relative, 0.0) - of_route
         # A sum below the normal numbers has lost digits by its size alone.
         tiny = linear < np.finfo(np.float64).smallest_normal
         lower = np.where(tiny, 0.0, np.maximum(lower, 0.0))
         upper = linear * (1 + relative) + of_route
-        if not log:
+        if not request.log:
             return sums, lower, np.where(tiny, upper + 2 * np.finfo(np.float64).smallest_normal, upper)
         lower = np.where(of_route > 0, np.log(lower), sums + np.log1p(-np.minimum(relative, 1.0)))
         upper = np.where(of_route > 0, np.log(upper), sums + np.log1p(relative))
@@ -74,72 +67,58 @@ def _widened_logs(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.
         )
 
 
-def _total(prepared: KernelSum) -> float:
-    return float(prepared.n_points if prepared.weights is None else prepared.weights.sum())
-
-
-def _displacement(prepared: KernelSum, Q: np.ndarray) -> float:
+def _displacement(problem: SumProblem, Q: np.ndarray) -> float:
     """By how many bandwidths whitening with a matrix bandwidth can move the distance of a pair."""
-    if prepared.bandwidth.scales_axes:
+    if problem.bandwidth.scales_axes:
         return 0.0
-    d = prepared.n_features
-    to_white = np.abs(prepared.bandwidth.to_white)
-    centre = prepared.X.mean(axis=0)
-    farthest = max(float((np.abs(rows - centre) @ to_white).max()) for rows in (prepared.X, Q) if len(rows))
-    return 8 * d * math.sqrt(d) * UNIT_ROUNDOFF * float(np.linalg.cond(prepared.bandwidth.root)) * (farthest + 1)
+    d = problem.n_features
+    to_white = np.abs(problem.bandwidth.to_white)
+    centre = problem.X.mean(axis=0)
+    farthest = max(float((np.abs(rows - centre) @ to_white).max()) for rows in (problem.X, Q) if len(rows))
+    return 8 * d * math.sqrt(d) * UNIT_ROUNDOFF * float(np.linalg.cond(problem.bandwidth.root)) * (farthest + 1)
 
 
 def _relative_errors(prepared: KernelSum, logs: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    problem = prepared.problem
     errors = roundoff.of_unbounded_kernel(
-        math.log(_total(prepared)) - logs, prepared.kernel, prepared.n_points, prepared.n_features,
-        _displacement(prepared, Q),
+        math.log(problem.total_weight) - logs, problem.kernel, problem.n_points, problem.n_features,
+        _displacement(problem, Q),
     )  # fmt: skip
     return errors + prepared.direct.product_error(len(Q))
 
 
-def _compact_bounds(
-    prepared: KernelSum, sums: np.ndarray, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    displacement = _displacement(prepared, Q)
-    if prepared.kernel.power == 0:
-        moved = 2 * roundoff.of_edge(prepared.n_features, displacement)
-        lower, upper = (_tophat(prepared, factor, Q, own, n_threads) for factor in (max(1 - moved, 0.5), 1 + moved))
-        rounding = UNIT_ROUNDOFF * (roundoff.TERM_ROUNDINGS + prepared.n_points / roundoff.POINTS_PER_ROUNDING)
+def _compact_bounds(prepared: KernelSum, sums: np.ndarray, request: SumRequest) -> tuple[np.ndarray, np.ndarray]:
+    problem = prepared.problem
+    displacement = _displacement(problem, request.Q)
+    if problem.kernel.power == 0:
+        moved = 2 * roundoff.of_edge(problem.n_features, displacement)
+        lower, upper = (_tophat(problem, factor, request) for factor in (max(1 - moved, 0.5), 1 + moved))
+        rounding = UNIT_ROUNDOFF * (roundoff.TERM_ROUNDINGS + problem.n_points / roundoff.POINTS_PER_ROUNDING)
         return np.minimum(lower * (1 - rounding), sums), np.maximum(upper * (1 + rounding), sums)
-    near = weights_within_reach(prepared, Q, own, n_threads, 1 + 2 * displacement + 2.0**-40)
-    errors = roundoff.of_compact_kernel(
-        sums, near, prepared.kernel, prepared.n_points, prepared.n_features, displacement
-    )
+    near = prepared.edges.weights_within(request, 1 + 2 * displacement + 2.0**-40)
+    errors = roundoff.of_compact_kernel(sums, near, problem.kernel, problem.n_points, problem.n_features, displacement)
     return np.maximum(sums - errors, 0.0), sums + errors
 
 
-def _tophat(
-    prepared: KernelSum, factor: float, Q: np.ndarray, own: np.ndarray | None, n_threads: int | None
-) -> np.ndarray:
-    moved = KernelSum(prepared.X, prepared.kernel, prepared.bandwidth * factor, prepared.weights)
-    return moved.evaluate(Q, own=own, n_threads=n_threads)
+def _tophat(problem: SumProblem, factor: float, request: SumRequest) -> np.ndarray:
+    asked = SumRequest(request.Q, request.own, n_threads=request.n_threads)
+    return KernelSum.of(problem.smoothed_by(problem.kernel, factor)).answer(asked).values
 
 
-def _of_values(
-    prepared: KernelSum,
-    Q: np.ndarray,
-    own: np.ndarray | None,
-    rtol: float,
-    atol: float,
-    algorithm: str,
-    n_threads: int | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_values(prepared: KernelSum, request: SumRequest, algorithm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Signed sums: their error is bounded by that of the sums over absolute values."""
-    assert prepared.values is not None
-    sums = prepared.evaluate(Q, own=own, rtol=rtol, atol=atol, algorithm=algorithm, n_threads=n_threads)
+    problem = prepared.problem
+    assert problem.values is not None
+    sums = prepared.answer(request, algorithm).values
     lower, upper = np.empty_like(sums), np.empty_like(sums)
-    for column, values in enumerate(prepared.values.T):
-        sizes = np.abs(values) if prepared.weights is None else np.abs(values) * prepared.weights
+    exactly = SumRequest(request.Q, request.own, n_threads=request.n_threads)
+    for column, values in enumerate(problem.values.T):
+        sizes = np.abs(values) if problem.weights is None else np.abs(values) * problem.weights
         if not sizes.any():
             lower[:, column] = upper[:, column] = 0.0
             continue
-        of_sizes = KernelSum(prepared.X, prepared.kernel, prepared.bandwidth, sizes)
-        centre, below, above = certified_sums(of_sizes, Q, own=own, n_threads=n_threads)
+        of_sizes = KernelSum.of(replace(problem, weights=sizes, values=None))
+        centre, below, above = certified_sums(of_sizes, exactly)
         errors = np.maximum(above - centre, centre - below)
         lower[:, column], upper[:, column] = sums[:, column] - errors, sums[:, column] + errors
     return sums, lower, upper

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.core import validation
 from fastdens.core.threads import run_blocks
-from fastdens.kernel_sums import metrics
 from fastdens.kernel_sums.bandwidth import LARGEST, ORDINARY_WIDTHS, Bandwidth, by_matrix
 from fastdens.kernel_sums.direct import _direct_sums as compiled
 from fastdens.kernel_sums.direct.scalar_products import FEWEST_FEATURES, FEWEST_QUERIES, LARGEST_ERROR, ScalarProducts
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.kernel_sums.planning.costs import FEATURE_NS
 
@@ -56,7 +55,7 @@ class DirectSum:
     Parameters
     ----------
     X : ndarray of shape (n_points, n_features)
-        C-contiguous float64 or float32; checked for finite values here.
+        C-contiguous float64 or float32, finite.
     kernel : SmoothingKernel
     bandwidth : Bandwidth, float or ndarray
         Checked.
@@ -148,7 +147,7 @@ class DirectSum:
                 return by_matrix(rows - centre, to_white)
         if self.factor is not None:
             with np.errstate(over="ignore"):
-                rows = rows * self.factor
+                rows = rows.astype(np.float64, copy=False) * self.factor
         return rows
 
     def _pack(self, X: np.ndarray) -> np.ndarray:
@@ -163,7 +162,6 @@ class DirectSum:
                 rows = rows.astype(np.float64)
             bad = compiled.pack_points(rows, points)
         if bad >= 0:
-            validation.check_data(X, "X", keep_float32=True)  # raises, unless scaling alone overflowed
             raise ValueError(
                 f"bandwidth is too small for the spread of the data: row {bad // d} of X overflows when divided by it"
             )

@@ -233,7 +233,7 @@ def near_sums(
                     value = sums_out[query_order[j]]
                     if value <= 0:
                         continue
-                    # Rounding of accumulation, and of exponents: Jensen's inequality, as kernel_sums/accuracy/rounding.py says.
+                    # Rounding of accumulation, and of exponents: Jensen's inequality, as accuracy/rounding.py says.
                     # A logarithm from the binary exponent is at most 0.7 too large.
                     frexp(weights_within[b] / value, &binary)
                     share = max(binary * LN_2, 0.0)

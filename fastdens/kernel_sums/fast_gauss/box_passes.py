@@ -8,7 +8,7 @@ fit, a tile is cut across, first and second axis in turn: then only boxes around
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,8 @@ from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.fast_gauss import _box_passes as compiled
 from fastdens.kernel_sums.fast_gauss._box_sums import row_length
 from fastdens.kernel_sums.fast_gauss.box_interpolants import AxisTransform
+from fastdens.kernel_sums.fast_gauss.boxes import Boxes, SortedPoints
 from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS
-
-if TYPE_CHECKING:
-    from fastdens.kernel_sums.fast_gauss.box_sums import Boxes, SortedPoints
 
 # Numbers in the ring and the slabs before it: so many, and in proportion to those that the data have.
 MOST_NUMBERS, NUMBERS_PER_COORDINATE = 1 << 21, 1.25

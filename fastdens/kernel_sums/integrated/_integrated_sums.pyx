@@ -31,7 +31,6 @@ cdef enum:
     FEW_POINTS = 96  # so many points are summed directly, which costs no more than their moments
     # A sum smaller than its terms by more than this factor has lost digits and is formed again directly.
     LARGEST_LOSS = 128
-    MOST_MOMENTS = 18
 
 # What is left out on the right is smaller than the sum by this factor, as a power of two.
 cdef double NEGLIGIBLE = -56.0
@@ -39,7 +38,6 @@ cdef double NEGLIGIBLE = -56.0
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 POINTS_PER_STRIP = POINTS_AT_ONCE
 MARGIN = FD_INTEGRATED_MARGIN
-MOST_TERMS = MOST_MOMENTS
 # By kernel: bandwidths below a query beyond which a point counts whole, and above it beyond which it does not count.
 TAIL_ENDS = [(fd_tail_ends_of[i].whole, fd_tail_ends_of[i].zero) for i in range(FD_N_KERNELS)]
 

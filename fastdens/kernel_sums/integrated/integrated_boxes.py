@@ -15,7 +15,7 @@ import numpy as np
 from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.fast_gauss import _box_sums as compiled
 from fastdens.kernel_sums.fast_gauss.box_interpolants import interpolant
-from fastdens.kernel_sums.fast_gauss.box_sums import (
+from fastdens.kernel_sums.fast_gauss.boxes import (
     MOST_BOXES_ALONG,
     MOST_TABLE_CELLS,
     TABLE_CELLS_PER_POINT,

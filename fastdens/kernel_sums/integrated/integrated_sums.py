@@ -249,7 +249,8 @@ def box_masses(
     scales = np.array([plain_scale(float(h)) for h in bandwidths])
     points = padded_to(compiled.MARGIN, np.ascontiguousarray((X.astype(np.float64, copy=False) * scales).T))
     own = padded_to(compiled.MARGIN, np.ones(len(X)) if weights is None else weights)
-    low, high = np.ascontiguousarray(low * scales), np.ascontiguousarray(high * scales)
+    with np.errstate(over="ignore"):  # corners may be infinitely far
+        low, high = np.ascontiguousarray(low * scales), np.ascontiguousarray(high * scales)
     masses, inverses = np.empty(len(low)), 1.0 / (bandwidths * scales)
 
     def work(queue: Any) -> None:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.on_grid.grid_sums import LineGrid
 from fastdens.kernel_sums.on_grid.grid_tensors import NodeTensor, product_cost, product_sums
-from fastdens.kernel_sums.planning.planning import FULL_PRECISION
+from fastdens.kernel_sums.prepared_sums import KernelSum
+from fastdens.kernel_sums.problem import FULL_PRECISION
 
 # Up to so many pairs a grid on a line is summed point by point; nanoseconds per pair there, and per point in cells.
 SMALL_LINE, PAIR_NS, PER_PLACE_NS = 1 << 18, 0.8, 150.0
@@ -88,10 +88,10 @@ def _separable_sums(
     n_threads: int | None,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Sums, flat, and whether each is within the tolerance; None where point by point is the way."""
-    bandwidth = prepared.bandwidth
+    kernel, bandwidth = prepared.problem.kernel, prepared.problem.bandwidth
     (n, d), sizes = X.shape, [len(axis) for axis in axes]
     places = math.prod(sizes)
-    if not prepared.kernel.is_product or not bandwidth.scales_axes or bandwidth.is_extreme:
+    if not kernel.is_product or not bandwidth.scales_axes or bandwidth.is_extreme:
         return None
     X = X.astype(np.float64, copy=False)
     if d == 1:

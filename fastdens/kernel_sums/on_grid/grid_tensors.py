@@ -14,7 +14,7 @@ import numpy as np
 
 from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.fast_gauss import _box_sums as compiled
-from fastdens.kernel_sums.fast_gauss.box_sums import MOST_BOXES_ALONG, Boxes, cell_range, sort_into_boxes
+from fastdens.kernel_sums.fast_gauss.boxes import MOST_BOXES_ALONG, Boxes, cell_range, sort_into_boxes
 from fastdens.kernel_sums.on_grid.grid_sums import UNIT_ROUNDOFF, cell_width, chebyshev_nodes, interpolation_error
 
 # Box widths (in bandwidths) and terms to choose from, and how much smaller than the tolerance the error must be.
@@ -35,7 +35,8 @@ NEGLIGIBLE, SMALLEST = 1e-300, 1e-285
 
 
 def _gaussian(distances: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * distances * distances)
+    with np.errstate(over="ignore"):  # then the exponential is 0
+        return np.exp(-0.5 * distances * distances)
 
 
 def product_sums(

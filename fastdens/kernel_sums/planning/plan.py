@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastdens.core import validation
-from fastdens.kernel_sums.kernel_sum import KernelSum, checked_problem
-from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.planning import SumPlan
+from fastdens.kernel_sums.planning.arguments import checked_problem
+from fastdens.kernel_sums.planning.sum_plan import SumPlan
+from fastdens.kernel_sums.prepared_sums import KernelSum
 
 
 def plan(
@@ -43,12 +42,9 @@ def plan(
     >>> import numpy as np, fastdens as fd
     >>> X = np.random.default_rng(0).normal(size=(100_000, 1))
     >>> fd.plan(X, bandwidth=0.1).route
-    'grid'
+    'fast_gauss'
     >>> fd.plan(X, bandwidth=0.1, kernel="epanechnikov").route
     'sorted'
     """
-    X, Q, bandwidth, weights, values, _ = checked_problem(
-        X, Q, bandwidth, kernel, weights, values, rtol, 0, False, algorithm, None
-    )
-    X = validation.check_data(X, "X", keep_float32=True)
-    return KernelSum(X, KERNELS[kernel], bandwidth, weights, values).plan(Q, float(rtol), algorithm)
+    problem, request, _ = checked_problem(X, Q, bandwidth, kernel, weights, values, rtol, 0, False, algorithm, None)
+    return KernelSum.of(problem).plan(request.Q, request.rtol, algorithm)

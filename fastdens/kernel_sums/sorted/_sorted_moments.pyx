@@ -87,6 +87,8 @@ def run_moments(
     cdef Py_ssize_t start, stop
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]
+    if count > MOST_MOMENTS:
+        raise ValueError(f"a kernel must have at most {MOST_MOMENTS} moments, got {count}")
     with nogil:
         while queue.next_rows(RUNS_IN_BLOCK, n_runs, &start, &stop):
             for r in range(start, stop):

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from fastdens.core import validation
 from fastdens.core.sorting import SortedNearby, sort_in_place, sort_with_places
 from fastdens.core.threads import run_blocks
 from fastdens.kernel_sums.accuracy import roundoff
@@ -35,7 +34,7 @@ class SortedSum:
     Parameters
     ----------
     X : ndarray of shape (n_points, 1)
-        float64 or float32; checked for finite values here.
+        float64 or float32, finite.
     kernel : SmoothingKernel
         With `sorted_moments`.
     bandwidth : float
@@ -52,7 +51,7 @@ class SortedSum:
         n_threads: int | None = None,
     ) -> None:
         self.given = X  # queries that are this very array need no sorting of their own
-        X = validation.check_data(X, "X")
+        X = X.astype(np.float64, copy=False)
         self.X, self.kernel, self.bandwidth = X, kernel, bandwidth
         x, kept = X[:, 0], None
         if weights is not None and not (weights > 0).all():

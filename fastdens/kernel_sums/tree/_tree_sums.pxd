@@ -9,9 +9,9 @@ cdef extern from "tree_sums.h" nogil:
     enum:
         FD_TREE_MOST_FEATURES
         FD_TREE_MOST_MOMENTS
-        FD_TREE_NONE
-        FD_TREE_QUANTA
-        FD_TREE_QUERIES
+        NONE "FD_TREE_NONE"
+        QUANTA "FD_TREE_QUANTA"
+        GROUP "FD_TREE_QUERIES"
     Py_ssize_t FD_TREE_MOMENTS(Py_ssize_t d, int s)
     ctypedef struct fd_tree_sum_tiles:
         unsigned (*nearest)(
@@ -35,7 +35,7 @@ cdef extern from "tree_sums.h" nogil:
 
 cdef enum:
     QUANTA_PER_BIN = 8
-    BINS = FD_TREE_QUANTA // QUANTA_PER_BIN
+    BINS = QUANTA // QUANTA_PER_BIN
     LONGEST_RUN = 512  # points summed at once, or the rounding of a long leaf would grow
     STACK = 128
     KIND_INNER = 0  # of kd_tree
@@ -68,7 +68,7 @@ cdef struct Problem:
 
 
 cdef struct Group:
-    # Up to FD_TREE_QUERIES neighbouring queries and what is known of their sums.
+    # Up to GROUP neighbouring queries and what is known of their sums.
     Py_ssize_t n, n_leaves, n_pairs
     double *queries  # feature by feature
     double *rows

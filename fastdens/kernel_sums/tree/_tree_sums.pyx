@@ -16,7 +16,7 @@ cdef enum:
 
 NODES_PER_BLOCK = NODES_IN_BLOCK
 MOST_FEATURES = FD_TREE_MOST_FEATURES
-N_QUANTA = FD_TREE_QUANTA
+N_QUANTA = QUANTA
 
 
 def _use_level(int level):
@@ -122,19 +122,19 @@ cdef void bound_what_is_left(const Problem *problem, Group *group) noexcept nogi
     for j in range(group.n):
         group.last_bin[j] = 0
     for i in range(group.n_leaves):
-        quanta = group.quanta + i * FD_TREE_QUERIES
+        quanta = group.quanta + i * GROUP
         for j in range(group.n):
-            if quanta[j] != FD_TREE_NONE and quanta[j] // QUANTA_PER_BIN > group.last_bin[j]:
+            if quanta[j] != NONE and quanta[j] // QUANTA_PER_BIN > group.last_bin[j]:
                 group.last_bin[j] = quanta[j] // QUANTA_PER_BIN
     for j in range(group.n):
         for b in range(group.last_bin[j] + 2):
             group.left_out[j * (BINS + 1) + b] = 0.0
     for i in range(group.n_leaves):
-        quanta = group.quanta + i * FD_TREE_QUERIES
+        quanta = group.quanta + i * GROUP
         weight = problem.node_weights[group.leaves[i]] * (1 + 1e-9)
         for j in range(group.n):
             quantum = quanta[j]
-            if quantum != FD_TREE_NONE:
+            if quantum != NONE:
                 group.left_out[j * (BINS + 1) + quantum // QUANTA_PER_BIN] += weight * problem.upper[quantum]
     for j in range(group.n):
         unit = 1.0 if problem.is_compact else ldexp(1.0, -<int> (group.bases[j] / 16))
@@ -167,7 +167,7 @@ cdef void scan(const Problem *problem, Group *group, BlockQueue queue) noexcept 
             group.errors[j] = 0.0
     while is_open:
         for i in range(group.n_leaves):
-            quanta = group.quanta + i * FD_TREE_QUERIES
+            quanta = group.quanta + i * GROUP
             n_listed = 0
             for j in range(group.n):
                 bin = quanta[j] // QUANTA_PER_BIN  # BINS and more where there is nothing to sum

@@ -11,10 +11,10 @@ from libc.stdint cimport int32_t, int64_t, uint16_t
 from fastdens.core._blocks cimport BlockQueue
 from fastdens.kernel_sums.tree._tree_sums cimport (
     BINS,
-    FD_TREE_QUERIES,
+    GROUP,
     KIND_INNER,
     LONGEST_RUN,
-    FD_TREE_QUANTA,
+    QUANTA,
     STACK,
     Group,
     Problem,
@@ -30,7 +30,7 @@ from fastdens.kernel_sums.tree._tree_sums cimport (
 cdef enum:
     GREATEST_LEVEL = 1020  # 2^-1020 is about the smallest normal number
 
-QUERIES_PER_BLOCK = FD_TREE_QUERIES
+QUERIES_PER_BLOCK = GROUP
 
 cdef double UNIT_ROUNDOFF = 2.0**-53
 
@@ -72,7 +72,7 @@ cdef void set_limits(const Problem *problem, Group *group) noexcept nogil:
         group.far[j] = total * ldexp(1.0, -level) * (1 + 1e-9)
         reach = level / -problem.bandwidth.exponent
         group.limits[j] = reach * reach if problem.of_distance else reach
-        group.bases[j] = 16.0 * max(0, level - FD_TREE_QUANTA // 16)
+        group.bases[j] = 16.0 * max(0, level - QUANTA // 16)
         # The sum of this leaf is formed again with the others, in their order.
         group.sums[j] = group.low[j] = group.scanned[j] = 0.0
         group.errors[j] = allowed * 20  # the tolerance, as far as known
@@ -85,7 +85,7 @@ cdef void visit(const Problem *problem, Group *group) noexcept nogil:
     cdef double r, growth, error
     cdef Py_ssize_t[STACK] stack
     cdef unsigned[STACK] masks
-    cdef double[FD_TREE_QUERIES] squared
+    cdef double[GROUP] squared
     stack[0] = 0
     masks[0] = 0xFFFFFFFF
     while size > 0:
@@ -137,7 +137,7 @@ cdef void visit(const Problem *problem, Group *group) noexcept nogil:
             continue
         tiles.quantise(
             group.near, mask, problem.of_distance, problem.per_unit, group.bases,
-            group.quanta + group.n_leaves * FD_TREE_QUERIES,
+            group.quanta + group.n_leaves * GROUP,
         )
         group.leaves[group.n_leaves] = node
         group.n_leaves += 1
@@ -238,43 +238,43 @@ def evaluate(
     problem.factors = &factors[0]
     problem.rtol, problem.atol, problem.smallest = rtol, atol, smallest
     # One piece of memory for all arrays of a group.
-    n_numbers = 2 * FD_TREE_QUERIES * d + 10 * FD_TREE_QUERIES + (BINS + 1) * FD_TREE_QUERIES + LONGEST_RUN + FD_TREE_QUERIES
-    n_bytes = 8 * n_numbers + 8 * FD_TREE_QUERIES + 4 * 4 * FD_TREE_QUERIES + (8 + 2 * FD_TREE_QUERIES) * (counts.shape[0] + 1)
+    n_numbers = 2 * GROUP * d + 10 * GROUP + (BINS + 1) * GROUP + LONGEST_RUN + GROUP
+    n_bytes = 8 * n_numbers + 8 * GROUP + 4 * 4 * GROUP + (8 + 2 * GROUP) * (counts.shape[0] + 1)
     memory = <char *> PyMem_RawMalloc(n_bytes)
     if memory == NULL:
         raise MemoryError()
     numbers = <double *> memory
     group.queries = numbers
-    group.rows = group.queries + FD_TREE_QUERIES * d
-    group.limits = group.rows + FD_TREE_QUERIES * d
-    group.near = group.limits + FD_TREE_QUERIES
-    group.other = group.near + FD_TREE_QUERIES
-    group.bases = group.other + FD_TREE_QUERIES
-    group.sums = group.bases + FD_TREE_QUERIES
-    group.low = group.sums + FD_TREE_QUERIES
-    group.errors = group.low + FD_TREE_QUERIES
-    group.scanned = group.errors + FD_TREE_QUERIES
-    group.far = group.scanned + FD_TREE_QUERIES
-    group.totals = group.far + FD_TREE_QUERIES
-    group.left_out = group.totals + FD_TREE_QUERIES
-    group.weights = group.left_out + (BINS + 1) * FD_TREE_QUERIES
+    group.rows = group.queries + GROUP * d
+    group.limits = group.rows + GROUP * d
+    group.near = group.limits + GROUP
+    group.other = group.near + GROUP
+    group.bases = group.other + GROUP
+    group.sums = group.bases + GROUP
+    group.low = group.sums + GROUP
+    group.errors = group.low + GROUP
+    group.scanned = group.errors + GROUP
+    group.far = group.scanned + GROUP
+    group.totals = group.far + GROUP
+    group.left_out = group.totals + GROUP
+    group.weights = group.left_out + (BINS + 1) * GROUP
     group.own = <int64_t *> (numbers + n_numbers)
-    group.leaves = <Py_ssize_t *> (group.own + FD_TREE_QUERIES)
+    group.leaves = <Py_ssize_t *> (group.own + GROUP)
     group.listed = <int32_t *> (group.leaves + counts.shape[0] + 1)
-    group.first_bin = group.listed + FD_TREE_QUERIES
-    group.end_bin = group.first_bin + FD_TREE_QUERIES
-    group.last_bin = group.end_bin + FD_TREE_QUERIES
-    group.quanta = <uint16_t *> (group.last_bin + FD_TREE_QUERIES)
+    group.first_bin = group.listed + GROUP
+    group.end_bin = group.first_bin + GROUP
+    group.last_bin = group.end_bin + GROUP
+    group.quanta = <uint16_t *> (group.last_bin + GROUP)
     with nogil:
         while queue.next(&block):
-            first = groups[block] * FD_TREE_QUERIES
-            group.n = min(m - first, <Py_ssize_t> FD_TREE_QUERIES)
+            first = groups[block] * GROUP
+            group.n = min(m - first, <Py_ssize_t> GROUP)
             group.n_leaves = group.n_pairs = 0
-            for j in range(FD_TREE_QUERIES):
+            for j in range(GROUP):
                 query = order[first + min(j, group.n - 1)]
                 for a in range(d):
                     group.rows[j * d + a] = queries[query, a]
-                    group.queries[a * FD_TREE_QUERIES + j] = queries[query, a]
+                    group.queries[a * GROUP + j] = queries[query, a]
                 group.limits[j] = -1.0
                 group.bases[j] = group.sums[j] = group.low[j] = group.errors[j] = 0.0
                 group.scanned[j] = group.far[j] = 0.0

@@ -16,11 +16,12 @@ from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.direct.direct_sums import SMALL_SUM
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 from fastdens.kernel_sums.planning.costs import TREE_QUERY_NS
-from fastdens.kernel_sums.planning.planning import LEAF_SIZE
 from fastdens.kernel_sums.tree import _tree_sums as compiled
 from fastdens.kernel_sums.tree import _tree_walk as tree_walk
 from fastdens.neighbors.search import build_tree
 
+# Points per leaf.
+LEAF_SIZE = 64
 # Coordinates in bandwidths beyond which squares could overflow: such data are left to direct sums.
 LARGEST_COORDINATE = 2.0**500
 

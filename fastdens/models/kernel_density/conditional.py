@@ -1,100 +1,87 @@
-"""Conditional laws of a kernel density estimate with the Gaussian kernel."""
+"""Conditional distributions of a kernel density estimate with the Gaussian kernel."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models.contract import rounded
-from fastdens.models.kernel_density.derived import KernelDerived
+from fastdens.models.kernel_density.estimate import Estimate, Settings
+from fastdens.models.kernel_density.marginals import marginal
+from fastdens.models.kernel_density.scores import log_density_of
 
-if TYPE_CHECKING:
-    from fastdens.models.kernel_density import KernelDensity
-
+Model = TypeVar("Model")
 # Numbers of rows times points that are in memory at once.
 PAIRS_AT_ONCE = 2**20
 # Logarithms of densities below minus this have lost digits when one is taken from another.
 FAR_LOG_DENSITY = 1e4
 
 
-class KernelConditional(KernelDerived):
-    """Conditional laws of `KernelDensity`."""
-
-    def condition(self, axes: Any, values: Any) -> KernelDensity | ConditionalKernelDensities:
-        r"""The law of the other features, given values of these.
-
-        Parameters
-        ----------
-        axes : int or sequence of int
-            Features that are given; at least one must remain.
-        values : array-like of shape (n_axes,) or (n_conditions, n_axes)
-            Their values, or many rows of them at once; a number where `axes` is one.
-
-        Returns
-        -------
-        KernelDensity or ConditionalKernelDensities
-            One estimate, whose weights are :math:`w_i K((v - x_{i,axes}) / h)`, or the laws for all rows of
-            `values`. The weights are formed relative to the largest, so that values far from all data have their
-            law too; those below 1e-300 of it count as none.
-
-        Raises
-        ------
-        ValueError
-            For another kernel than the Gaussian, which alone is a product over the features; for a metric other than
-            the Euclidean one, with bounds or periods.
-
-        Examples
-        --------
-        >>> import fastdens as fd
-        >>> law = fd.KernelDensity(bandwidth=1.0).fit([[0.0, 5.0], [2.0, 7.0]]).condition(0, 2.0)
-        >>> law.weights_.round(3)
-        array([0.119, 0.881])
-        """
-        self._check_fitted()
-        self._check_plain("condition")
-        self._check_gaussian("condition")
-        axes = validation.check_axes(axes, self.n_features_in_)
-        rest = np.setdiff1d(np.arange(self.n_features_in_), axes)
-        if len(rest) == 0:
-            raise ValueError(f"axes must leave at least one feature, got all {self.n_features_in_}")
-        given = np.asarray(values, dtype=np.float64)
-        given = given.reshape(-1) if given.ndim == 0 else given
-        rows = validation.check_queries(given[None, :] if given.ndim == 1 else given, len(axes), "values")
-        laws = ConditionalKernelDensities(self, axes, rest, rows)
-        return laws[0] if given.ndim == 1 else laws
-
-    def _check_gaussian(self, method: str) -> None:
-        if not KERNELS[self.kernel_].is_product:
-            raise ValueError(
-                f"{method} needs kernel='gaussian', the only one that is a product over the features, got "
-                f"kernel={self.kernel_!r}"
-            )
+def condition(
+    estimate: Estimate,
+    axes: Any,
+    values: Any,
+    settings: Settings,
+    as_model: Callable[[np.ndarray, Estimate], Model],
+) -> Model | ConditionalKernelDensities[Model]:
+    """The distribution of the other features given one row of values, or those given many rows."""
+    check_gaussian(estimate, "condition")
+    axes = validation.check_axes(axes, estimate.n_features)
+    rest = np.setdiff1d(np.arange(estimate.n_features), axes)
+    if len(rest) == 0:
+        raise ValueError(f"axes must leave at least one feature, got all {estimate.n_features}")
+    given = np.asarray(values, dtype=np.float64)
+    given = given.reshape(-1) if given.ndim == 0 else given
+    rows = validation.check_queries(given[None, :] if given.ndim == 1 else given, len(axes), "values")
+    distributions = ConditionalKernelDensities(estimate, axes, rest, rows, settings, as_model)
+    return distributions[0] if given.ndim == 1 else distributions
 
 
-class ConditionalKernelDensities:
-    """Conditional laws of one kernel density estimate for many values, as `KernelDensity.condition` gives them.
+def check_gaussian(estimate: Estimate, method: str) -> None:
+    if not estimate.kernel.is_product:
+        raise ValueError(
+            f"{method} needs kernel='gaussian', the only one that is a product over the features, got "
+            f"kernel={estimate.kernel.name!r}"
+        )
+
+
+class ConditionalKernelDensities(Generic[Model]):
+    """Conditional distributions of one estimate for many values, as `KernelDensity.condition` gives them.
 
     Parameters
     ----------
-    model : KernelDensity
-        The estimate, with the Gaussian kernel.
+    estimate : Estimate
+        Plain, with the Gaussian kernel.
     axes, rest : ndarray of int
         The features that are given, and the others.
     values : ndarray of shape (n_conditions, n_axes)
         What is given.
+    settings : Settings
+    as_model : callable
+        Makes a model of the features and the estimate that it is given.
     """
 
-    def __init__(self, model: KernelConditional, axes: np.ndarray, rest: np.ndarray, values: np.ndarray) -> None:
-        self._model, self._axes, self._rest, self.values_ = model, axes, rest, values.copy()
-        points = model._points64()
+    def __init__(
+        self,
+        estimate: Estimate,
+        axes: np.ndarray,
+        rest: np.ndarray,
+        values: np.ndarray,
+        settings: Settings,
+        as_model: Callable[[np.ndarray, Estimate], Model],
+    ) -> None:
+        self._estimate, self._axes, self._rest, self.values_ = estimate, axes, rest, values.copy()
+        self._settings, self._as_model = settings, as_model
+        points = estimate.points64
         self._given, self._points = points[:, axes], points[:, rest]
         # The slope: of the other features' kernels on the given ones, where they correlate.
-        self._bandwidth, self._slope = model._bandwidth.conditional(axes, rest)
-        self._to_white = model._bandwidth.marginal(axes).to_white
-        self._log_weights = np.zeros(len(points)) if model._weights is None else np.log(model._weights)
+        self._bandwidth, self._slope = estimate.bandwidth.conditional(axes, rest)
+        self._to_white = estimate.bandwidth.marginal(axes).to_white
+        self._log_weights = np.zeros(len(points)) if estimate.weights is None else np.log(estimate.weights)
 
     def __len__(self) -> int:
         return len(self.values_)
@@ -114,32 +101,40 @@ class ConditionalKernelDensities:
         terms -= terms.max(axis=1, keepdims=True)
         return terms
 
-    def __getitem__(self, i: int) -> KernelDensity:
-        model, value = self._model, self.values_[i]
+    def __getitem__(self, i: int) -> Model:
+        return self._as_model(self._rest, self._estimate_of(i))
+
+    def _estimate_of(self, i: int) -> Estimate:
+        """The distribution for one row of values."""
+        value = self.values_[i]
         weights = np.exp(self._log_terms(value[None, :])[0])
+        weights = validation.check_sample_weight(np.where(weights < 1e-300, 0.0, weights), len(weights))
         points = self._points if self._slope is None else self._points + (value - self._given) @ self._slope
-        points = np.ascontiguousarray(points).astype(model.points_.dtype, copy=False)
-        return model._derived(points, np.where(weights < 1e-300, 0.0, weights), self._bandwidth, "gaussian", self._rest)
+        points = np.ascontiguousarray(points).astype(self._estimate.points.dtype, copy=False)
+        points, weights = validation.drop_zero_weights(points, weights)
+        return replace(self._estimate, points=points, weights=weights, bandwidth=self._bandwidth)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Log-density of row i of X under law i: shape (n_conditions,)."""
+        """Log-density of row i of X under distribution i: shape (n_conditions,)."""
         rows = validation.check_queries(X, len(self._rest), "X")
         validation.check_length(len(rows), "X", len(self), "condition")
-        return rounded(self._log_density(rows), self._model._precision_with(X))
+        return rounded(self._log_density(rows), self._estimate.precision_with(X))
 
     def _log_density(self, rows: np.ndarray) -> np.ndarray:
         if len(rows) == 0:
             return np.empty(0)
         whole = np.empty((len(rows), len(self._axes) + len(self._rest)))
         whole[:, self._axes], whole[:, self._rest] = self.values_, rows
-        of_given = self._model.marginal(self._axes)._log_density_of(self.values_)
-        result = self._model._log_density_of(whole) - of_given
+        settings = self._settings.for_fewer_features()
+        of_given = log_density_of(marginal(self._estimate, self._axes), self.values_, settings)
+        with np.errstate(invalid="ignore"):  # where there is no density at what is given, as below
+            result = log_density_of(self._estimate, whole, self._settings) - of_given
         for i in np.flatnonzero(~(of_given > -FAR_LOG_DENSITY)):
-            result[i] = self[int(i)]._log_density_of(rows[i : i + 1])[0]
+            result[i] = log_density_of(self._estimate_of(int(i)), rows[i : i + 1], settings)[0]
         return result
 
     def sample(self, random_state: Any = None) -> np.ndarray:
-        """One draw of each law: shape (n_conditions, n_features)."""
+        """One draw of each distribution: shape (n_conditions, n_features)."""
         random = validation.check_random_state(random_state)
         m, n = len(self), len(self._points)
         chosen, uniform = np.empty(m, dtype=np.intp), random.random(m)
@@ -154,11 +149,11 @@ class ConditionalKernelDensities:
         means = self._points[chosen]
         if self._slope is not None:
             means = means + (self.values_ - self._given[chosen]) @ self._slope
-        return rounded(means + noise, self._model._own_precision)
+        return rounded(means + noise, self._estimate.points.dtype)
 
     @property
     def means_(self) -> np.ndarray:
-        """Mean of each law, the regression of Nadaraya and Watson (1964): shape (n_conditions, n_features)."""
+        """Mean of each distribution, the regression of Nadaraya and Watson (1964): shape (n_conditions, n_features)."""
         m, n = len(self), len(self._points)
         means, step = np.empty((m, len(self._rest))), max(1, PAIRS_AT_ONCE // n)
         origin = self._points.mean(axis=0)

@@ -3,66 +3,60 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models import breakpoints
 from fastdens.models.description import Description, pooled_covariance, unbounded
+from fastdens.models.kernel_density.estimate import Estimate, Settings
 
 # How far sums to a relative tolerance may take the mass from 1.
 MASS_ERROR_OF_TOLERANCES = 1e-2
 
 
-def describe(model: Any) -> Description:
-    """Of a fitted estimate."""
-    on_sphere = model.metric_ == "haversine"
-    is_mixture = KERNELS[model.kernel_].is_product and model.metric_ == "euclidean" and model._boundary is None
+def describe(estimate: Estimate, settings: Settings, score_gradient: Callable[[np.ndarray], np.ndarray]) -> Description:
+    """Of a fitted estimate; `score_gradient` is that of its model."""
+    on_sphere = estimate.metric == "haversine"
+    is_mixture = estimate.kernel.is_product and estimate.is_plain
 
     def moments() -> tuple[np.ndarray, np.ndarray]:
-        points, weights = model.points_.astype(np.float64), model.weights_
+        points, weights = estimate.points64, estimate.shares
         mean = weights @ points
-        return mean, pooled_covariance(points, weights, mean) + model._bandwidth.matrix
+        return mean, pooled_covariance(points, weights, mean) + estimate.bandwidth.matrix
 
     return Description(
-        unbounded(model.n_features_in_) if on_sphere else _support(model),
-        breakpoints=lambda: _breakpoints(model),
+        unbounded(estimate.n_features) if on_sphere else _support(estimate),
+        breakpoints=lambda: _breakpoints(estimate),
         moments=moments if is_mixture else None,
-        gradient=model.score_gradient if is_mixture else None,
-        mass_error=0.0 if model.rtol == 0 else MASS_ERROR_OF_TOLERANCES,
+        gradient=score_gradient if is_mixture else None,
+        mass_error=0.0 if settings.rtol == 0 else MASS_ERROR_OF_TOLERANCES,
         on_sphere=on_sphere,
     )
 
 
-def _support(model: Any) -> np.ndarray:
+def _support(estimate: Estimate) -> np.ndarray:
     """The box outside which the estimate is 0."""
-    d = model.n_features_in_
-    low, high = np.full(d, -np.inf), np.full(d, np.inf)
-    boundary = model._boundary
-    radius = KERNELS[model.kernel_].support
+    boundary, radius = estimate.boundary, estimate.kernel.support
+    low, high = np.full(estimate.n_features, -np.inf), np.full(estimate.n_features, np.inf)
     if math.isfinite(radius) and not (boundary is not None and boundary.is_transform):
-        reach = radius * model._bandwidth.widths
-        points = model.points_.astype(np.float64)
+        reach, points = radius * estimate.bandwidth.widths, estimate.points64
         # float32 data are summed in float32, where a kernel may reach a rounding further.
-        slack = 1e-6 * reach if model.points_.dtype == np.float32 else 0.0
+        slack = 1e-6 * reach if estimate.points.dtype == np.float32 else 0.0
         low, high = points.min(axis=0) - reach - slack, points.max(axis=0) + reach + slack
     if boundary is not None:
-        periodic = np.array([kind == "periodic" for kind in boundary.kinds])
-        low = np.where(periodic, boundary.low, np.maximum(low, boundary.low))
-        high = np.where(periodic, boundary.high, np.minimum(high, boundary.high))
+        low, high = boundary.where_density_is(low, high)
     return np.column_stack([low, high])
 
 
-def _breakpoints(model: Any) -> list[np.ndarray]:
-    if model.n_features_in_ > 1:
-        return breakpoints.about_points(model.points_)
-    points, h = model.points_.astype(np.float64), float(model._bandwidth.widths[0])
-    boundary = model._boundary
+def _breakpoints(estimate: Estimate) -> list[np.ndarray]:
+    if estimate.n_features > 1:
+        return breakpoints.about_points(estimate.points)
+    points, h, boundary = estimate.points64, float(estimate.bandwidth.widths[0]), estimate.boundary
     if boundary is not None:
         points = boundary.working(points)
     x = np.unique(points[:, 0])
-    cuts = breakpoints.of_kernels(x, np.full(len(x), h), KERNELS[model.kernel_])
+    cuts = breakpoints.of_kernels(x, np.full(len(x), h), estimate.kernel)
     if boundary is None:
         return [cuts]
     ends = [end for end in (boundary.low[0], boundary.high[0]) if math.isfinite(end)]

@@ -5,25 +5,30 @@ from __future__ import annotations
 import numpy as np
 
 from fastdens.core.random_blocks import Categories, Lanes, PaddedMatrices, draw_in_blocks
-from fastdens.kernel_sums import metrics
-from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.kernels import metrics
+from fastdens.models.contract import rounded
+from fastdens.models.kernel_density.estimate import Estimate
 
 # Nanoseconds per number drawn: normal ones, others.
 NORMAL_NS, NUMBER_NS = 3.0, 20.0
 
 
-def kernel_draws(
-    rng: np.random.Generator,
-    n_samples: int,
-    points: np.ndarray,
-    weights: np.ndarray | None,
-    kernel: SmoothingKernel,
-    bandwidth: Bandwidth,
-    n_threads: int | None,
-    metric: str = "euclidean",
+def sample(estimate: Estimate, rng: np.random.Generator, n_samples: int, n_threads: int | None) -> np.ndarray:
+    """Draws of shape (n_samples, n_features), within the bounds, in the points' precision."""
+
+    def around(points: np.ndarray) -> np.ndarray:
+        return _draws_around(points, estimate, rng, n_samples, n_threads)
+
+    if estimate.boundary is None:
+        return around(estimate.points)
+    return rounded(estimate.sums.draws(rng, n_samples, around), estimate.points.dtype)
+
+
+def _draws_around(
+    points: np.ndarray, estimate: Estimate, rng: np.random.Generator, n_samples: int, n_threads: int | None
 ) -> np.ndarray:
-    """A point at random by weight plus noise with the kernel's law, `n_samples` times, in the points' precision."""
+    """A point at random by weight plus noise with the kernel's distribution, in the points' precision."""
+    weights, kernel, bandwidth, metric = estimate.weights, estimate.kernel, estimate.bandwidth, estimate.metric
     points = np.ascontiguousarray(points)
     n, d = points.shape
     draws = np.empty((n_samples, d), dtype=points.dtype)

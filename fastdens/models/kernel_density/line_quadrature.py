@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.kernel_sums.kernels.registry import KERNELS, QUADRATURE, SmoothingKernel
-
-if TYPE_CHECKING:
-    from fastdens.models.kernel_density.derived import KernelDerived
+from fastdens.kernel_sums.kernels.registry import QUADRATURE, SmoothingKernel
+from fastdens.models.kernel_density.estimate import Estimate, Settings
+from fastdens.models.kernel_density.scores import log_density_of
 
 PANELS_PER_BANDWIDTH = 4
 # So many panels, or kinks, are taken; beyond, the kinks are small enough to be passed over, and draws replace panels.
@@ -31,11 +30,11 @@ class Nodes(NamedTuple):
     step: float
 
 
-def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
+def nodes_on_the_line(estimate: Estimate, settings: Settings) -> list[Nodes] | None:
     """The nodes of a coarse and of a fine rule; None where there would be too many."""
-    points = np.unique(model._points64()[:, 0])
-    h = float(model._bandwidth.widths[0])
-    edges = _edges(points, h, KERNELS[model.kernel_])
+    points = np.unique(estimate.points64[:, 0])
+    h = float(estimate.bandwidth.widths[0])
+    edges = _edges(points, h, estimate.kernel)
     if edges is None or not edges[0].size:  # too many, or narrower than the numbers there lie apart
         return None
     left, right = edges
@@ -44,7 +43,7 @@ def nodes_on_the_line(model: KernelDerived) -> list[Nodes] | None:
         places, weights = np.polynomial.legendre.leggauss(count)
         half = (right - left) / 2
         x = ((left + half)[:, None] + half[:, None] * places).reshape(-1)
-        log_density = model._log_density_of(x[:, None])
+        log_density = log_density_of(estimate, x[:, None], settings)
         masses = np.exp(log_density) * (half[:, None] * weights).reshape(-1)
         if not abs(masses.sum() - 1) < MASS_ERROR:
             return None
@@ -89,7 +88,8 @@ def level_between(nodes: Nodes, mass: np.ndarray) -> np.ndarray:
     whole = float((widths * (high + low)).sum())
     above = np.empty(len(levels))
     for k, level in enumerate(np.exp(levels)):
-        part = np.clip((high - level) / np.maximum(high - low, np.finfo(float).tiny), 0.0, 1.0)
+        with np.errstate(over="ignore"):
+            part = np.clip((high - level) / np.maximum(high - low, np.finfo(float).tiny), 0.0, 1.0)
         above[k] = (widths * part * (high + np.maximum(low, level))).sum() / whole
     order = np.argsort(above, kind="stable")
     result = np.interp(mass, above[order], levels[order])

@@ -1,8 +1,7 @@
-"""Kernel density estimation."""
+"""Kernel density estimation: the model. What it answers is in the files beside this one."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, Self
 
 import numpy as np
@@ -10,29 +9,35 @@ import numpy as np
 from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
-from fastdens.kernel_sums import metrics
-from fastdens.kernel_sums.accuracy.bounds import as_float32, certified_sums, normalised_logs
 from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import KERNELS
-from fastdens.kernel_sums.planning.planning import SumPlan
-from fastdens.models.contract import Density, rounded
+from fastdens.kernel_sums.planning.routes import ROUTE_OF
+from fastdens.kernel_sums.planning.sum_plan import SumPlan
+from fastdens.models.contract import Density
 from fastdens.models.description import Description
-from fastdens.models.kernel_density.bands import KernelBands
-from fastdens.models.kernel_density.boundaries.boundary import Boundary, boundary_of
-from fastdens.models.kernel_density.boundaries.bounded_sums import prepared_sums
-from fastdens.models.kernel_density.cdf import CumulativeKernelDensity
-from fastdens.models.kernel_density.compression import KernelCompression
+from fastdens.models.kernel_density import (
+    bands,
+    cdf,
+    compression,
+    conditional,
+    draws,
+    grid,
+    levels,
+    marginals,
+    scores,
+    uniform,
+)
+from fastdens.models.kernel_density.boundaries.boundary import boundary_of
+from fastdens.models.kernel_density.conditional import ConditionalKernelDensities
 from fastdens.models.kernel_density.description import describe
-from fastdens.models.kernel_density.draws import kernel_draws
-from fastdens.models.kernel_density.grid import GridEvaluation
-from fastdens.models.kernel_density.uniform import KernelUniform
+from fastdens.models.kernel_density.estimate import Estimate, Settings
 
-ALGORITHMS = ("auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree")
 # scikit-learn's names of data structures leave the choice of the route open.
-ROUTE_OF = {"kd_tree": "auto", "ball_tree": "auto"}
+ALGORITHMS = {**ROUTE_OF, "kd_tree": "auto", "ball_tree": "auto"}
 
 
-class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEvaluation, KernelCompression, Density):
+class KernelDensity(Density):
     r"""Kernel density estimate, :math:`\hat p(x) = \frac{1}{W} \sum_i w_i \, K(|x - x_i| / h) / (h^d N_d)`.
 
     A drop-in replacement for scikit-learn's class of this name: the same arguments, methods and results, except that
@@ -47,12 +52,12 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         (n_features, n_features) is in squared units: the kernel is a function of
         :math:`\sqrt{(x - x_i)^T H^{-1} (x - x_i)}`. A word is a rule of `fastdens.bandwidth`: "scott", "silverman",
         "likelihood" or "lscv", and for one feature "isj" or "sheather-jones".
-    algorithm : {"auto", "direct", "sorted", "grid", "tree", "kd_tree", "ball_tree"}, default="auto"
+    algorithm : {"auto", "direct", "sorted", "fast_gauss", "tree", "kd_tree", "ball_tree"}, default="auto"
         "direct": every point against every query. "sorted": exact in the time of sorting, for every kernel but the
-        Gaussian in one dimension. "grid": in linear time by boxes, for the Gaussian kernel in up to three
-        dimensions. "tree": every query against the points near it, from two dimensions on. "auto": whichever is
-        expected to be fastest. The last two are scikit-learn's names of data
-        structures and mean "auto" here. All agree within the tolerance.
+        Gaussian in one dimension. "fast_gauss" ("grid" in earlier versions): in linear time by boxes, for the Gaussian
+        kernel in up to three dimensions. "tree": every query against the points near it, from two dimensions on.
+        "auto": whichever is expected to be fastest. The last two are scikit-learn's names of data structures and mean
+        "auto" here. All agree within the tolerance.
     kernel : str, default="gaussian"
         "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine", "biweight" or "triweight"; see
         `kernel_sum` for the formulas. Kernels are radial.
@@ -120,7 +125,15 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
     (3, 2)
     """
 
-    _boundary: Boundary | None = None  # what keeps the estimate within bounds, once fitted
+    points_: np.ndarray
+    weights_: np.ndarray
+    bandwidth_: float | np.ndarray
+    kernel_: str
+    metric_: str
+    n_parameters_: int
+    compression_error_: float  # of `compress`
+    compression_measured_error_: float
+    _estimate: Estimate  # all of this in one value, which every question is asked of
 
     def __init__(
         self,
@@ -206,48 +219,82 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             bandwidth = Bandwidth.checked(self.bandwidth, data.shape[1])
         metric = metrics.check_metric(self.metric, data.shape[1], bandwidth)
         metrics.check_data(data, metric)
-        points = data.copy()  # the caller may change theirs
-        prepared = prepared_sums(points, KERNELS[self.kernel], bandwidth, weights, boundary, metric)
-        self.points_ = points
-        self._boundary = boundary
-        self.bandwidth_ = bandwidth.public
+        # A copy, as the caller may change theirs; prepared, so that what cannot be summed shows before anything is set.
+        estimate = Estimate(data.copy(), weights, KERNELS[self.kernel], bandwidth, metric, boundary).prepared()
+        self.points_, self.weights_, self.bandwidth_ = estimate.points, estimate.shares, bandwidth.public
         self.kernel_, self.metric_ = self.kernel, metric
-        self.weights_ = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
         self.n_parameters_ = data.size + bandwidth.n_parameters
-        self._weights = weights
-        self._set_sums(prepared)
-        self._forget_compression()
+        self._estimate = estimate
+        for name in ("compression_error_", "compression_measured_error_"):
+            self.__dict__.pop(name, None)  # points that are fitted anew have not been compressed
         self._remember_data(columns)
         return self
 
-    def _set_sums(self, prepared: Any) -> None:
-        d = prepared.n_features
-        self._bandwidth = Bandwidth.of(self.bandwidth_, d)
-        self._sums, self._law = prepared, None
-        self._log_total = math.log(prepared.n_points if self._weights is None else float(self._weights.sum()))
-        self._log_volume = metrics.log_normaliser(prepared.kernel, self.metric_, d, self._bandwidth)
-
-    def _prepared(self, points: np.ndarray) -> Any:
-        return prepared_sums(
-            points,
-            KERNELS[self.kernel_],
-            Bandwidth.of(self.bandwidth_, points.shape[1]),
-            self._weights,
-            self._boundary,
-            self.metric_,
-        )
+    # --- the fitted estimate ------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for made_again_from_the_rest in ("_bandwidth", "_sums", "_law"):
-            state.pop(made_again_from_the_rest, None)
+        estimate = state.pop("_estimate", None)
+        if estimate is not None:  # what the public attributes do not tell
+            state["_weights"], state["_boundary"] = estimate.weights, estimate.boundary
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        for of_older_versions in ("_log_total", "_log_volume"):
+            state.pop(of_older_versions, None)
+        weights, boundary = state.pop("_weights", None), state.pop("_boundary", None)
         self.__dict__.update(state)
         if "points_" in state:
             self._precision = self.points_.dtype.name  # older files do not say
-            self._set_sums(self._prepared(self.points_))
+            kernel, bandwidth = KERNELS[self.kernel_], Bandwidth.of(self.bandwidth_, self.points_.shape[1])
+            metric = state.get("metric_", "euclidean")
+            self._estimate = Estimate(self.points_, weights, kernel, bandwidth, metric, boundary)
+
+    def _fitted(self) -> Estimate:
+        self._check_fitted()
+        return self._estimate
+
+    def _euclidean(self, method: str) -> Estimate:
+        """The estimate, for a method that is made for Euclidean distances."""
+        estimate = self._fitted()
+        if estimate.metric != "euclidean":
+            raise ValueError(f"{method} needs metric='euclidean', got metric={self.metric!r}")
+        return estimate
+
+    def _plain(self, method: str) -> Estimate:
+        """The estimate, for a method that is made for Euclidean distances in a space without edges."""
+        estimate = self._euclidean(method)
+        if estimate.boundary is not None:
+            raise ValueError(
+                f"{method} needs bounds=None and period=None, got bounds={self.bounds!r}, period={self.period!r}"
+            )
+        return estimate
+
+    def _for_uniform(self, method: str) -> Estimate:
+        estimate = self._fitted()
+        return estimate if estimate.n_features == 1 else self._plain(method)
+
+    def _settings(self) -> Settings:
+        """Constructor arguments that hold for each evaluation, as they are now."""
+        return Settings(float(self.rtol), float(self.atol), ALGORITHMS[self.algorithm], self.n_threads)
+
+    def _with_features(self, axes: np.ndarray, estimate: Estimate) -> KernelDensity:
+        """A model of these features of this one, with its options, fitted to what makes up `estimate`."""
+        params = {
+            **self.get_params(deep=False),
+            "bandwidth": estimate.bandwidth.public,
+            "kernel": estimate.kernel.name,
+            "bounds": None,
+            "period": None,
+        }
+        if params["algorithm"] != "direct":
+            params["algorithm"] = "auto"  # a route may be open to some dimensions and kernels only
+        model = type(self)(**params).fit(estimate.points, sample_weight=estimate.weights)
+        model._remember_data(self._columns().take(axes))
+        return model
+
+    # --- densities ----------------------------------------------------------------------------------------------------
 
     def score_samples(self, X: Any, *, return_bounds: bool = False) -> Any:
         """Log-density at each row of X.
@@ -267,36 +314,9 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         lower, upper : ndarrays of shape (n_samples,)
             With `return_bounds`.
         """
-        return self._log_density(self._new_data(X), return_bounds)
-
-    def _log_density(self, data: np.ndarray, return_bounds: bool = False) -> Any:
-        metrics.check_data(data, self.metric_)
-        sums = self._sums
-        both_float32 = data.dtype == np.float32 and self.points_.dtype == np.float32
-        if data.dtype != self.points_.dtype:
-            data = data.astype(np.float64, copy=False)
-            if self.points_.dtype == np.float32 and not (self._boundary is not None and self._boundary.is_linear):
-                sums = self._prepared(self.points_.astype(np.float64))
-        options: dict[str, Any] = {
-            "rtol": self.rtol,
-            "atol": self.atol * math.exp(min(self._log_total + self._log_volume, 700.0)),
-            "algorithm": ROUTE_OF.get(self.algorithm, self.algorithm),
-            "n_threads": self.n_threads,
-        }
         if return_bounds:
-            if self.metric_ != "euclidean":
-                raise ValueError(f"return_bounds=True needs metric='euclidean', got metric={self.metric!r}")
-            if self._boundary is not None:
-                raise ValueError(
-                    "return_bounds=True needs bounds=None and period=None, "
-                    f"got bounds={self.bounds!r}, period={self.period!r}"
-                )
-            three = certified_sums(sums, data, log=True, **options)
-            three = normalised_logs(*three, self._log_total, self._log_volume)
-            return as_float32(*three) if both_float32 else three
-        log_density = sums.evaluate(data, log=True, **options)
-        log_density -= self._log_total + self._log_volume
-        return rounded(log_density, data.dtype if both_float32 else np.dtype(np.float64))
+            return scores.bounded_log_density(self._plain("return_bounds=True"), self._new_data(X), self._settings())
+        return scores.log_density(self._fitted(), self._new_data(X), self._settings())
 
     def plan(self, X: Any) -> SumPlan:
         """The route that `score_samples` takes for X, and what it is expected to cost; nothing is computed.
@@ -311,8 +331,8 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         SumPlan
             See `fastdens.plan`; `explain()` says it in words.
         """
-        data = self._new_data(X)
-        return self._sums.plan(data, self.rtol, ROUTE_OF.get(self.algorithm, self.algorithm))
+        settings = self._settings()
+        return self._fitted().sums.plan(self._new_data(X), settings.rtol, settings.route)
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density at each training row of weight under the estimate from the other rows.
@@ -324,15 +344,7 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             beyond bounds are left out with it. With boundary="linear" a row is left out of the sums and of the
             correction, and the constant that makes the mass one stays that of all rows.
         """
-        self._check_fitted()
-        n = len(self.points_)
-        if n == 1:
-            return np.full(1, -np.inf)
-        log_sums = self._sums.evaluate(self.points_, log=True, own=np.arange(n), n_threads=self.n_threads)
-        weights = np.ones(n) if self._weights is None else self._weights
-        others = weights.sum() - weights
-        log_density = log_sums - np.log(others) - self._log_volume
-        return rounded(log_density, self._own_precision)
+        return scores.leave_one_out(self._fitted(), self.n_threads)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Total log-likelihood of the rows of X, as in scikit-learn (the other models give the mean).
@@ -355,6 +367,325 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
         weights = validation.check_sample_weight(sample_weight, len(log_density))
         return float(log_density.sum() if weights is None else np.where(weights > 0, weights * log_density, 0.0).sum())
 
+    def score_gradient(self, X: Any) -> np.ndarray:
+        r"""Gradient of the log-density at each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Derivatives of the natural logarithm of the density; for the Gaussian kernel
+            :math:`\sum_i w_i K_i (x_i - x) / h^2 / \sum_i w_i K_i`. 0 where the log-density is -inf. float32 where
+            the data of `fit` and X are float32.
+
+        Raises
+        ------
+        ValueError
+            For a metric other than the Euclidean one, with bounds or periods.
+
+        Notes
+        -----
+        Finite wherever the log-density is, as the terms are formed relative to the largest. Differences from the data
+        are taken first, so that data far from the origin lose nothing. Where a kernel has a kink, a point adds
+        nothing: the exponential and linear kernels at the point itself (the mean of the slopes on both sides), and
+        every kernel of bounded support at its rim and beyond. The tophat kernel's density is constant between jumps:
+        its gradient is 0. Every point is visited for every row, whatever `algorithm` says.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> fd.KernelDensity(bandwidth=2.0).fit([[0.0, 0.0]]).score_gradient([[4.0, -8.0]])
+        array([[-1.,  2.]])
+        """
+        return scores.log_gradient(self._plain("score_gradient"), self._new_data(X), self.n_threads)
+
+    def evaluate_grid(
+        self, axes: Any = None, *, n_points: Any = None, margin: float | None = None, log: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        r"""Density at all points of a grid, with the guarantee of `rtol` and `atol` at each.
+
+        With the Gaussian kernel and a bandwidth that is not a matrix the work is separated by axes, which makes grids
+        of millions of points cheap; otherwise the grid's points are scored one by one.
+
+        Parameters
+        ----------
+        axes : array-like or list of array-like, default=None
+            Coordinates along each feature, one array per feature (for one feature, the array itself will do): finite,
+            in any order and of any spacing. None: equally spaced coordinates that cover the
+            data, no further than the bounds, and one whole period of a periodic feature.
+        n_points : int or list of int, default=None
+            Grid points along each feature where `axes` is None: one number, or one per feature. None: 1024, 256 or 64
+            for one, two or three features; more features need a number.
+        margin : float, default=None
+            How far the default axes reach beyond the data, in bandwidths of each feature. None: 1 for kernels of
+            bounded support, which is all there is, 4 for the Gaussian and 12 for the exponential kernel.
+        log : bool, default=False
+            Whether to return natural logarithms, finite at any distance with these two kernels.
+
+        Returns
+        -------
+        axes : list of ndarray
+            The coordinates along each feature; like the density float32 where the data of `fit` and `axes` are.
+        density : ndarray of shape (len(axes[0]), len(axes[1]), ...)
+            The density, or its logarithm, at every combination of coordinates.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an argument out of its range, with its name, the rule and the value received.
+
+        Notes
+        -----
+        Many points on a line are summed into cells of one bandwidth in a single pass, without sorting. In two and
+        three dimensions points in boxes are replaced by weights at Chebyshev nodes, and nodes or points are carried
+        to the grid by one matrix per axis (sums over grids by product kernels: Langrene and Warin 2019). Values whose
+        error bound misses the tolerance are computed again from the points.
+
+        Examples
+        --------
+        >>> import numpy as np, fastdens as fd
+        >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+        >>> kde = fd.KernelDensity(bandwidth=0.3).fit(X)
+        >>> (x, y), density = kde.evaluate_grid(n_points=(50, 60))
+        >>> density.shape
+        (50, 60)
+        >>> mass = np.trapezoid(np.trapezoid(density, y), x)
+        >>> bool(abs(mass - 1) < 1e-4)
+        True
+        """
+        return grid.evaluate_grid(self._fitted(), axes, n_points, margin, log, self._settings())
+
+    def confidence_band(
+        self, X: Any, level: float = 0.95, *, simultaneous: bool = False, log: bool = False, random_state: Any = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        r"""Lower and upper bounds of the density at each row of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+        level : float, default=0.95
+            Probability that the true value lies between the bounds, in large samples.
+        simultaneous : bool, default=False
+            Whether that holds for all rows of X at once, and not for each one by itself.
+        log : bool, default=False
+            Whether to bound the log-density (and return logarithms); such bounds are never below density 0 and follow
+            it into the tails.
+        random_state : int, Generator, RandomState or None, default=0
+            Source of the multipliers of the simultaneous band.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples,)
+            Normal intervals about the estimate, from its standard error; lower bounds below 0 are 0.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two rows carry weight, for a metric other than the Euclidean one, with bounds or periods.
+
+        Notes
+        -----
+        The variance of the sum follows from the sum of squared kernels, :math:`\sum_i w_i^2 (K_h(x - x_i) - \hat
+        p(x))^2 / (1 - \sum_i w_i^2)` with weights that sum to one. Where a kernel of bounded support leaves no
+        density, the upper bound is that of Clopper and Pearson for an event that was not seen, times the kernel's peak.
+
+        The interval covers the smoothed density :math:`E\,\hat p(x)`, which differs from the density itself by the
+        bias of smoothing; with a bandwidth that is small against the optimal one (undersmoothing; Hall 1992) the
+        difference is negligible. The normal law is good where some ten points are within a bandwidth. The bandwidth
+        is taken as given. Simultaneous bands use the Gaussian multiplier bootstrap (Chernozhukov, Chetverikov and Kato
+        2014), with 1000 draws over all points and rows.
+
+        References
+        ----------
+        Hall (1992), Effect of bias estimation on coverage accuracy of bootstrap confidence intervals for a probability
+        density, Annals of Statistics 20, 675-694. Chernozhukov, Chetverikov and Kato (2014), Anti-concentration and
+        honest, adaptive confidence bands, Annals of Statistics 42, 1787-1818.
+
+        Examples
+        --------
+        >>> import numpy as np, fastdens as fd
+        >>> X = np.random.default_rng(0).normal(size=(1000, 1))
+        >>> lower, upper = fd.KernelDensity(bandwidth=0.2).fit(X).confidence_band([[0.0]])
+        >>> bool(lower[0] < 0.39 < upper[0])
+        True
+        """
+        estimate, data = self._plain("confidence_band"), self._new_data(X)
+        return bands.confidence_band(estimate, data, level, simultaneous, log, random_state, self._settings())
+
+    # --- probabilities and draws --------------------------------------------------------------------------------------
+
+    def cdf(self, X: Any) -> np.ndarray:
+        """Distribution function of an estimate of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value <= x), exactly integrated; with full relative precision in the lower tail. float32 where the data
+            of `fit` and X are float32.
+
+        Notes
+        -----
+        In n log n + m log m time for every kernel.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.KernelDensity(kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
+        >>> print(model.cdf([[-2.0], [0.0], [5.0], [11.0]]))
+        [0.    0.25  0.5   0.875]
+        """
+        return cdf.cdf(self._fitted(), self._new_data(X), self._settings())
+
+    def sf(self, X: Any) -> np.ndarray:
+        """Survival function, 1 - cdf, of an estimate of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value > x), exactly integrated; with full relative precision in the upper tail. float32 where the data
+            of `fit` and X are float32.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> print(fd.KernelDensity().fit([[0.0]]).sf([[20.0]]))
+        [2.75362412e-89]
+        """
+        return cdf.sf(self._fitted(), self._new_data(X), self._settings())
+
+    def ppf(self, q: Any) -> np.ndarray:
+        """Quantiles of an estimate of one feature: the inverse of `cdf`.
+
+        Parameters
+        ----------
+        q : float or array-like
+            Probabilities, between 0 and 1.
+
+        Returns
+        -------
+        ndarray, in the shape of q
+            The smallest x with cdf(x) >= q, so the lower end of a gap that a kernel of bounded support leaves; at 0
+            and 1 the ends of the support, infinite for the Gaussian and the exponential kernel.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.KernelDensity(kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
+        >>> print(model.ppf([0.0, 0.25, 0.5, 1.0]))
+        [-2.  0.  2. 12.]
+        """
+        return cdf.ppf(self._fitted(), q, self._settings())
+
+    def box_probability(self, lower: Any, upper: Any) -> Any:
+        """Probability of boxes, P(lower < value <= upper) in every feature.
+
+        Parameters
+        ----------
+        lower, upper : array-like of shape (n_features,) or (n_boxes, n_features)
+            Corners, which may be infinite; one box or several, or several of one against one of the other.
+
+        Returns
+        -------
+        float or ndarray of shape (n_boxes,)
+            Probabilities, exactly integrated. Of one feature, a difference of `cdf` or of `sf`, whichever is smaller.
+
+        Raises
+        ------
+        ValueError
+            For more than one feature with a kernel other than the Gaussian, or with a bandwidth matrix that is not
+            diagonal: those integrals have no closed form.
+
+        Notes
+        -----
+        With more features a sum over points of products of Gaussian integrals: time n_boxes * n_points * n_features.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.KernelDensity().fit([[0.0, 0.0]])
+        >>> print(round(model.box_probability([-1.0, -1.0], [1.0, 1.0]), 6))
+        0.466065
+        """
+        return cdf.box_probability(self._euclidean("box_probability"), lower, upper, self._settings())
+
+    def to_uniform(self, X: Any) -> np.ndarray:
+        r"""Rosenblatt's transform to independent uniform numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Column a is :math:`P(X_a \le x_a | X_1 = x_1, \dots, X_{a-1} = x_{a-1})` under the estimate. float32 where
+            the data of `fit` and X are float32.
+
+        Raises
+        ------
+        ValueError
+            For more than one feature with another kernel than the Gaussian, or with a metric other than the
+            Euclidean one, bounds or periods.
+
+        Notes
+        -----
+        The first column takes the time of `cdf`, each further one that of visiting every point for every row.
+
+        References
+        ----------
+        Rosenblatt (1952), Remarks on a multivariate transformation, Annals of Mathematical Statistics 23, 470-472.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.KernelDensity().fit([[0.0, 0.0], [0.0, 2.0]])
+        >>> print(model.to_uniform([[0.0, 1.0]]))
+        [[0.5 0.5]]
+        """
+        return uniform.to_uniform(self._for_uniform("to_uniform"), self._new_data(X), self._settings())
+
+    def from_uniform(self, U: Any) -> np.ndarray:
+        """The inverse of `to_uniform`.
+
+        Parameters
+        ----------
+        U : array-like of shape (n_samples, n_features)
+            Numbers strictly between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Points; draws of the estimate where U is uniform. float32 where the data of `fit` and U are float32.
+
+        Raises
+        ------
+        ValueError
+            As `to_uniform`.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> print(fd.KernelDensity().fit([[0.0, 0.0], [0.0, 2.0]]).from_uniform([[0.9, 0.5]]).round(3))
+        [[1.282 1.   ]]
+        """
+        return uniform.from_uniform(self._for_uniform("from_uniform"), U, self._settings())
+
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw from the estimate: a row of the data at random, plus noise with the kernel's law.
 
@@ -371,14 +702,197 @@ class KernelDensity(CumulativeKernelDensity, KernelUniform, KernelBands, GridEva
             The draws: for a seed the same with any number of threads, and on any processor but for the last digits.
         """
         n_samples = self._new_sample_size(n_samples)
-        rng = validation.check_random_state(random_state)
-        if self._boundary is not None and self._boundary.is_linear:
-            return rounded(self._boundary.draws(self._sums.draw(rng, n_samples)), self._own_precision)
-        points = self.points_ if self._boundary is None else self._sums.working
-        draws = kernel_draws(
-            rng, n_samples, points, self._weights, self._sums.kernel, self._bandwidth, self.n_threads, self.metric_
-        )
-        return draws if self._boundary is None else rounded(self._boundary.draws(draws), self._own_precision)
+        return draws.sample(self._fitted(), validation.check_random_state(random_state), n_samples, self.n_threads)
+
+    # --- estimates derived from it ------------------------------------------------------------------------------------
+
+    def marginal(self, axes: Any) -> KernelDensity:
+        """The law of some of the features: again a kernel density estimate.
+
+        Parameters
+        ----------
+        axes : int or sequence of int
+            Feature numbers, distinct.
+
+        Returns
+        -------
+        KernelDensity
+            Its features are in the order given; its kernel may be another one.
+
+        Raises
+        ------
+        ValueError
+            If the kernel's marginal is none of the kernels here, for a metric other than the Euclidean one, with
+            bounds or periods.
+
+        Notes
+        -----
+        The Gaussian kernel's marginal is Gaussian. The integral of (1 - u²)^s over k features is proportional to
+        (1 - u²)^(s + k/2), so that tophat (s = 0), epanechnikov (1), biweight (2) and triweight (3) pass into one
+        another where k is even.
+
+        Examples
+        --------
+        >>> import numpy as np, fastdens as fd
+        >>> X = np.random.default_rng(0).normal(size=(100, 3))
+        >>> fd.KernelDensity(kernel="tophat").fit(X).marginal(0)
+        KernelDensity(kernel='epanechnikov')
+        """
+        estimate = self._plain("marginal")
+        axes = validation.check_axes(axes, estimate.n_features)
+        return self._with_features(axes, marginals.marginal(estimate, axes))
+
+    def condition(self, axes: Any, values: Any) -> KernelDensity | ConditionalKernelDensities[KernelDensity]:
+        r"""The law of the other features, given values of these.
+
+        Parameters
+        ----------
+        axes : int or sequence of int
+            Features that are given; at least one must remain.
+        values : array-like of shape (n_axes,) or (n_conditions, n_axes)
+            Their values, or many rows of them at once; a number where `axes` is one.
+
+        Returns
+        -------
+        KernelDensity or ConditionalKernelDensities
+            One estimate, whose weights are :math:`w_i K((v - x_{i,axes}) / h)`, or the laws for all rows of
+            `values`. The weights are formed relative to the largest, so that values far from all data have their
+            law too; those below 1e-300 of it count as none.
+
+        Raises
+        ------
+        ValueError
+            For another kernel than the Gaussian, which alone is a product over the features; for a metric other than
+            the Euclidean one, with bounds or periods.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> law = fd.KernelDensity(bandwidth=1.0).fit([[0.0, 5.0], [2.0, 7.0]]).condition(0, 2.0)
+        >>> law.weights_.round(3)
+        array([0.119, 0.881])
+        """
+        return conditional.condition(self._plain("condition"), axes, values, self._settings(), self._with_features)
+
+    def compress(self, max_error: float = 1e-3) -> Self:
+        r"""An estimate from fewer, weighted points that is nearly the same everywhere.
+
+        Parameters
+        ----------
+        max_error : float, default=1e-3
+            Largest difference between the two densities at any place, as a share of the largest density.
+
+        Returns
+        -------
+        KernelDensity
+            A new fitted model with the same kernel, bandwidth and options, and these attributes besides:
+            `compression_error_`, an upper bound of :math:`\sup_x |\hat p_c(x) - \hat p(x)| / \max_x \hat p(x)`, at
+            most `max_error`, proved for all x; and `compression_measured_error_`, the largest such difference
+            found at points of the data and of a grid over it. Where nothing can be spared it has all distinct points.
+
+        Raises
+        ------
+        TypeError
+            If `max_error` is not a number.
+        ValueError
+            If `max_error` is not above 0; for the kernel "tophat", whose density jumps; with a metric other than the
+            Euclidean one, or with bounds or periods.
+
+        Notes
+        -----
+        Points are cut into cells some bandwidths wide or less; the points of a cell are replaced by a few inside it
+        with the same weight and mean, and for the Gaussian kernel in up to three dimensions with the same moments up
+        to a higher degree: in one dimension the nodes of Gauss's rule for the cell's own points (Golub and Welsch
+        1969), in two and three a subset of the points with weights found by non-negative least squares
+        (Tchakaloff's theorem). The bound sums the remainders of the kernel, which fall off with the distance (Cramer's
+        inequality for Hermite functions), over all cells that can lie near one place. Width and degree are those
+        that leave the fewest points. The largest density is taken from below, at places where the data are dense.
+
+        The mean of the data is kept, and with moments of the second degree their variance. What counts points
+        rather than density, such as `confidence_band`, `loo_score_samples` and bandwidth rules, sees only the points
+        that are left.
+
+        Examples
+        --------
+        >>> import numpy as np, fastdens as fd
+        >>> X = np.random.default_rng(0).normal(size=(100_000, 1))
+        >>> small = fd.KernelDensity(bandwidth="scott").fit(X).compress(1e-4)
+        >>> len(small.points_) < 500
+        True
+        >>> small.compression_measured_error_ <= small.compression_error_ <= 1e-4
+        True
+        """
+        small = compression.compress(self._plain("compress"), max_error, self.n_threads)
+        model = type(self)(**{**self.get_params(), "kernel": self.kernel_, "bandwidth": self.bandwidth_})
+        model.fit(small.points, sample_weight=small.weights)
+        model._remember_data(self._columns())
+        model.compression_error_, model.compression_measured_error_ = small.error, small.measured_error
+        return model
+
+    # --- summaries ----------------------------------------------------------------------------------------------------
+
+    def entropy(self, *, n_samples: int = levels.DRAWS, random_state: Any = 0, return_error: bool = False) -> Any:
+        r"""Differential entropy of the estimate, :math:`-\int \hat p \ln \hat p`.
+
+        Parameters
+        ----------
+        n_samples : int, default=32768
+            Draws for the mean of -ln p, where there are two features or more, bounds or periods.
+        random_state : int, Generator, RandomState or None, default=0
+            Source of those draws; by default the same in each call.
+        return_error : bool, default=False
+            Whether to return the error too.
+
+        Returns
+        -------
+        float, or (float, float)
+            In nats, and with `return_error` its error: for one feature the difference of two quadratures (Gauss and
+            Legendre's with 6 and 12 nodes between kinks), of which the finer one is returned; otherwise the standard
+            error of the mean over the draws.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> round(fd.KernelDensity(bandwidth=1.0).fit([[0.0]]).entropy(), 6)
+        1.418939
+        """
+        value, error = levels.entropy(self._fitted(), n_samples, random_state, self._settings())
+        return (value, error) if return_error else value
+
+    def level(self, mass: Any, *, log: bool = False, n_samples: int = levels.DRAWS, random_state: Any = 0) -> Any:
+        """Density on the boundary of the smallest region that holds this probability mass of the estimate.
+
+        Parameters
+        ----------
+        mass : float or array-like
+            Between 0 (the peak) and 1.
+        log : bool, default=False
+            Whether to return its logarithm.
+        n_samples : int, default=32768
+            Draws, where there are two features or more, bounds or periods.
+        random_state : int, Generator, RandomState or None, default=0
+            Source of those draws; by default the same in each call.
+
+        Returns
+        -------
+        float or ndarray
+            The points with at least this density have probability `mass` under the estimate (Hyndman 1996): for one
+            feature by quadrature, the mass being right to about 5e-4; otherwise as the quantile of the density at
+            draws from the estimate, where the mass has the standard error ``sqrt(mass * (1 - mass) / n_samples)``, at
+            most 0.003 by default.
+
+        References
+        ----------
+        Hyndman (1996), Computing and graphing highest density regions, The American Statistician 50, 120-126.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.KernelDensity(bandwidth=1.0).fit([[0.0]])
+        >>> round(model.level(0.9) / model.level(0.0), 2)  # exp(-1.645^2 / 2)
+        0.26
+        """
+        return levels.level(self._fitted(), mass, log, n_samples, random_state, self._settings())
 
     def _description(self) -> Description:
-        return describe(self)
+        return describe(self._fitted(), self._settings(), self.score_gradient)

@@ -12,6 +12,7 @@ import fastdens as fd
 from fastdens.kernel_sums.kernels.registry import KERNELS
 
 NAMES = sorted(KERNELS)
+INTEGRATED = [name for name in NAMES if KERNELS[name].has_tail]
 # Name: arguments, and where the data lie.
 CASES = {
     "below": ({"bounds": (0.0, None)}, (0.0, 9.0)),
@@ -42,15 +43,15 @@ def density(model, x):
 
 
 class TestLaw:
-    @pytest.mark.parametrize("kernel", NAMES)
+    @pytest.mark.parametrize("kernel", INTEGRATED)
     @pytest.mark.parametrize("case", CASES)
     def test_cdf_is_the_integral_and_mass_is_one(self, case, kernel, random):
         model = fitted(case, random, kernel)
         low, high = model.ppf([1e-9, 1 - 1e-9])
         first, last = model.ppf([0.0, 1.0])
-        h, boundary = 0.4, model._boundary
+        h, boundary = 0.4, model._estimate.boundary
         first_w, last_w = boundary.working(np.array([[low], [high]]))[:, 0] if boundary.is_transform else (low, high)
-        knots = model._sums.points + h * np.array([-1.0, 0.0, 1.0])
+        knots = model._estimate.sums.points + h * np.array([-1.0, 0.0, 1.0])
         pieces = np.sort(np.append(np.linspace(first_w, last_w, 100), knots))
         pieces = pieces[(pieces > first_w) & (pieces < last_w)]
         if boundary.is_transform:
@@ -68,15 +69,15 @@ class TestLaw:
         if np.isfinite(first):
             assert model.cdf([[first]])[0] == pytest.approx(0.0, abs=1e-9)
 
-    @pytest.mark.parametrize("kernel", NAMES)
+    @pytest.mark.parametrize("kernel", INTEGRATED)
     @pytest.mark.parametrize("case", CASES)
     def test_draws_follow_the_cdf_and_ppf_inverts_it(self, case, kernel, random):
         """kalepy, issue 20: draws that ignored the reflection."""
         model = fitted(case, random, kernel)
         draws = model.sample(3000, random_state=3)
         assert np.isfinite(model.score_samples(draws)).all()
-        assert (draws >= model._boundary.low).all()
-        assert (draws <= model._boundary.high).all()
+        assert (draws >= model._estimate.boundary.low).all()
+        assert (draws <= model._estimate.boundary.high).all()
         assert stats.kstest(model.cdf(draws), "uniform").pvalue > 0.001
         q = np.linspace(0.001, 0.999, 97)
         x = model.ppf(q)
@@ -86,7 +87,7 @@ class TestLaw:
     @pytest.mark.parametrize("case", ["below", "above", "both", "log", "mirrored log", "logit"])
     def test_nothing_beyond_the_bounds(self, case, random):
         model = fitted(case, random)
-        low, high = float(model._boundary.low[0]), float(model._boundary.high[0])
+        low, high = float(model._estimate.boundary.low[0]), float(model._estimate.boundary.high[0])
         if math.isfinite(low):
             outside = [[np.nextafter(low, -np.inf)], [low - 1], [-1e300]]
             assert (model.score_samples(outside) == -np.inf).all()
@@ -141,7 +142,9 @@ class TestLaw:
         for bounds in [(-180, 180), (0, 360), (10.5, None), (None, 90.0), [(-1e4, None)]]:
             model = fd.KernelDensity(bandwidth=20.0, period=360.0, bounds=bounds).fit(X)
             np.testing.assert_allclose(density(model, x), expected, rtol=1e-9)
-            assert np.isfinite(model.score_samples([[model._boundary.low[0]], [model._boundary.high[0]]])).all()
+            assert np.isfinite(
+                model.score_samples([[model._estimate.boundary.low[0]], [model._estimate.boundary.high[0]]])
+            ).all()
 
     def test_reflection_of_a_uniform_law_is_level(self):
         X = (np.arange(4000) + 0.5)[:, None] / 4000
@@ -237,7 +240,7 @@ class TestContract:
     @pytest.mark.parametrize("rule", ["scott", "silverman", "isj", "lscv"])
     def test_rules_look_at_the_data_as_smoothed(self, case, rule, random):
         model = fitted(case, random, bandwidth=rule)
-        expected = fd.bandwidth(model._boundary.working(model.points_), rule, sample_weight=model.weights_)
+        expected = fd.bandwidth(model._estimate.boundary.working(model.points_), rule, sample_weight=model.weights_)
         assert model.bandwidth_ == pytest.approx(float(expected), rel=1e-6)
         assert np.isfinite(model.score_samples(model.points_)).all()
 

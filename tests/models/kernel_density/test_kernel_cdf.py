@@ -13,7 +13,8 @@ from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum, box_m
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.reference import integrated_sums as reference
 
-NAMES = sorted(KERNELS)
+# Kernels with a tail.
+NAMES = sorted(name for name, kernel in KERNELS.items() if kernel.has_tail)
 COMPACT = [name for name in NAMES if KERNELS[name].is_compact]
 
 

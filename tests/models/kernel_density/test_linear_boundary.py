@@ -11,7 +11,8 @@ from scipy import integrate, stats
 import fastdens as fd
 from fastdens.kernel_sums.kernels.registry import KERNELS
 
-NAMES = sorted(KERNELS)
+# Kernels with a tail.
+NAMES = sorted(name for name, kernel in KERNELS.items() if kernel.has_tail)
 CASES = {  # bounds and bandwidth
     "below": ((0.0, None), 0.4),
     "above": ((None, 1.5), 0.4),
@@ -33,7 +34,7 @@ def density(model, x):
 
 
 def ends(model):
-    return float(model._boundary.low[0]), float(model._boundary.high[0])
+    return float(model._estimate.boundary.low[0]), float(model._estimate.boundary.high[0])
 
 
 def by_definition(x, X, w, h, low, high, kernel):
@@ -201,7 +202,7 @@ class TestContract:
         X, x = random.exponential(size=(4000, 1)), np.linspace(0, 4, 2000)[:, None]
         exact = fd.KernelDensity(bandwidth=0.05, bounds=(0, None), boundary="linear").fit(X)
         for rtol, atol in ((1e-4, 0), (0, 1e-3)):
-            model = copy.copy(exact).set_params(rtol=rtol, atol=atol, algorithm="grid")
+            model = copy.copy(exact).set_params(rtol=rtol, atol=atol, algorithm="fast_gauss")
             difference = np.abs(density(model, x) - density(exact, x))
             assert (difference <= atol + rtol * density(exact, x) + 1e-12).all()
 

@@ -192,6 +192,12 @@ class Boundary:
                 corners.append(moved)
         return corners[0], corners[1]
 
+    def where_density_is(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The part of a range where the density can be, and one whole period where it repeats itself."""
+        periodic = np.array([kind == "periodic" for kind in self.kinds])
+        low = np.where(periodic, self.low, np.maximum(low, self.low))
+        return low, np.where(periodic, self.high, np.minimum(high, self.high))
+
     def smoothing(self, bandwidth: Bandwidth, kernel: SmoothingKernel) -> Bandwidth:
         """The bandwidth to sum with: a kernel that is uniform over the period already need not be wider."""
         if not self.has_images:

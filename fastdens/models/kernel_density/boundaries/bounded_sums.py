@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from fastdens.core.monotone_inverse import Function
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
 from fastdens.models.kernel_density.boundaries.linear_boundary import LinearBoundarySum
-from fastdens.models.kernel_density.cdf import LineLaw, TransformedLaw, integrated
+from fastdens.models.kernel_density.line_distribution import LineDistribution, TransformedDistribution, integrated
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.
 MOST_TAKEN_AWAY = 0.9
@@ -114,21 +116,25 @@ class BoundedSum:
                 result[rows] = safe + np.log(np.exp(terms - safe[:, None]).sum(axis=1))
         return result
 
-    def line_law(self, density: Any, n_threads: int | None) -> LineLaw | TransformedLaw:
-        """The law of one feature, for distribution function and quantiles."""
+    def draws(self, rng: np.random.Generator, n_samples: int, around: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Draws `around` the points of the coordinates of the estimate, brought back into the bounds."""
+        return self.boundary.draws(around(self.working))
+
+    def distribution(self, density: Function, n_threads: int | None) -> LineDistribution | TransformedDistribution:
+        """Distribution function and quantiles of one feature."""
         sums = integrated(self.points, self.kernel, self.bandwidth, self.weights, n_threads)
         low, high = float(self.boundary.low[0]), float(self.boundary.high[0])
         if not self.boundary.is_transform:
             own = self.weights
             total = float(self.n_points if own is None else own[: self.n_points].sum())
-            return LineLaw(sums, density, low, high, total)
+            return LineDistribution(sums, density, low, high, total)
         log_scale = self.kernel.log_normaliser(1) + np.log(sums.bandwidth / sums.scale) + np.log(sums.total)
 
         def working_density(w: np.ndarray) -> np.ndarray:
             return np.exp(self.inner.evaluate(w[:, None], log=True, n_threads=n_threads) - log_scale)
 
-        law = LineLaw(sums, working_density, -np.inf, np.inf, sums.total)
-        return TransformedLaw(law, self.boundary, low, high)
+        inner = LineDistribution(sums, working_density, -np.inf, np.inf, sums.total)
+        return TransformedDistribution(inner, self.boundary, low, high)
 
 
 def prepared_sums(

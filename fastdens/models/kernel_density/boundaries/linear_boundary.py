@@ -10,16 +10,18 @@ constant, found by quadrature, gives it mass one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from fastdens.core.monotone_inverse import Function
 from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernel_sum import KernelSum
 from fastdens.kernel_sums.kernels.registry import CUT_OFF, SmoothingKernel, check_able
+from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.models.kernel_density.boundaries.boundary import Boundary
-from fastdens.models.kernel_density.boundaries.panel_distribution import PanelLaw
-from fastdens.models.kernel_density.cdf import integrated
+from fastdens.models.kernel_density.boundaries.panel_distribution import PanelDistribution
+from fastdens.models.kernel_density.line_distribution import integrated
 
 # A bandwidth of fewer numbers than these at a bound leaves the zone near it without places to evaluate.
 FEWEST_NUMBERS = 1024
@@ -78,7 +80,7 @@ class LinearBoundarySum:
 
     Attributes
     ----------
-    law : PanelLaw
+    panels : PanelDistribution
         Distribution function and quantiles.
     log_constant : float
         ln of what gives the estimate mass one.
@@ -116,8 +118,8 @@ class LinearBoundarySum:
         self.total = float(self.n_points if weights is None else weights.sum())
         self._log_scale = kernel.log_normaliser(1) + math.log(h) + math.log(self.total)
         sums = integrated(points, kernel, self._bandwidth, weights, None)
-        self.law = PanelLaw(self._density, sums, h, self.low, self.high, self.ends)
-        self.log_constant = -math.log(self.law.normalise())
+        self.panels = PanelDistribution(self._density, sums, h, self.low, self.high, self.ends)
+        self.log_constant = -math.log(self.panels.normalise())
 
     def _distance_sum(self, points: np.ndarray, bound: float) -> tuple[KernelSum | None, np.ndarray, float]:
         """Sums of distance from the bound times kernel, the places of the points in them (or -1), ln of a factor."""
@@ -215,11 +217,11 @@ class LinearBoundarySum:
         inside = self.boundary.contains(Q)[:, 0]
         return self.inner.plan(np.ascontiguousarray(Q[inside], dtype=np.float64), *arguments, **options)
 
-    def line_law(self, density: Any, n_threads: int | None) -> PanelLaw:
-        """The law, for distribution function and quantiles."""
-        return self.law
+    def distribution(self, density: Function, n_threads: int | None) -> PanelDistribution:
+        """Distribution function and quantiles, which are made with the sums."""
+        return self.panels
 
-    def draw(self, rng: Any, n_samples: int) -> np.ndarray:
+    def draws(self, rng: np.random.Generator, n_samples: int, around: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Draws of shape (n_samples, 1): quantiles of uniform numbers, none of which is 0 or 1."""
         uniform = np.maximum(rng.random(n_samples), 2.0**-54)
-        return self.law.quantiles(uniform)[:, None]
+        return self.boundary.draws(self.panels.quantiles(uniform)[:, None])

@@ -1,4 +1,4 @@
-"""A law on a line that is a plain kernel estimate between two ends, and known by its density alone beyond them.
+"""A distribution on a line that is a plain kernel estimate between two ends, and known by its density beyond.
 
 There, beside the bounds, the density is integrated by Gauss and Legendre's rule over panels between its kinks, which
 are halved until the halves agree with the whole.
@@ -12,7 +12,7 @@ import numpy as np
 
 from fastdens.core.monotone_inverse import Function, invert
 from fastdens.kernel_sums.integrated.integrated_sums import IntegratedSum
-from fastdens.models.kernel_density.cdf import LineLaw
+from fastdens.models.kernel_density.line_distribution import LineDistribution
 
 PANELS_PER_BANDWIDTH = 4
 # Panels of at most so many bandwidths, and how many nodes do for them to the last digits.
@@ -22,7 +22,7 @@ TOLERANCE, MOST_HALVINGS = 1e-13, 16
 NODES_AT_ONCE = 1 << 18
 
 
-class PanelLaw:
+class PanelDistribution:
     """Distribution function and quantiles.
 
     Parameters
@@ -52,13 +52,13 @@ class PanelLaw:
         self.support = low, high
         if sums.kernel.is_compact:
             self.support = max(low, first - bandwidth), min(high, last + bandwidth)
-        self._middle: LineLaw | None = None
+        self._middle: LineDistribution | None = None
         self._place = -1  # of the middle among the panels
         zones = [(low, high)]
         if ends[0] < ends[1]:
             zones = [(low, ends[0]), (ends[1], high)]
             weight = self._plain_mass(*ends)
-            self._middle = LineLaw(sums, self._density_between, *ends, weight if weight > 0 else 1.0)
+            self._middle = LineDistribution(sums, self._density_between, *ends, weight if weight > 0 else 1.0)
         panels = [self._refined(self._cuts(sums, *zone)) for zone in zones if all(map(math.isfinite, zone))]
         self.left, self.right, self.masses = (np.concatenate(parts) for parts in zip(*panels, strict=True))
         if self._middle is not None:

@@ -43,7 +43,7 @@ def points_that_matter(X: np.ndarray, Q: np.ndarray, bandwidth: float, weights: 
     return (x <= low + depth(low - q[below])) | (x >= high - depth(q[above] - high))
 
 
-class TailSum:
+class FarSum:
     """Points in a tree, for sums of exp(-|q - x|^2 / 2) at queries far from them.
 
     Parameters

@@ -1,0 +1,1 @@
+"""Gaussian sums at queries far from all points."""
