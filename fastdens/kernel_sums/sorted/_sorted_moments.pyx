@@ -34,6 +34,27 @@ FORMS = {
 }
 
 
+cdef class SortedRuns:
+    """Sorted points cut into runs and cells, with the moments of each cell's runs from both its ends.
+
+    Parameters
+    ----------
+    points, weights : followed by as many zeros as the tiles may read; weights may be None
+    run_starts, run_cells, cell_runs : as `cut` gives them, without what is left over
+    centres, halves : of the cells: middles, and half lengths in bandwidths
+    before, onward : as `sums_from_both_ends` gives them
+    """
+
+    def __init__(
+        self, const double[::1] points, const double[::1] weights, const Py_ssize_t[::1] run_starts,
+        const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs, const double[::1] centres,
+        const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
+    ):
+        self.points, self.weights = points, weights
+        self.run_starts, self.run_cells, self.cell_runs = run_starts, run_cells, cell_runs
+        self.centres, self.halves, self.before, self.onward = centres, halves, before, onward
+
+
 def n_moments(int form):
     """Moments kept of each run."""
     if form == CONSTANT:
