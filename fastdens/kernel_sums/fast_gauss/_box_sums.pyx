@@ -28,6 +28,29 @@ def _use_level(int level):
 instruction_sets.register(_use_level)
 
 
+cdef class BoxedPoints:
+    """Points in the order of their boxes: box b holds starts[b] ... starts[b + 1] - 1 and has key keys[b].
+
+    `order` is where they stand in the callers' order, `local` their coordinates in their boxes, one row per axis.
+    """
+
+    def __init__(
+        self, const int64_t[::1] keys, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] order,
+        const double[:, ::1] local, const double[::1] weights=None,
+    ):
+        self.keys, self.starts, self.order, self.local, self.weights = keys, starts, order, local, weights
+
+
+cdef class BoxedQueries:
+    """Queries in the order of their boxes, their tolerance, and where their sums and the bounds of errors go.
+
+    `sums` and `bounds` are in the callers' order; a bound is -1 where it is above rtol * sum + atol.
+    """
+
+    def __init__(self, BoxedPoints points, double rtol, double atol, double[::1] sums_out, double[::1] bounds_out):
+        self.points, self.rtol, self.atol, self.sums, self.bounds = points, rtol, atol, sums_out, bounds_out
+
+
 def row_length(Py_ssize_t p):
     """Numbers that one padded row of an expansion with p terms takes."""
     return FD_BOX_ROW(p)
