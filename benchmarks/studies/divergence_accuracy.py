@@ -1,6 +1,9 @@
 """How right `fastdens.divergence` is on the line: formulas and quadrature against 50 digits.
 
     python benchmarks/studies/divergence_accuracy.py --pairs 216
+    python benchmarks/studies/divergence_accuracy.py --store --pairs 36
+
+The second line adds the exact values of pairs that are not yet in divergence_accuracy.json, which the tests read.
 
 Four kinds on pairs of laws of every sort, compared with mpmath at 50 digits: Gauss-Legendre panels between kinks and
 roots, halved until two results agree to 1e-15.
@@ -10,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -23,6 +28,7 @@ import fastdens as fd
 
 KINDS = ("tv", "kl", "js", "squared_hellinger")
 DIGITS = 50
+STORED = Path(__file__).with_suffix(".json")
 NODES_PER_PANEL, NODES_AT_KINKS = 24, 60
 AGREEMENT = mpmath.mpf(10) ** -15
 # Beyond the outermost cut by this much a Student law is above all others, or both sides are Student laws.
@@ -206,6 +212,21 @@ def exact(p: Law, q: Law) -> dict[str, Any]:
     raise RuntimeError(f"no agreement for {p.name} and {q.name}")
 
 
+def stored() -> dict[int, dict[str, Any]]:
+    """Exact values of earlier runs, by the number of the pair."""
+    text = STORED.read_text(encoding="utf-8") if STORED.exists() else "{}"
+    return {int(k): {kind: mpmath.mpf(v) for kind, v in values.items()} for k, values in json.loads(text).items()}
+
+
+def store(numbers: list[int]) -> None:
+    """Add the exact values of these pairs, with the digits that are right."""
+    for number in sorted(set(numbers) - set(stored())):
+        found = stored() | {number: exact(*pairs(number + 1)[number])}
+        texts = {k: {kind: mpmath.nstr(v, 18) for kind, v in found[k].items()} for k in sorted(found)}
+        STORED.write_text(json.dumps(texts, indent=1) + "\n", encoding="utf-8")
+        print(f"pair {number}", flush=True)
+
+
 def _panels(p: Law, q: Law, cuts: list[Any], width: float) -> list[Any]:
     """Gauss-Legendre sums over panels between cuts, and between the roots of p - q."""
     edges = []
@@ -318,5 +339,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--pairs", type=int, default=216)
+    parser.add_argument("--store", action="store_true", help="store exact values for the tests")
     arguments = parser.parse_args()
-    line_study(arguments.first, arguments.pairs)
+    if arguments.store:
+        store(list(range(arguments.first, arguments.first + arguments.pairs)))
+    else:
+        line_study(arguments.first, arguments.pairs)

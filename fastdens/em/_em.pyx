@@ -212,15 +212,9 @@ def e_step(
     cdef Py_ssize_t n = X.shape[0], start, end, row, t, i, k, m, done = 0
     cdef Py_ssize_t check = tiles_between_checks(&tile, &mixture)
     cdef bint want_labels = labels_out.shape[0] > 0, want_responsibilities = responsibilities_out.shape[0] > 0
-    cdef long long block
     try:
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                start = <Py_ssize_t> block * block_rows
-                end = min(start + block_rows, n)
+            while queue.next_rows(block_rows, n, &start, &end):
                 for t in range((end - start + tile_size - 1) // tile_size):
                     row = start + t * tile_size
                     m = min(tile_size, end - row)
@@ -274,16 +268,12 @@ def em_step(
     cdef bint weighted = sample_weight.shape[0] > 0
     cdef double *sums
     cdef double total
-    cdef long long block
+    cdef Py_ssize_t block
     try:
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                start = <Py_ssize_t> block * block_rows
-                end = min(start + block_rows, n)
-                sums = &sums_out[<Py_ssize_t> block, 0]
+            while queue.next_rows(block_rows, n, &start, &end):
+                block = start // block_rows
+                sums = &sums_out[block, 0]
                 total = 0.0
                 for t in range((end - start + tile_size - 1) // tile_size):
                     row = start + t * tile_size
@@ -315,6 +305,6 @@ def em_step(
                     done += 1
                     if done % check == 0 and queue.must_stop():
                         break
-                log_likelihood_out[<Py_ssize_t> block] = total
+                log_likelihood_out[block] = total
     finally:
         PyMem_Free(tile.memory)

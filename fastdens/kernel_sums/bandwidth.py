@@ -64,17 +64,18 @@ class Bandwidth(ABC):
         if not np.allclose(array, array.T, rtol=1e-10, atol=0):
             raise ValueError(f"{name} must be a symmetric matrix, got {array.tolist()}")
         try:
-            np.linalg.cholesky(array)
+            return _Matrix(array)
         except np.linalg.LinAlgError:
             raise ValueError(f"{name} must be a positive definite matrix, got {array.tolist()}") from None
-        return _Matrix(array)
 
     @staticmethod
     def of(value: float | np.ndarray | Bandwidth, n_features: int) -> Bandwidth:
         """From a value that has been checked before: a bandwidth, or what is `public` of one."""
+        if type(value) is float:
+            return _Number(value, n_features)
         if isinstance(value, Bandwidth):
             return value
-        if isinstance(value, float) or np.ndim(value) == 0:
+        if np.ndim(value) == 0:
             return _Number(float(value), n_features)
         array = np.ascontiguousarray(value, dtype=np.float64)
         return _PerFeature(array) if array.ndim == 1 else _Matrix(array)
@@ -150,9 +151,9 @@ class Bandwidth(ABC):
         """ln of the volume by which the bandwidth stretches the unit cube: the root of the determinant of H."""
 
     @property
+    @abstractmethod
     def n_parameters(self) -> int:
         """How many numbers it is given by."""
-        return int(np.size(self.public))
 
     # Rows
 
@@ -245,11 +246,16 @@ class _Number(Bandwidth):
     def log_volume(self) -> float:
         return self._n_features * math.log(self._number)
 
+    @property
+    def n_parameters(self) -> int:
+        return 1
+
     def whitened(self, rows: np.ndarray) -> np.ndarray:
         return _over(rows, self._number)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
-        return rows * self._number
+        with np.errstate(over="ignore"):
+            return np.clip(rows * self._number, -LARGEST, LARGEST)
 
     def isotropic(self, rows: np.ndarray) -> np.ndarray:
         return rows
@@ -297,11 +303,16 @@ class _PerFeature(Bandwidth):
     def log_volume(self) -> float:
         return float(np.log(self._widths).sum())
 
+    @property
+    def n_parameters(self) -> int:
+        return len(self._widths)
+
     def whitened(self, rows: np.ndarray) -> np.ndarray:
         return _over(rows, self._widths)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
-        return rows * self._widths
+        with np.errstate(over="ignore"):
+            return np.clip(rows * self._widths, -LARGEST, LARGEST)
 
     def __mul__(self, factor: float) -> Bandwidth:
         return _PerFeature(self._widths * factor)
@@ -318,10 +329,10 @@ class _PerFeature(Bandwidth):
 class _Matrix(Bandwidth):
     """The matrix H."""
 
-    __slots__ = ("_matrix",)
+    __slots__ = ("_matrix", "_root")
 
     def __init__(self, matrix: np.ndarray) -> None:
-        self._matrix = matrix
+        self._matrix, self._root = matrix, np.linalg.cholesky(matrix)
 
     @property
     def public(self) -> np.ndarray:
@@ -359,7 +370,7 @@ class _Matrix(Bandwidth):
 
     @property
     def root(self) -> np.ndarray:
-        return np.linalg.cholesky(self._matrix)
+        return self._root
 
     @property
     def to_white(self) -> np.ndarray:
@@ -368,6 +379,10 @@ class _Matrix(Bandwidth):
     @property
     def log_volume(self) -> float:
         return float(np.linalg.slogdet(self._matrix)[1]) / 2
+
+    @property
+    def n_parameters(self) -> int:
+        return self._matrix.size
 
     def whitened(self, rows: np.ndarray) -> np.ndarray:
         return by_matrix(rows, self.to_white)

@@ -271,10 +271,7 @@ cdef class Builder:
         cdef Py_ssize_t node
         cdef Tree *tree = &self.tree
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 node = (<Py_ssize_t>1 << level) - 1 + block
                 if tree.counts[node] > 0:
                     split(tree, node)
@@ -286,10 +283,7 @@ cdef class Builder:
         cdef Py_ssize_t[DEEPEST] waiting
         cdef Tree *tree = &self.tree
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 waiting[0] = (<Py_ssize_t>1 << level) - 1 + block
                 size = 1 if tree.counts[waiting[0]] > 0 else 0
                 while size > 0 and not queue.must_stop():

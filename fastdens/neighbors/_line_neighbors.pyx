@@ -81,16 +81,11 @@ def nearest(
     `run_starts[i]`, `run_ends[i]` are its first place and the one after its last. `queries` ascend; with
     `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
-    cdef Py_ssize_t n = points.shape[0], m = queries.shape[0], j, right, own
-    cdef long long block
+    cdef Py_ssize_t n = points.shape[0], m = queries.shape[0], j, right, own, start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            j = block * QUERIES_IN_BLOCK
-            right = first_not_below(&points[0], n, queries[j])
-            for j in range(j, min((block + 1) * QUERIES_IN_BLOCK, m)):
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &stop):
+            right = first_not_below(&points[0], n, queries[start])
+            for j in range(start, stop):
                 while right < n and points[right] < queries[j]:
                     right += 1
                 own = j if leave_out_own else -1
@@ -114,13 +109,8 @@ def distances_of_ranks(
     cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, left, k, first, stop
     cdef const double *points = &padded[margin]
     cdef double q, of_left, of_right, distance
-    cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first, stop = block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first, &stop):
             for c in range(ranks.shape[0]):
                 # The k nearest are k points in a row, which move to the right with the queries: while the point after
                 # them is nearer than their first. A query that is a point is one of them.

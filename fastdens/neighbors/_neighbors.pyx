@@ -193,14 +193,11 @@ cdef class Points:
 
     def locate(self, BlockQueue queue, const double[:, ::1] Q, Py_ssize_t block_size, Py_ssize_t[::1] leaves_out):
         """The leaf (its place in leaf order) in whose part of space each query lies."""
-        cdef long long block
+        cdef Py_ssize_t start, stop
         cdef Py_ssize_t i, node
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                for i in range(block * block_size, min((block + 1) * block_size, Q.shape[0])):
+            while queue.next_rows(block_size, Q.shape[0], &start, &stop):
+                for i in range(start, stop):
                     node = 0
                     while self.kinds[node] == KIND_INNER:
                         node = 2 * node + (1 if Q[i, self.axes[node]] < self.splits[node] else 2)
@@ -216,7 +213,6 @@ cdef class Points:
         `order` lists the queries as they are to be taken, `leaves` where each of them lies, in that order.
         With `exclude_self`, query i leaves out point i. Distances are multiplied by `scale`.
         """
-        cdef long long block
         cdef Py_ssize_t i, j, first, last, stop, row, group_size = max(1, min(FD_GROUP, LIST_BYTES // (16 * k)))
         cdef Search search
         cdef double *squared
@@ -225,12 +221,7 @@ cdef class Points:
             end_search(&search)
             raise MemoryError("no memory for the neighbours of one group of queries")
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + group_size))
                     load_group(&search, Q, &order[first], last - first)
@@ -270,7 +261,6 @@ cdef class Points:
         Py_ssize_t block_size, const double[::1] limits, int64_t[::1] counts_out,
     ):
         """How many points have a squared distance below each query's limit."""
-        cdef long long block
         cdef Py_ssize_t i, first, last, stop
         cdef double largest
         cdef Search search
@@ -278,12 +268,7 @@ cdef class Points:
             end_search(&search)
             raise MemoryError("no memory for one group of queries")
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
                     load_group(&search, Q, &order[first], last - first)
@@ -307,7 +292,6 @@ cdef class Points:
 
         Sorted by index, or by (distance, index); distances are multiplied by `scale`.
         """
-        cdef long long block
         cdef Py_ssize_t i, first, last, stop, start
         cdef double largest
         cdef Search search
@@ -318,12 +302,7 @@ cdef class Points:
         search.within.indices = &indices_out[0]
         search.within.squared = &distances_out[0]
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
                     load_group(&search, Q, &order[first], last - first)

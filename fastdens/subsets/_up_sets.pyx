@@ -160,6 +160,7 @@ def largest_up_set(
     """
     cdef Network net
     cdef Py_ssize_t i, relabels = 0, steps = 0
+    cdef long long block
     if starts.shape[0] < 2 or heads.shape[0] == 0:
         raise ValueError("an order has a node and a pair at least")
     net.n = starts.shape[0] - 1
@@ -168,7 +169,7 @@ def largest_up_set(
     net.excess, net.deficit = &excess[0], &deficit[0]
     net.label, net.arc, net.waiting, net.is_waiting = &room[0, 0], &room[1, 0], &room[2, 0], &inside_out[1, 0]
     with nogil:
-        if queue.next() == 0:
+        if queue.next(&block):
             label_by_distance(&net)
             while net.count > 0:
                 i = net.waiting[net.first]

@@ -42,12 +42,12 @@ job = lambda: model.score_samples(X)
 again = lambda: model.score_samples(X[:10])
 """,
     "kneighbors": """
-X = random.normal(size=(1_000_000, 40))
+X = random.normal(size=(300_000, 40))
 job = lambda: fd.kneighbors(X, k=10)
 again = lambda: fd.kneighbors(X[:100], k=3)
 """,
     "KDTree": """
-X = random.normal(size=(1_000_000, 12))
+X = random.normal(size=(300_000, 12))
 tree = fd.KDTree(X)
 job = lambda: tree.query(X, 10)
 again = lambda: tree.query(X[:10], 3)
@@ -59,7 +59,7 @@ job = lambda: tree.count_radius(X, 0.7)
 again = lambda: tree.count_radius(X[:10], 0.7)
 """,
     "GaussianMixture": """
-X = random.normal(size=(1_000_000, 10))
+X = random.normal(size=(400_000, 10))
 model = fd.GaussianMixture(20, tol=0, max_iter=10**6, random_state=0)
 job = lambda: model.fit(X)
 again = lambda: model.set_params(tol=1e-2, max_iter=200).fit(X[:1000])

@@ -69,22 +69,32 @@ def test_a_budget_ends_an_integral_and_its_error_says_so():
 
 # --- one dimension, 50 digits -----------------------------------------------------------------------------------------
 
-# The cheapest pairs of the study; the others take 50 digits too long.
-# In number 55 p - q changes its sign next to the end of a panel.
-SLICE = (0, 1, 3, 4, 5, 6, 7, 9, 15, 20, 21, 23, 55)
+# Exact values are stored beside the study that finds them. In number 55 p - q changes its sign next to a panel's end.
+TRUTHS = accuracy.stored()
 
 
-@pytest.mark.parametrize("number", SLICE)
-def test_quadrature_on_the_line_against_50_digits(number):
-    p, q = accuracy.pairs(max(SLICE) + 1)[number]
-    truth = accuracy.exact(p, q)
-    for kind, true in truth.items():
+@pytest.fixture(scope="module")
+def pairs():
+    return accuracy.pairs(max(TRUTHS) + 1)
+
+
+@pytest.mark.parametrize("number", TRUTHS)
+def test_quadrature_on_the_line_against_50_digits(number, pairs):
+    p, q = pairs[number]
+    for kind, true in TRUTHS[number].items():
         found = fd.divergence(p.side, q.side, kind)
         if mpmath.isinf(true):
             assert found.value == math.inf
         else:
             assert found.value == pytest.approx(float(true), rel=1e-12, abs=1e-13)
             assert found.interval[0] - 1e-15 <= float(true) <= found.interval[1] + 1e-15
+
+
+def test_stored_values_are_those_of_the_study(pairs):
+    for number in (0, 6):
+        for kind, true in accuracy.exact(*pairs[number]).items():
+            assert mpmath.isinf(true) or abs(TRUTHS[number][kind] - true) < 1e-15
+            assert mpmath.isinf(true) == mpmath.isinf(TRUTHS[number][kind])
 
 
 @pytest.mark.parametrize("kind", [*PLAIN_KINDS, "hellinger"])

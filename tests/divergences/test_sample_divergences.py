@@ -372,7 +372,7 @@ def test_against_a_known_density(method):
 def test_estimates_below_zero_are_kept_where_asked(method):
     """Of equal laws: some raw estimates are negative, clipped ones are those or 0, and intervals are the same."""
     raw, clipped = [], []
-    for seed in range(12):
+    for seed in range(12 if method == "nearest_neighbors" else 4):
         X, Y = normal_pair(60, 1, 0.0, seed)
         options = {"method": method, "random_state": 0}
         raw.append(fd.divergence(X, Y, "kl", clip=False, **options))
@@ -380,7 +380,7 @@ def test_estimates_below_zero_are_kept_where_asked(method):
     values = np.array([result.value for result in raw])
     assert values.min() < 0
     assert [max(value, 0.0) for value in values] == [result.value for result in clipped]
-    assert [np.isfinite(r.standard_error) and r.standard_error > 0 for r in raw] == [True] * 12
+    assert [np.isfinite(r.standard_error) and r.standard_error > 0 for r in raw] == [True] * len(raw)
     np.testing.assert_array_equal([r.interval for r in raw], [r.interval for r in clipped])
     if method == "nearest_neighbors":  # the mean is that of an unbiased estimate, the clipped one's is not
         assert abs(values.mean()) < 2 * values.std() / math.sqrt(12)

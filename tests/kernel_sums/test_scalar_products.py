@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastdens as fd
+from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.direct import scalar_products
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.prepared_sums import KernelSum
@@ -46,7 +47,7 @@ def test_far_queries_and_far_points_take_differences(instruction_set, random):
     rows = np.delete(np.arange(80), 8)
     np.testing.assert_allclose(found[rows], reference.kernel_sum(X, Q[rows], bandwidth=1.0, log=True), rtol=1e-12)
     X[3] = 1e8  # the points' radius exceeds what keeps its digits
-    products = scalar_products.ScalarProducts(X, 1.0)
+    products = scalar_products.ScalarProducts(X, Bandwidth.of(1.0, X.shape[1]))
     assert not products.keeps_digits
     found = fd.kernel_sum(X, Q[:7].repeat(10, axis=0), bandwidth=1.0)
     np.testing.assert_allclose(found, reference.kernel_sum(X, Q[:7], bandwidth=1.0).repeat(10), rtol=1e-12)

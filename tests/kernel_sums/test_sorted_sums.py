@@ -96,7 +96,7 @@ class TestEachKernel:
                 np.testing.assert_allclose(found, twin, rtol=1e-12, atol=1e-15 * (1 if weights is None else 1e6))
 
     def test_many_points_in_one_window(self, kernel, random):
-        X, Q = random.random((30_000, 1)), np.linspace(-1.02, 2.02, 90)[:, None]
+        X, Q = random.random((30_000, 1)), np.linspace(-1.02, 2.02, 31)[:, None]
         found = fd.kernel_sum(X, Q, bandwidth=1.01, kernel=kernel, algorithm="sorted")
         assert_exact(found, X, Q, 1.01, kernel, None)
 
@@ -121,12 +121,12 @@ class TestEachKernel:
 
     @pytest.mark.parametrize("ties", [False, True])
     def test_leave_one_out(self, kernel, ties, random):
-        X = random.normal(size=(900, 1)) * 3
+        X = random.normal(size=(301, 1)) * 3
         if ties:
             X = np.round(X)
-        own = np.arange(900)
+        own = np.arange(301)
         for h in (1e-4, 0.3, 1.0, 50.0):
-            for weights in (None, 10.0 ** random.uniform(-6, 6, 900)):
+            for weights in (None, 10.0 ** random.uniform(-6, 6, 301)):
                 sums = KernelSum(X, KERNELS[kernel], h, weights)
                 found = sums.evaluate(X, own=own, algorithm="sorted")
                 assert_exact(found, X, X, h, kernel, weights, f"h = {h}", own)

@@ -16,7 +16,11 @@ from sklearn import base, model_selection, pipeline, preprocessing  # noqa: E402
 from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
 
 DEFAULTS = {type(make()).__name__: type(make()) for make in MODELS.values()}
-MODELS_CHECKED = {**DEFAULTS, "GaussianMixture of two": lambda: fd.GaussianMixture(n_components=2)}
+MODELS_CHECKED = {
+    **DEFAULTS,
+    "GaussianMixture of two": lambda: fd.GaussianMixture(n_components=2),
+    "KNeighborsDensity raw": lambda: fd.KNeighborsDensity(1, normalized=False),
+}
 
 
 @pytest.mark.parametrize("model", MODELS_CHECKED.values(), ids=MODELS_CHECKED.keys())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hostile_arrays import GUISES
 from scipy.spatial import cKDTree
+from subprocesses import HANGS
 
 import fastdens as fd
 from fastdens.core import _instruction_sets as instruction_sets
@@ -174,7 +175,7 @@ def in_a_thread_with_a_small_stack(work):
         thread.start()
     finally:
         threading.stack_size(before)
-    thread.join(60)
+    thread.join(HANGS)
     assert results, "the work failed or did not end"
     return results[0]
 

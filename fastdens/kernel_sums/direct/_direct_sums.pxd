@@ -6,6 +6,7 @@ cdef extern from "direct_sums.h" nogil:
         FD_STRIP_STEP
         FD_SHARING
         FD_N_KERNELS
+        FD_LOWEST_DOUBLE
     ctypedef struct fd_kernel:
         const char *name
         int has_slope
@@ -57,3 +58,12 @@ cdef extern from "direct_sums.h" nogil:
     const fd_kernel_sum_tiles fd_kernel_sum_tiles_of[]
 
 cdef const fd_kernel_sum_tiles *tiles
+
+cdef enum:
+    STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
+
+
+cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
+    """Points in a strip of packed points."""
+    cdef Py_ssize_t length = STRIP_NUMBERS // n_features // FD_STRIP_STEP * FD_STRIP_STEP
+    return min(max(length, FD_STRIP_STEP), FD_STRIP)

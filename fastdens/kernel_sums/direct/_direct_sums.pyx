@@ -15,11 +15,9 @@ ctypedef fused floating:
     double
 
 cdef enum:
-    LOWEST_EXPONENT = -1020  # FD_LOWEST in double
     FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
     QUERIES_IN_BLOCK = 32
     FEW_NUMBERS = 512  # numbers of points, padded, that are packed where they are summed
-    STRIP_NUMBERS = 3072  # numbers of packed points that stay in the first-level cache with the rest of the work
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 PADDING = FD_STRIP_STEP
@@ -37,11 +35,6 @@ def _use_level(int level):
 
 
 instruction_sets.register(_use_level)
-
-
-cdef inline Py_ssize_t strip_length(Py_ssize_t n_features) noexcept nogil:
-    cdef Py_ssize_t length = STRIP_NUMBERS // n_features // FD_STRIP_STEP * FD_STRIP_STEP
-    return min(max(length, FD_STRIP_STEP), FD_STRIP)
 
 
 cdef Py_ssize_t pack(const floating[:, ::1] X, floating[::1] packed_out) noexcept nogil:
@@ -114,10 +107,7 @@ cdef void sums_in_blocks(
     cdef floating strips[FD_SHARING * FD_STRIP]
     cdef const floating *factors = &scales[0] if scales is not None else NULL
     cdef const floating *halves
-    while True:
-        block = queue.next()
-        if block < 0:
-            return
+    while queue.next(&block):
         first_query = (block % query_blocks) * QUERIES_IN_BLOCK
         last_query = min(first_query + QUERIES_IN_BLOCK, m)
         first_point = (block // query_blocks) * points_per_block
@@ -153,7 +143,7 @@ cdef void sums_in_blocks(
                     while i > 0 and half_squares[start + i - 1] == INFINITY:  # padding
                         i -= 1
                         for g in range(FD_SHARING):
-                            strips[g * length + i] = <floating> LOWEST_EXPONENT
+                            strips[g * length + i] = <floating> FD_LOWEST_DOUBLE
                 elif floating is double:
                     tiles.on_double.group_distances(&points[start * d], length, d, &queries[j, 0], factors, strips)
                 else:
@@ -189,7 +179,7 @@ cdef inline void add_strip(
     """Add a strip of squared distances (or exponents, where `form` is no kernel) to the sums of one query."""
     cdef Py_ssize_t v
     if 0 <= skip < length:
-        strip[skip] = <floating> INFINITY if form < FD_N_KERNELS else <floating> LOWEST_EXPONENT
+        strip[skip] = <floating> INFINITY if form < FD_N_KERNELS else <floating> FD_LOWEST_DOUBLE
     if values is not None:
         if floating is double:
             tiles.on_double.values[form](strip, length, bandwidth)
@@ -315,19 +305,14 @@ def direct_log2_sums(
     point is left, `largest_out` is -inf and `sums_out` is 1.
     """
     cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
-    cdef Py_ssize_t first_query, start, length, j, skip
-    cdef long long block
+    cdef Py_ssize_t first_query, last_query, start, length, j, skip
     cdef double strip[FD_STRIP]
     cdef double largest, total, strip_largest
     cdef int phase
     cdef const double *factors = &scales[0] if scales is not None else NULL
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first_query = block * QUERIES_IN_BLOCK
-            for j in range(first_query, min(first_query + QUERIES_IN_BLOCK, m)):
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first_query, &last_query):
+            for j in range(first_query, last_query):
                 largest = -INFINITY
                 total = 0.0
                 for phase in range(2):

@@ -15,6 +15,10 @@
 
 enum { FD_STRIP_STEP = 64, FD_STRIP = 512, FD_SHARING = 4, FD_N_METRICS = 4 };
 
+/* The lowest exponents of two that the kernels give: a power below it is the power of it, so that no denormal slows the
+ * sum. */
+enum { FD_LOWEST_DOUBLE = -1020, FD_LOWEST_FLOAT = -120 };
+
 /* What the tables hold of each kernel. */
 typedef struct {
     const char *name;

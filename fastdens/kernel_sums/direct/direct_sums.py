@@ -147,7 +147,7 @@ class DirectSum:
                 return by_matrix(rows - centre, to_white)
         if self.factor is not None:
             with np.errstate(over="ignore"):
-                rows = rows * self.factor
+                rows = rows.astype(np.float64, copy=False) * self.factor
         return rows
 
     def _pack(self, X: np.ndarray) -> np.ndarray:

@@ -71,18 +71,14 @@ def moments(
     """Chebyshev moments of each box's (weighted) points and their weight, per block of points."""
     cdef Py_ssize_t n = x.shape[0], first, count, i, b, k
     cdef int32_t place, box
-    cdef long long block
+    cdef Py_ssize_t stop, block
     cdef double total
     cdef Buffers buffers
     if not allocate(&buffers, n_boxes):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             find_boxes(&buffers, &x[first], count, width, lowest, n_boxes)
             if weights is None:
                 for i in range(count):
@@ -135,18 +131,14 @@ def evaluate(
     """
     cdef Py_ssize_t n = x.shape[0], n_boxes = bounds.shape[0], first, count, i, b, failures
     cdef int32_t place, box
-    cdef long long block
+    cdef Py_ssize_t stop, block
     cdef double value, bound
     cdef Buffers buffers
     if not allocate(&buffers, n_boxes):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             find_boxes(&buffers, &x[first], count, width, lowest, n_boxes)
             for i in range(count):
                 box = buffers.boxes[i] + 1
@@ -187,17 +179,13 @@ def select(
 ):
     """Rows of the numbers in wanted boxes: `counts_out[block]` of them from the block's own place in `rows_out` on."""
     cdef Py_ssize_t n = x.shape[0], first, count, i, found
-    cdef long long block
+    cdef Py_ssize_t stop, block
     cdef Buffers buffers
     if not allocate(&buffers, 0):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             tiles.places(&x[first], count, width, lowest, buffers.boxes, buffers.local)
             found = 0
             for i in range(count):

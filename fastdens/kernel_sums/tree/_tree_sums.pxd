@@ -9,9 +9,9 @@ cdef extern from "tree_sums.h" nogil:
     enum:
         FD_TREE_MOST_FEATURES
         FD_TREE_MOST_MOMENTS
-        FD_TREE_NONE
-        FD_TREE_QUANTA
-        FD_TREE_QUERIES
+        NONE "FD_TREE_NONE"
+        QUANTA "FD_TREE_QUANTA"
+        GROUP "FD_TREE_QUERIES"
     Py_ssize_t FD_TREE_MOMENTS(Py_ssize_t d, int s)
     ctypedef struct fd_tree_sum_tiles:
         unsigned (*nearest)(
@@ -35,7 +35,7 @@ cdef extern from "tree_sums.h" nogil:
 
 cdef enum:
     QUANTA_PER_BIN = 8
-    BINS = FD_TREE_QUANTA // QUANTA_PER_BIN
+    BINS = QUANTA // QUANTA_PER_BIN
     LONGEST_RUN = 512  # points summed at once, or the rounding of a long leaf would grow
     STACK = 128
     KIND_INNER = 0  # of kd_tree
@@ -68,7 +68,7 @@ cdef struct Problem:
 
 
 cdef struct Group:
-    # Up to FD_TREE_QUERIES neighbouring queries and what is known of their sums.
+    # Up to GROUP neighbouring queries and what is known of their sums.
     Py_ssize_t n, n_leaves, n_pairs
     double *queries  # feature by feature
     double *rows
@@ -91,6 +91,20 @@ cdef struct Group:
     int32_t *last_bin
     Py_ssize_t *leaves
     uint16_t *quanta
+
+
+cdef class SummedTree:
+    cdef Problem problem  # what it says of the tree
+    cdef const double[::1] points
+    cdef const double[::1] weights
+    cdef const Py_ssize_t[::1] starts
+    cdef const Py_ssize_t[::1] counts
+    cdef const Py_ssize_t[::1] kinds
+    cdef const double[:, :, ::1] boxes
+    cdef const double[::1] node_weights
+    cdef const double[:, ::1] centres
+    cdef const double[::1] reaches
+    cdef const double[::1] factors
 
 
 cdef inline void add(Group *group, Py_ssize_t j, double term) noexcept nogil:

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
-from fastdens.kernel_sums.direct._direct_sums cimport FD_STRIP, FD_STRIP_STEP, fd_bandwidth, tiles as direct_tiles
+from fastdens.kernel_sums.direct._direct_sums cimport FD_STRIP, fd_bandwidth, strip_length, tiles as direct_tiles
 
 cdef extern from "variable_sums.h" nogil:
     ctypedef void (*fd_slopes)(double *, Py_ssize_t, const fd_bandwidth *) noexcept nogil
@@ -27,7 +27,6 @@ cdef extern from "variable_sums.h" nogil:
 
 cdef enum:
     QUERIES_IN_BLOCK = 16
-    STRIP_NUMBERS = 3072
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 
@@ -187,24 +186,18 @@ def variable_sums(
     point that query j leaves out, or -1) and `gradients_out` may be None.
     """
     cdef Py_ssize_t m = queries.shape[0], first, last, start, length, j, a, skip
-    cdef long long block
     cdef double strip[FD_STRIP]
     cdef double *gradient = NULL
     cdef fd_bandwidth bandwidth
     cdef Points p
     p.packed, p.d = &points[0], queries.shape[1]
     p.n, p.kernel, p.of_distance = points.shape[0] // p.d, kernel, of_distance
-    p.step = min(max(STRIP_NUMBERS // p.d // FD_STRIP_STEP * FD_STRIP_STEP, FD_STRIP_STEP), FD_STRIP)
+    p.step = strip_length(p.d)
     p.inverses = &inverses[0] if inverses is not None else NULL
     p.scales = &scales[0] if scales is not None else NULL
     p.weights = &weights[0] if weights is not None else NULL
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * QUERIES_IN_BLOCK
-            last = min(first + QUERIES_IN_BLOCK, m)
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first, &last):
             for j in range(first, last):
                 sums_out[j] = 0.0
                 if gradients_out is not None:

@@ -10,19 +10,23 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.core.threads import check_n_threads
+from fastdens.core.threads import check_n_threads, pieces
 from fastdens.em import em
 from fastdens.em.covariances import covariances_of_factors
 from fastdens.em.moments import Mixture
-from fastdens.models.contract import Columns, Density, in_double, rounded
+from fastdens.models.contract import Columns, Density, rounded
 from fastdens.models.description import Components, Description, unbounded
+from fastdens.models.gaussian import distribution
 from fastdens.models.gaussian.conditional import ConditionalGaussians
-from fastdens.models.gaussian.distribution import GaussianLaw
+from fastdens.models.gaussian.distribution import Normal
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
 from fastdens.models.mixture_family import MixtureFamily
 
+# Numbers of rows whose leave-one-out scores are made at once.
+LEFT_OUT_AT_ONCE = 1 << 18
 
-class Gaussian(GaussianLaw, Density):
+
+class Gaussian(Density):
     r"""Multivariate normal distribution fitted by maximum likelihood.
 
     .. math:: f(x) = (2 \pi)^{-d/2} |\Sigma|^{-1/2} \exp(-\tfrac12 (x - \mu)^T \Sigma^{-1} (x - \mu))
@@ -80,6 +84,7 @@ class Gaussian(GaussianLaw, Density):
     -1.694
     """
 
+    _loo_log_density: np.ndarray
     mean_: np.ndarray
     covariance_: Any
     mean_standard_error_: np.ndarray
@@ -112,18 +117,31 @@ class Gaussian(GaussianLaw, Density):
         """
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
         data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
-        data = in_double(data)
         mean, covariance = moments(data, weights, self.covariance_type)
         weight_sum = float(len(data))
         given = validation.positive_weights(sample_weight)
         if weights is not None and given is not None:
             weight_sum = float(np.ldexp(weights.sum(), math.frexp(float(given.max()))[1]))
         effective_size = validation.effective_sample_size(given, len(data))
-        self._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
-        white = self._whitened(data - self.mean_)
-        self._loo_log_density = self._log_peak() + leave_one_out_change(white, weights, self.covariance_type)
+        fitted = type(self)(self.covariance_type)  # made whole before this one changes
+        fitted._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
+        fitted._loo_log_density = fitted._leave_one_out(data, weights)
+        vars(self).update(vars(fitted))
         self._remember_data(columns)
         return self
+
+    def _leave_one_out(self, data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        total = float(len(data)) if weights is None else float(weights.sum())
+        normal = Normal(self.mean_, self._cholesky, self._variances())
+        log_density, peak = np.empty(len(data), data.dtype), distribution.log_peak(normal)
+        for part in pieces(len(data), max(1, LEFT_OUT_AT_ONCE // data.shape[1])):
+            white, its_weights = (
+                distribution.whitened(normal, data[part] - self.mean_),
+                None if weights is None else weights[part],
+            )
+            change = leave_one_out_change(white, its_weights, total, self.covariance_type)
+            log_density[part] = rounded(peak + change, data.dtype)
+        return log_density
 
     def _set_estimates(
         self, mean: np.ndarray, covariance: Any, weight_sum: float, effective_size: float, n_rows: int
@@ -206,6 +224,176 @@ class Gaussian(GaussianLaw, Density):
         merged._remember_data(self._columns()._replace(precision=precision))
         return merged
 
+    # --- what it answers ----------------------------------------------------------------------------------------------
+
+    def _normal(self) -> Normal:
+        self._check_fitted()
+        return Normal(self.mean_, self._cholesky, self._variances())
+
+    def _variances(self) -> np.ndarray:
+        if self.covariance_type == "full":
+            return np.diag(self.covariance_)
+        return np.broadcast_to(self.covariance_, len(self.mean_))
+
+    def _check_one_feature(self, method: str) -> None:
+        if self.n_features_in_ != 1:
+            raise ValueError(
+                f"{method} needs a model of one feature, got {self.n_features_in_}; take marginal(axis) first, or "
+                "to_uniform and from_uniform"
+            )
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density of every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithms.
+        """
+        data = self._new_data(X)
+        return rounded(distribution.log_density(self._normal(), data), data.dtype)
+
+    def score_gradient(self, X: Any) -> np.ndarray:
+        """Gradient of the log-density at every row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Derivatives of the natural logarithm of the density.
+        """
+        data = self._new_data(X)
+        return rounded(distribution.log_gradient(self._normal(), data), data.dtype)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
+        """Draw rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, Generator, RandomState or None, default=None
+            Source of random numbers; None for fresh ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Independent draws.
+        """
+        n_samples = self._new_sample_size(n_samples)
+        draws = distribution.draw(self._normal(), n_samples, validation.check_random_state(random_state))
+        return rounded(draws, self._own_precision)
+
+    def to_uniform(self, X: Any) -> np.ndarray:
+        """Rosenblatt's transform to independent uniform numbers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, finite.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Column j is P(X_j <= x_j | X_1 = x_1, ..., X_{j-1} = x_{j-1}).
+
+        References
+        ----------
+        Rosenblatt (1952), Remarks on a multivariate transformation, Annals of Mathematical Statistics 23, 470-472.
+        """
+        data = self._new_data(X)
+        return rounded(distribution.to_uniform(self._normal(), data), data.dtype)
+
+    def from_uniform(self, U: Any) -> np.ndarray:
+        """The inverse of `to_uniform`.
+
+        Parameters
+        ----------
+        U : array-like of shape (n_samples, n_features)
+            Numbers strictly between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Points; draws of the law where U is uniform.
+        """
+        normal, precision = self._normal(), self._precision_with(U)
+        U = validation.check_queries(U, self.n_features_in_, "U")
+        U = validation.check_between_0_and_1(U, "U", inside=True)
+        return rounded(distribution.from_uniform(normal, U), precision)
+
+    def cdf(self, X: Any) -> np.ndarray:
+        """Distribution function of a law of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value <= x).
+        """
+        data = self._new_data(X)
+        self._check_one_feature("cdf")
+        return rounded(distribution.to_uniform(self._normal(), data)[:, 0], data.dtype)
+
+    def ppf(self, q: Any) -> np.ndarray:
+        """Quantiles of a law of one feature.
+
+        Parameters
+        ----------
+        q : float or array-like
+            Probabilities, between 0 and 1.
+
+        Returns
+        -------
+        ndarray, in the shape of q
+            The inverse of `cdf`; infinite at 0 and 1.
+        """
+        normal = self._normal()
+        self._check_one_feature("ppf")
+        return rounded(distribution.ppf(normal, validation.check_between_0_and_1(q, "q")), self._precision_with(q))
+
+    def entropy(self) -> float:
+        """Differential entropy.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
+        return distribution.entropy(self._normal())
+
+    def level(self, mass: Any, *, log: bool = False) -> Any:
+        """Density on the boundary of the smallest region that holds this probability mass.
+
+        Parameters
+        ----------
+        mass : float or array-like
+            Between 0 (the peak) and 1.
+        log : bool, default=False
+            Whether to return its logarithm, which neither under- nor overflows in high dimension.
+
+        Returns
+        -------
+        float or ndarray
+            The points with at least this density have probability `mass`.
+        """
+        normal, precision = self._normal(), self._precision_with(mass)
+        level = distribution.level(normal, validation.check_between_0_and_1(mass, "mass"), log)
+        return float(level) if np.ndim(level) == 0 else rounded(level, precision)
+
     # --- laws derived from it -----------------------------------------------------------------------------------------
 
     def marginal(self, axes: Any) -> Gaussian:
@@ -236,7 +424,7 @@ class Gaussian(GaussianLaw, Density):
             law._sample_covariance, law._n_rows = part(self._sample_covariance), self._n_rows
         return law
 
-    def condition(self, axes: Any, values: Any) -> Gaussian | ConditionalGaussians:
+    def condition(self, axes: Any, values: Any) -> Gaussian | ConditionalGaussians[Gaussian]:
         """The law of the other features, given values of these.
 
         Parameters
@@ -268,12 +456,18 @@ class Gaussian(GaussianLaw, Density):
             order = np.concatenate([axes, rest])
             law = self.marginal(order)
             known, k = law.marginal(np.arange(len(axes))), len(axes)
-            means = means + known._whitened(rows - known.mean_) @ law._cholesky[k:, :k].T
+            means = means + distribution.whitened(known._normal(), rows - known.mean_) @ law._cholesky[k:, :k].T
             cholesky = np.ascontiguousarray(law._cholesky[k:, k:])
             covariance = cholesky @ cholesky.T
         if given.ndim == 1:
             return self._new(means[0].copy(), covariance, rest, cholesky)
-        return ConditionalGaussians(means.copy(), self._new(np.zeros(len(rest)), covariance, rest, cholesky))
+        centred = self._new(np.zeros(len(rest)), covariance, rest, cholesky)
+        return ConditionalGaussians(
+            means.copy(), centred._normal(), centred.covariance_, centred._precision, centred._with_mean
+        )
+
+    def _with_mean(self, mean: np.ndarray) -> Gaussian:
+        return self._new(mean, self.covariance_, np.arange(len(mean)), self._cholesky)
 
     # --- leave-one-out ----------------------------------------------------------------------------------------------
 

@@ -250,14 +250,3 @@ def test_errors_name_the_argument_the_rule_and_the_value():
         fd.KNeighborsDensity(normalized="yes").fit(X)
     with pytest.raises(ValueError, match=r"n_neighbors must be at most .* 2 .*, got 3"):
         fd.KNeighborsDensity(3).fit(X, sample_weight=[1, 0, 1, 0])
-
-
-@pytest.mark.filterwarnings("ignore:Estimator KNeighborsDensity does not inherit")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@pytest.mark.parametrize("model", [fd.KNeighborsDensity(), fd.KNeighborsDensity(1, normalized=False)], ids=repr)
-def test_scikit_learns_own_checks_pass(model):
-    from sklearn.utils.estimator_checks import check_estimator
-
-    results = check_estimator(model, on_fail=None)
-    assert [(r["check_name"], r["exception"]) for r in results if r["status"] not in ("passed", "skipped")] == []
-    assert len(results) > 30
