@@ -47,11 +47,11 @@ def stub_argument(argument: str, classes: set[str]) -> str:
     declaration, _, default = (part.strip() for part in argument.partition("="))
     if ":" in declaration and "[" not in declaration:  # annotated as in Python
         return argument
-    match = re.fullmatch(r"(?:(.*[\s\]]))?(\w+)", declaration)
+    takes_none = not declaration.endswith(" not None")
+    match = re.fullmatch(r"(?:(.*[\s\]]))?(\w+)", declaration.removesuffix(" not None"))
     assert match, argument
-    declared = (match[1] or "").strip()
-    kind = python_type(declared, classes)
-    if declared.endswith("not None"):
+    kind = python_type(match[1] or "", classes)
+    if not takes_none:
         kind = kind.removesuffix(" | None")
     if not default:
         return f"{match[2]}: {kind}"
