@@ -47,7 +47,7 @@ instruction_sets.register(use_level)
 cdef class Points:
     """Points to search among, as kd_tree.Builder leaves them.
 
-    Without nodes (`starts` is None), a row of leaves of `leaf_size` points that are all scanned.
+    Without nodes (`arrays` has no "starts"), a row of leaves of `leaf_size` points that are all scanned.
     """
 
     cdef readonly Py_ssize_t n_samples, n_features, leaf_size
@@ -60,17 +60,15 @@ cdef class Points:
     cdef bint is_tree
 
     def __init__(
-        self, Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t leaf_size,
-        const int64_t[::1] indices, const double[::1] points,
-        const Py_ssize_t[::1] starts=None, const Py_ssize_t[::1] counts=None, const Py_ssize_t[::1] kinds=None,
-        const Py_ssize_t[::1] axes=None, const double[::1] splits=None, const int64_t[::1] first_indices=None,
-        const double[:, :, ::1] boxes=None,
+        self, Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t leaf_size, dict arrays
     ):
         self.n_samples, self.n_features, self.leaf_size = n_samples, n_features, leaf_size
-        self.indices, self.points = indices, points
-        self.starts, self.counts, self.kinds, self.axes = starts, counts, kinds, axes
-        self.splits, self.first_indices, self.boxes = splits, first_indices, boxes
-        self.is_tree = starts is not None
+        self.indices, self.points = arrays["indices"], arrays["points"]
+        self.is_tree = "starts" in arrays
+        if self.is_tree:
+            self.starts, self.counts = arrays["starts"], arrays["counts"]
+            self.kinds, self.axes, self.splits = arrays["kinds"], arrays["axes"], arrays["splits"]
+            self.first_indices, self.boxes = arrays["first_indices"], arrays["boxes"]
 
     cdef fd_leaf leaf(self, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
         cdef fd_leaf leaf
