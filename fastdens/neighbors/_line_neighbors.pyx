@@ -71,14 +71,14 @@ cdef void search(
 
 
 def nearest(
-    const double[::1] points, const Py_ssize_t[::1] order, const Py_ssize_t[::1] run_starts,
-    const Py_ssize_t[::1] run_ends, const double[::1] queries, const Py_ssize_t[::1] query_order, bint leave_out_own,
+    const double[::1] points, const Py_ssize_t[::1] order, const Py_ssize_t[:, ::1] runs,
+    const double[::1] queries, const Py_ssize_t[::1] query_order, bint leave_out_own,
     Py_ssize_t k, double[:, ::1] distances_out, int64_t[:, ::1] indices_out, BlockQueue queue,
 ):
     """The k nearest points of each query, at the query's place in the caller's order.
 
-    `points` ascend, equal ones by `order`, their indices; a run is all points that equal each other, and
-    `run_starts[i]`, `run_ends[i]` are its first place and the one after its last. `queries` ascend; with
+    `points` ascend, equal ones by `order`, their indices; a run is all points that equal each other, and `runs[0, i]`,
+    `runs[1, i]` are the first place of that of point i and the one after its last. `queries` ascend; with
     `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
     cdef Py_ssize_t n = points.shape[0], m = queries.shape[0], j, right, own, start, stop
@@ -90,7 +90,7 @@ def nearest(
                     right += 1
                 own = j if leave_out_own else -1
                 search(
-                    &points[0], &order[0], &run_starts[0], &run_ends[0], n, queries[j], right, own, k,
+                    &points[0], &order[0], &runs[0, 0], &runs[1, 0], n, queries[j], right, own, k,
                     &distances_out[query_order[j], 0], &indices_out[query_order[j], 0],
                 )
 

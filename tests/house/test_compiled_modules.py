@@ -29,3 +29,25 @@ def test_loops_over_a_queue_have_one_form():
 def test_a_loop_by_hand_is_found():
     assert loops_by_hand("while True:\n    block = queue.next()\n    if block < 0:\n        break\n")
     assert not loops_by_hand("while queue.next_rows(ROWS, x.shape[0], &start, &stop):\n    pass\n")
+
+
+def long_signatures(source: str, most: int = 10) -> dict[str, int]:
+    """How many arguments the functions that Python calls take, self aside, where these are more than `most`."""
+    found = {}
+    for name, signature in re.findall(r"^ *def (\w+)\(([^)]*)\)", source, re.MULTILINE):
+        arguments = re.sub(r"\[[^]]*\]", "", signature).split(",")
+        count = sum(argument.strip() not in ("", "self", "*", "/") for argument in arguments)
+        if count > most:
+            found[name] = count
+    return found
+
+
+def test_what_belongs_together_is_one_object():
+    found = {path.name: names for path in SOURCES if (names := long_signatures(path.read_text(encoding="utf-8")))}
+    assert not found
+
+
+def test_a_long_signature_is_found():
+    source = "def f(\n    self, " + ", ".join(f"double[:, ::1] a{i}" for i in range(11)) + ",\n):\n"
+    assert long_signatures(source) == {"f": 11}
+    assert not long_signatures(source.replace("double[:, ::1] a10", ""))

@@ -200,23 +200,19 @@ def translate(
 
 
 def evaluate(
-    const double[:, ::1] local,
-    const Py_ssize_t[::1] order,
-    const Py_ssize_t[::1] starts,
-    Py_ssize_t p,
-    const double[:, ::1] expansions,
-    const double[::1] bounds,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    unsigned char[::1] failed_out,
-    BlockQueue queue,
+    BoxedQueries queries, Py_ssize_t p, const double[:, ::1] expansions, const double[::1] bounds,
+    unsigned char[::1] failed_out, BlockQueue queue,
 ):
-    """Each box's expansion at its queries, in the callers' order, with the box's error bound.
+    """Each box's expansion at its queries, with the box's error bound.
 
-    `failed_out[b]` says whether any query of the box has a bound above rtol * sum + atol; there, bounds are negated.
+    `failed_out[b]` says whether any query of the box misses its tolerance.
     """
+    cdef const double[:, ::1] local = queries.points.local
+    cdef const Py_ssize_t[::1] order = queries.points.order
+    cdef const Py_ssize_t[::1] starts = queries.points.starts
+    cdef double[::1] sums_out = queries.sums
+    cdef double[::1] bounds_out = queries.bounds
+    cdef double rtol = queries.rtol, atol = queries.atol
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, i, first, last, count, n_values = 256
     cdef Py_ssize_t start, stop
     cdef double value
