@@ -97,7 +97,13 @@ class KernelSum:
 
         `own[j]` is the index of the point that query j leaves out, which lies at the query, or -1.
         """
-        return self.answer(SumRequest(Q, own, log, rtol, atol, n_threads), algorithm).values
+        return self.values(SumRequest(Q, own, log, rtol, atol, n_threads), algorithm)
+
+    def values(self, request: SumRequest, algorithm: str = "auto") -> np.ndarray:
+        """The sums of `answer`; of few pairs by the shortest way."""
+        if not self.problem.kernel.order_of_contact and self._is_direct(request.Q, algorithm):
+            return self.direct.evaluate(request.Q, log=request.log, own=request.own, n_threads=request.n_threads)
+        return self.answer(request, algorithm).values
 
     def _is_direct(self, Q: np.ndarray, algorithm: str) -> bool:
         return algorithm == "direct" or (algorithm == "auto" and self.problem.n_points * len(Q) <= SMALL_PROBLEM)
@@ -105,9 +111,7 @@ class KernelSum:
     def answer(self, request: SumRequest, algorithm: str = "auto") -> Sums:
         """Sums for a request: by the cheapest route, and by the next ones where it leaves queries unresolved."""
         if self._is_direct(request.Q, algorithm):  # a plan would take longer than the sums
-            sums = Sums(
-                self.direct.evaluate(request.Q, log=request.log, own=request.own, n_threads=request.n_threads)
-            )
+            sums = Sums(self.direct.evaluate(request.Q, log=request.log, own=request.own, n_threads=request.n_threads))
         else:
             request = request.to_tolerance(self.problem.finest)
             plan = make_plan(self.problem, request, algorithm, self._prepared)
