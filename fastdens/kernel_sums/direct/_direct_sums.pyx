@@ -274,7 +274,8 @@ cdef class DirectPoints:
         `weights` are log2 of the weights here. For the kernels whose log2 is `exponent` times the squared distance (or
         the distance, `of_distance`). Where no point is left, `largest_out` is -inf and `sums_out` is 1.
         """
-        cdef Py_ssize_t d = queries.shape[1], n = self.points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
+        cdef Py_ssize_t d = queries.shape[1], n = self.points.shape[0] // d, m = queries.shape[0]
+        cdef Py_ssize_t step = strip_length(d)
         cdef Py_ssize_t first_query, last_query, start, length, j, skip
         cdef double strip[FD_STRIP]
         cdef double largest, total, strip_largest

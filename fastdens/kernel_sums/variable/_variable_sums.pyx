@@ -221,7 +221,9 @@ cdef class VariablePoints:
                         skip = own[j] if own is not None else -1
                         if gradients_out is not None:
                             gradient = &gradients_out[j, 0]
-                        bandwidth = of_query(self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance)
+                        bandwidth = of_query(
+                            self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance
+                        )
                         distances(&p, start, length, &queries[j, 0], skip, strip)
                         sums_out[j] += of_strip(
                             &p, start, length, &queries[j, 0], &bandwidth, squared, strip, gradient
@@ -231,7 +233,9 @@ cdef class VariablePoints:
                         skip = own[j] if own is not None else -1
                         if gradients_out is not None:
                             gradient = &gradients_out[j, 0]
-                        bandwidth = of_query(self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance)
+                        bandwidth = of_query(
+                            self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance
+                        )
                         sums_out[j] = relative_sum(
                             &p, &queries[j, 0], skip, &bandwidth, gradient, &largest_out[j], queue
                         )
