@@ -87,7 +87,7 @@ def likelihood(
 
     grid = np.linspace(math.log(SMALLEST), math.log(LARGEST), STEPS)
     lowest = max(math.log(SMALLEST_OF_ALL), math.log(smallest / start[0]) if smallest > 0 else -math.inf)
-    grid = grid[grid > min(lowest, grid[-2])]
+    grid = grid[grid > min(lowest, grid[-3])]
     scores = [criterion(x) for x in grid]
     step = grid[1] - grid[0]
     # The best multiple may be smaller still, where clusters are narrow against their distances.

@@ -31,6 +31,9 @@ FORMS = ("scalar", "axes", "matrix")
 # A correlation matrix with an eigenvalue below this is singular to working precision.
 SINGULAR = 1e-12
 
+# Spreads that differ more do so without bound: the inverse squares of ratios are then nothing.
+LARGEST_RATIO = 1e150
+
 
 def in_form(
     data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, rule: str, form: str, record: Record
@@ -48,7 +51,7 @@ def in_form(
             f"{rule!r} is taken for the bandwidth matrix",
             record,
         )
-        return np.diag(in_form(data, weights, kernel, rule, "axes", record) ** 2)
+        return _matrix(np.diag(in_form(data, weights, kernel, rule, "axes", record)))
     if form == "matrix":
         unit = spreads[:, None] * np.linalg.cholesky(correlations)
     elif form == "axes":
@@ -58,10 +61,22 @@ def in_form(
     shape = SHAPES[rule](data, weights, kernel, unit, form, record)
     factor = unit @ shape
     if form == "matrix":
-        H = factor @ factor.T
-        return (H + H.T) / 2
+        return _matrix(factor)
     bandwidths = np.diag(factor)
     return float(bandwidths[0]) if form == "scalar" else bandwidths.copy()
+
+
+def _matrix(factor: np.ndarray) -> np.ndarray:
+    """The bandwidth matrix of this factor."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        H = factor @ factor.T
+    if not (np.isfinite(H).all() and (np.diag(H) > 0).all()):
+        widths = np.sqrt(np.square(factor / np.abs(factor).max()).sum(axis=1)) * np.abs(factor).max()
+        raise ValueError(
+            "a bandwidth matrix is in squared units, which must be within the floating-point numbers, got bandwidths "
+            f"from {widths.min():g} to {widths.max():g}: rescale the data"
+        )
+    return (H + H.T) / 2
 
 
 def correlation_matrix(data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -86,9 +101,12 @@ def common_spread(spreads: np.ndarray, correlations: np.ndarray) -> float:
     """
     d = len(spreads)
     smallest = float(spreads.min())
-    ratio = spreads / smallest  # so that nothing over- or underflows
+    with np.errstate(over="ignore"):
+        ratio = spreads / smallest  # so that nothing over- or underflows
+    log_ratio = np.where(np.isfinite(ratio), np.log(ratio), np.log(spreads) - math.log(smallest))
+    ratio = np.minimum(ratio, LARGEST_RATIO)
     inverse = np.linalg.inv(correlations) / ratio / ratio[:, None]
-    log_root = float(np.log(ratio).sum()) + float(np.linalg.slogdet(correlations)[1]) / 2
+    log_root = float(log_ratio.sum()) + float(np.linalg.slogdet(correlations)[1]) / 2
     curvature = 2 * float((inverse * inverse).sum()) + float(np.trace(inverse)) ** 2
     return smallest * math.exp((math.log(d * (d + 2)) + log_root - math.log(curvature)) / (d + 4))
 
@@ -99,7 +117,8 @@ def whitened(data: np.ndarray, weights: np.ndarray | None, unit: np.ndarray) -> 
 
     # The mean of the scaled data, as that of the data could overflow.
     scale = np.abs(np.diag(unit))
-    z = data / scale
+    with np.errstate(over="ignore"):
+        z = np.clip(data / scale, -LARGEST_RATIO, LARGEST_RATIO)
     z -= np.average(z, axis=0, weights=weights)
     return np.ascontiguousarray(solve_triangular(unit / scale[:, None], z.T, lower=True).T)
 

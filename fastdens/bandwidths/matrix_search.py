@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ class Factor:
         reach = np.full(len(start), LARGEST_FACTOR)
         reach[: self.n_scales] = math.log(LARGEST_FACTOR)
         bounds = list(zip(-reach, reach, strict=True))
-        options = {"ftol": 1e-9, "gtol": 1e-7, "maxiter": 100}
+        options: Any = {"ftol": 1e-9, "gtol": 1e-7, "maxiter": 100}
         found = minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         inside = bool(np.isfinite(found.fun) and (np.abs(found.x) < reach * (1 - 1e-6)).all())
         return self.matrix(found.x), inside

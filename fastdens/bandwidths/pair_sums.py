@@ -30,6 +30,7 @@ SLACK = 1.25
 BLOCKS_AT_ONCE = 256
 # A grid may hold so many cells in all (times 8 bytes), or a few per row.
 MOST_CELLS = 1 << 25
+FARTHEST_CELL = 2.0**62
 
 
 class TooFineError(Exception):
@@ -41,7 +42,8 @@ class Grid:
 
     def __init__(self, z: np.ndarray, weights: np.ndarray | None, delta: float, length: int) -> None:
         self.delta, self.length, self._z = delta, length, z
-        scaled = z * (1 / delta)
+        # What is further away than there are numbers of cells is far from all else.
+        scaled = np.clip(z * (1 / delta), -FARTHEST_CELL, FARTHEST_CELL)
         cells = scaled.astype(np.int64)
         scaled -= cells
         upper = scaled if weights is None else scaled * weights

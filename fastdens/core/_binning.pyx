@@ -117,16 +117,13 @@ def find_cells(
     an axis's edges is given one step above the end of its last bin, which so belongs to it.
     """
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, j, k, last, count
-    cdef long long block
+    cdef Py_ssize_t start
     cdef axis_t axis
     cdef Py_ssize_t cell[AT_ONCE]
     cdef Py_ssize_t out[AT_ONCE]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            i, last = block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &last):
+            i = start
             while i < last:
                 count = min(AT_ONCE, last - i)
                 for k in range(count):
@@ -154,17 +151,13 @@ def sum_cells(
     `sums_out` is zero when given; whole numbers count rows, and weights are not looked at. Of four sums each takes
     every fourth row, so that neighbours in the same cell do not wait for one another.
     """
-    cdef Py_ssize_t n = cells.shape[0], n_lanes = sums_out.shape[1], i, k, last
-    cdef long long block
+    cdef Py_ssize_t n = cells.shape[0], n_lanes = sums_out.shape[1], i, k, start, last
     cdef amount *lane[4]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(rows_per_block, n, &start, &last):
             for k in range(4):
-                lane[k] = &sums_out[block, k % n_lanes, 0]
-            i, last = block * rows_per_block, min((block + 1) * rows_per_block, n)
+                lane[k] = &sums_out[start // rows_per_block, k % n_lanes, 0]
+            i = start
             while i + 4 <= last:
                 for k in range(4):
                     lane[k][cells[i + k]] += 1 if amount is int64_t else weights[i + k]
@@ -179,11 +172,8 @@ def sum_cells(
 def take_values(const double[::1] values, const cell_number[::1] cells, double[::1] out, BlockQueue queue):
     """The value of each row's cell."""
     cdef Py_ssize_t n = cells.shape[0], i
-    cdef long long block
+    cdef Py_ssize_t start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
+            for i in range(start, stop):
                 out[i] = values[cells[i]]

@@ -6,6 +6,7 @@ cdef class BlockQueue:
     cdef double next_check
     cdef object interruption
 
-    cdef long long next(self) noexcept nogil
+    cdef bint next(self, long long *block) noexcept nogil
+    cdef bint next_rows(self, Py_ssize_t per_block, Py_ssize_t n, Py_ssize_t *start, Py_ssize_t *stop) noexcept nogil
     cdef bint must_stop(self) noexcept nogil
     cdef void answer_signals(self) noexcept nogil

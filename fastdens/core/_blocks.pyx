@@ -31,17 +31,25 @@ cdef class BlockQueue:
         self.next_check = 0.0
         self.interruption = None
 
-    cdef long long next(self) noexcept nogil:
-        """The next block for this thread, or -1 when there is none or the work was stopped."""
-        cdef long long block
+    cdef bint next(self, long long *block) noexcept nogil:
+        """Give this thread its next block; False when there is none or the work was stopped."""
         if fd_atomic_load(&self.counter) >= self.n_blocks:
-            return -1
+            return False
         if PyThread_get_thread_ident() == self.caller:
             self.answer_signals()
         if fd_atomic_load(&self.stopped):
-            return -1
-        block = fd_fetch_increment(&self.counter)
-        return block if block < self.n_blocks else -1
+            return False
+        block[0] = fd_fetch_increment(&self.counter)
+        return block[0] < self.n_blocks
+
+    cdef bint next_rows(self, Py_ssize_t per_block, Py_ssize_t n, Py_ssize_t *start, Py_ssize_t *stop) noexcept nogil:
+        """The same for blocks of `per_block` of n rows: those from `start` to before `stop`."""
+        cdef long long block
+        if not self.next(&block):
+            return False
+        start[0] = block * per_block
+        stop[0] = min(start[0] + per_block, n)
+        return True
 
     cdef bint must_stop(self) noexcept nogil:
         """Whether to leave the block in hand: for loops inside a block that may run longer than 0.1 s."""
@@ -63,8 +71,9 @@ cdef class BlockQueue:
                     fd_atomic_store(&self.stopped, 1)
 
     def take(self):
-        """`next` for work in Python, such as a function of the user's that is called block by block."""
-        return self.next()
+        """The next block, or -1, for work in Python, such as a function of the user's called block by block."""
+        cdef long long block
+        return block if self.next(&block) else -1
 
     def stop(self):
         """Let every thread finish the block it is in and take no other."""

@@ -25,18 +25,15 @@ def classify(
 
     The number of splitters is a power of two less one; infinity may fill them up.
     """
-    cdef Py_ssize_t n = x.shape[0], n_splitters = splitters.shape[0], i, k, last, step
-    cdef long long block
+    cdef Py_ssize_t n = x.shape[0], n_splitters = splitters.shape[0], i, k, start, last, step, block
     cdef double value[AT_ONCE]
     cdef Py_ssize_t base[AT_ONCE]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(NUMBERS_IN_BLOCK, n, &start, &last):
+            block = start // NUMBERS_IN_BLOCK
             for i in range(counts_out.shape[1]):
                 counts_out[block, i] = 0
-            i, last = block * NUMBERS_IN_BLOCK, min((block + 1) * NUMBERS_IN_BLOCK, n)
+            i = start
             while i < last:
                 # Many at a time and without branches: no prediction fails, and no load waits for another's.
                 for k in range(AT_ONCE):
@@ -60,14 +57,11 @@ def distribute(
 
     `starts[block, bucket]` is where the block's share of a bucket begins.
     """
-    cdef Py_ssize_t n = x.shape[0], i, place
-    cdef long long block
+    cdef Py_ssize_t n = x.shape[0], i, place, start, stop, block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * NUMBERS_IN_BLOCK, min((block + 1) * NUMBERS_IN_BLOCK, n)):
+        while queue.next_rows(NUMBERS_IN_BLOCK, n, &start, &stop):
+            block = start // NUMBERS_IN_BLOCK
+            for i in range(start, stop):
                 place = starts[block, buckets[i]]
                 starts[block, buckets[i]] = place + 1
                 sorted_out[place] = x[i]
@@ -80,14 +74,11 @@ def collect(
     BlockQueue queue,
 ):
     """The way back: what lies in the buckets, in the order that `distribute` was given; `starts` as there."""
-    cdef Py_ssize_t n = out.shape[0], i, place
-    cdef long long block
+    cdef Py_ssize_t n = out.shape[0], i, place, start, stop, block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * NUMBERS_IN_BLOCK, min((block + 1) * NUMBERS_IN_BLOCK, n)):
+        while queue.next_rows(NUMBERS_IN_BLOCK, n, &start, &stop):
+            block = start // NUMBERS_IN_BLOCK
+            for i in range(start, stop):
                 place = starts[block, buckets[i]]
                 starts[block, buckets[i]] = place + 1
                 out[i] = distributed[place]
@@ -228,10 +219,7 @@ def sort_buckets(
     cdef Py_ssize_t first, n, i
     cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             first, n = starts[block], starts[block + 1] - starts[block]
             if from_here:
                 for i in range(first, first + n):

@@ -99,6 +99,19 @@ def threads(n: int) -> Iterator[None]:
         _limit.reset(token)
 
 
+# Numbers that one NumPy call handles where it may be given any number of them: in much less than 0.1 s.
+NUMBERS_IN_PIECE = 1 << 20
+
+
+def pieces(n: int, size: int = NUMBERS_IN_PIECE) -> Iterator[slice]:
+    """Slices that cover 0 ... n - 1, so that NumPy's passes over them take no temporary of n numbers, nor long.
+
+    Between two pieces the interpreter looks for Ctrl-C.
+    """
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
 class _Task:
     """A call for a helper thread: either some helper claims it and runs it, or the caller takes it back."""
 

@@ -59,7 +59,8 @@ def divergence(
         A fitted model of the package, or any object with ``score_samples`` and ``sample``; a sample, an array of shape
         (n_samples, n_features); a `DiscreteLaw`; a continuous law of scipy.stats with its parameters; or a
         log-density, a function from rows of shape (n, n_features) to natural logarithms of shape (n,), -inf for 0,
-        that integrates to 1.
+        that integrates to 1. A model says where its density is 0 and where it has kinks; any other object with
+        ``score_samples`` is taken for a density on all of the space, with its mass where its draws are.
     kind : str, default="tv"
         "tv" (total variation), "kl", "reverse_kl" (of Q from P), "jeffreys" (their sum), "js" (Jensen and Shannon's
         divergence), "js_distance" (its root, a metric), "squared_hellinger", "hellinger" (its root, a metric),

@@ -111,6 +111,27 @@ cdef Mixture mixture_of(int family, const double[:, ::1] means, const double[:, 
     return mixture
 
 
+cdef class PackedMixture:
+    """A mixture for half log-densities in units of log 2; see em.h.
+
+    Parameters
+    ----------
+    means : of the whitened features where the covariance is shared
+    factors : one row per component, one row in all where the covariance is shared
+    constants : the log-density of each component at its mean with its log-weight
+    origin : where the covariance is shared, what means are taken from
+    """
+    cdef Mixture mixture
+    cdef tuple arrays  # which the mixture points into
+
+    def __init__(
+        self, int family, const double[:, ::1] means, const double[:, ::1] factors, const double[::1] constants,
+        const double[::1] origin,
+    ):
+        self.arrays = (means, factors, constants, origin)
+        self.mixture = mixture_of(family, means, factors, constants, origin)
+
+
 cdef Tile new_tile(Py_ssize_t size, Py_ssize_t d, Py_ssize_t n_components) except *:
     cdef Tile tile
     cdef Py_ssize_t i, n = (2 * d + (d + 1) + n_components + 7) * size
@@ -190,11 +211,7 @@ cdef Py_ssize_t tiles_between_checks(const Tile *tile, const Mixture *mixture) n
 
 def e_step(
     const floating[:, ::1] X,
-    int family,
-    const double[:, ::1] means,
-    const double[:, ::1] factors,
-    const double[::1] constants,
-    const double[::1] origin,
+    PackedMixture packed,
     Py_ssize_t tile_size,
     Py_ssize_t block_rows,
     floating[::1] log_likelihood_out,
@@ -203,24 +220,15 @@ def e_step(
     BlockQueue queue,
 ):
     """Log-likelihood per sample and, into arrays that are not empty, the most probable component and responsibilities.
-
-    `factors` has one row per component (one row in all where the covariance is shared), `constants` the log-density
-    of each component at its mean with its log-weight, both for half log-densities in units of log 2; see em.h.
     """
-    cdef Mixture mixture = mixture_of(family, means, factors, constants, origin)
+    cdef Mixture mixture = packed.mixture
     cdef Tile tile = new_tile(tile_size, mixture.d, mixture.n_components)
     cdef Py_ssize_t n = X.shape[0], start, end, row, t, i, k, m, done = 0
     cdef Py_ssize_t check = tiles_between_checks(&tile, &mixture)
     cdef bint want_labels = labels_out.shape[0] > 0, want_responsibilities = responsibilities_out.shape[0] > 0
-    cdef long long block
     try:
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                start = <Py_ssize_t> block * block_rows
-                end = min(start + block_rows, n)
+            while queue.next_rows(block_rows, n, &start, &end):
                 for t in range((end - start + tile_size - 1) // tile_size):
                     row = start + t * tile_size
                     m = min(tile_size, end - row)
@@ -246,11 +254,7 @@ def e_step(
 def em_step(
     const floating[:, ::1] X,
     const double[::1] sample_weight,
-    int family,
-    const double[:, ::1] means,
-    const double[:, ::1] factors,
-    const double[::1] constants,
-    const double[::1] origin,
+    PackedMixture packed,
     const double[:, ::1] centres,
     bint separate_scatter,
     Py_ssize_t tile_size,
@@ -263,10 +267,10 @@ def em_step(
 
     With `separate_scatter` a row holds, for each component, the lower triangle of the sum of r v v^T for
     v = (x - centre, 1), in the layout of em.h. Without it, 1 + 2 d numbers for each: sums of r, r (x - centre) and
-    r (x - centre)^2; where the covariance is shared, one triangle of all samples about `origin` follows.
+    r (x - centre)^2; where the covariance is shared, one triangle of all samples about the origin follows.
     `log_likelihood_out` gets the weighted sum of log-likelihoods. An empty `sample_weight` means all ones.
     """
-    cdef Mixture mixture = mixture_of(family, means, factors, constants, origin)
+    cdef Mixture mixture = packed.mixture
     cdef Tile tile = new_tile(tile_size, mixture.d, mixture.n_components)
     cdef Py_ssize_t n = X.shape[0], d = mixture.d, start, end, row, t, i, k, m, done = 0
     cdef Py_ssize_t check = tiles_between_checks(&tile, &mixture)
@@ -274,16 +278,12 @@ def em_step(
     cdef bint weighted = sample_weight.shape[0] > 0
     cdef double *sums
     cdef double total
-    cdef long long block
+    cdef Py_ssize_t block
     try:
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                start = <Py_ssize_t> block * block_rows
-                end = min(start + block_rows, n)
-                sums = &sums_out[<Py_ssize_t> block, 0]
+            while queue.next_rows(block_rows, n, &start, &end):
+                block = start // block_rows
+                sums = &sums_out[block, 0]
                 total = 0.0
                 for t in range((end - start + tile_size - 1) // tile_size):
                     row = start + t * tile_size
@@ -307,7 +307,7 @@ def em_step(
                         else:
                             tiles.scatter_diag(tile.x, d, tile_size, &centres[k, 0], tile.roots + k * tile_size,
                                                tile.root_scale, tile.scratch, sums + k * length)
-                    if family == FAMILY_TIED and not separate_scatter:
+                    if mixture.family == FAMILY_TIED and not separate_scatter:
                         for i in range(tile_size):
                             tile.root_weights[i] = sqrt(tile.weights[i])
                         tiles.scatter_full(tile.x, d, tile_size, mixture.origin, tile.ones, tile.root_weights,
@@ -315,6 +315,6 @@ def em_step(
                     done += 1
                     if done % check == 0 and queue.must_stop():
                         break
-                log_likelihood_out[<Py_ssize_t> block] = total
+                log_likelihood_out[block] = total
     finally:
         PyMem_Free(tile.memory)

@@ -100,7 +100,7 @@ def run_e_step(
     """Log-likelihood per row and, where asked for (else empty), most probable components and responsibilities."""
     n_samples = len(X)
     n_components, d = mixture.means.shape
-    packed = _pack(mixture)
+    packed = em.PackedMixture(*_pack(mixture))
     log_likelihood = np.empty(n_samples, X.dtype)
     labels_out = np.empty(n_samples if labels else 0, np.intp)
     responsibilities_out = np.empty((n_samples if responsibilities else 0, n_components), X.dtype)
@@ -110,7 +110,7 @@ def run_e_step(
     block_rows = tile_size * max(1, int(1e6 * n_samples / max(estimated_ns, 1.0) / tile_size))
     run_blocks(
         lambda queue: em.e_step(
-            X, *packed, tile_size, block_rows, log_likelihood, labels_out, responsibilities_out, queue
+            X, packed, tile_size, block_rows, log_likelihood, labels_out, responsibilities_out, queue
         ),
         -(-n_samples // block_rows),
         n_threads,
@@ -142,9 +142,10 @@ def _run_em_step(
     block_sums = np.zeros((n_blocks, length))
     log_likelihood = np.zeros(n_blocks)
     weights = np.empty(0) if sample_weight is None else sample_weight
+    compiled = em.PackedMixture(*packed)
     run_blocks(
         lambda queue: em.em_step(
-            X, weights, *packed, centres, separate_scatter, tile_size, block_rows, block_sums, log_likelihood, queue
+            X, weights, compiled, centres, separate_scatter, tile_size, block_rows, block_sums, log_likelihood, queue
         ),
         n_blocks,
         n_threads,

@@ -254,7 +254,8 @@ class _Number(Bandwidth):
         return _over(rows, self._number)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
-        return rows * self._number
+        with np.errstate(over="ignore"):
+            return np.clip(rows * self._number, -LARGEST, LARGEST)
 
     def isotropic(self, rows: np.ndarray) -> np.ndarray:
         return rows
@@ -310,7 +311,8 @@ class _PerFeature(Bandwidth):
         return _over(rows, self._widths)
 
     def coloured(self, rows: np.ndarray) -> np.ndarray:
-        return rows * self._widths
+        with np.errstate(over="ignore"):
+            return np.clip(rows * self._widths, -LARGEST, LARGEST)
 
     def __mul__(self, factor: float) -> Bandwidth:
         return _PerFeature(self._widths * factor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,9 @@ class KernelSum:
     @classmethod
     def of(cls, problem: SumProblem) -> KernelSum:
         """Sums over the points of a problem."""
-        return cls(problem.X, problem.kernel, problem.bandwidth, problem.weights, problem.values, problem.metric)
+        sums = cls.__new__(cls)
+        sums.problem, sums._prepared = problem, {}
+        return sums
 
     @property
     def kernel(self) -> SmoothingKernel:
@@ -96,25 +97,31 @@ class KernelSum:
 
         `own[j]` is the index of the point that query j leaves out, which lies at the query, or -1.
         """
-        problem = self.problem
-        if not problem.kernel.order_of_contact and self._is_direct(Q, algorithm):
-            return self.direct.evaluate(Q, log=log, own=own, n_threads=n_threads)
-        return self.answer(SumRequest(Q, own, log, rtol, atol, n_threads), algorithm).values
+        return self.values(SumRequest(Q, own, log, rtol, atol, n_threads), algorithm)
+
+    def values(self, request: SumRequest, algorithm: str = "auto") -> np.ndarray:
+        """The sums of `answer`; of few pairs by the shortest way."""
+        if not self.problem.kernel.order_of_contact and self._is_direct(request.Q, algorithm):
+            return self.direct.evaluate(request.Q, log=request.log, own=request.own, n_threads=request.n_threads)
+        return self.answer(request, algorithm).values
 
     def _is_direct(self, Q: np.ndarray, algorithm: str) -> bool:
         return algorithm == "direct" or (algorithm == "auto" and self.problem.n_points * len(Q) <= SMALL_PROBLEM)
 
     def answer(self, request: SumRequest, algorithm: str = "auto") -> Sums:
         """Sums for a request: by the cheapest route, and by the next ones where it leaves queries unresolved."""
-        request = replace(request, rtol=max(request.rtol, self.problem.finest))
-        plan = make_plan(self.problem, request, algorithm, self._prepared)
-        sums = self._by(plan.route, request, plan)
-        for name in ROUTES[plan.route].then:
-            if not sums.unresolved.size:
-                break
-            sums.resolve(self._by(name, request.rows(sums.unresolved), plan))
+        if self._is_direct(request.Q, algorithm):  # a plan would take longer than the sums
+            sums = Sums(self.direct.evaluate(request.Q, log=request.log, own=request.own, n_threads=request.n_threads))
+        else:
+            request = request.to_tolerance(self.problem.finest)
+            plan = make_plan(self.problem, request, algorithm, self._prepared)
+            sums = self._by(plan.route, request, plan)
+            for name in ROUTES[plan.route].then:
+                if not sums.unresolved.size:
+                    break
+                sums.resolve(self._by(name, request.rows(sums.unresolved), plan))
         if self.problem.loses_digits_at_edge:
-            self.edges.recompute(sums, request)
+            self.edges.recompute(sums, request.to_tolerance(self.problem.finest))
         return sums
 
     def _by(self, name: str, request: SumRequest, plan: SumPlan) -> Sums:

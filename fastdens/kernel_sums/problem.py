@@ -139,6 +139,10 @@ class SumRequest:
         own = None if self.own is None else self.own[chosen]
         return replace(self, Q=np.ascontiguousarray(self.Q[chosen]), own=own)
 
+    def to_tolerance(self, finest: float) -> SumRequest:
+        """The same with a relative tolerance that is not below `finest`."""
+        return self if self.rtol >= finest else replace(self, rtol=finest)
+
 
 NONE = np.empty(0, dtype=np.intp)
 

@@ -101,6 +101,12 @@ def rounded(result: Any, precision: np.dtype) -> Any:
         return result.astype(precision, copy=False)
 
 
+def density_of(log_density: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """The density itself: infinite where it is beyond the floating-point numbers."""
+    with np.errstate(over="ignore"):
+        return np.exp(log_density, out=out)
+
+
 class Density:
     """Base of every density model; see the module's docstring for what a model adds."""
 
@@ -117,6 +123,8 @@ class Density:
 
     @classmethod
     def _parameter_defaults(cls) -> dict[str, Any]:
+        if cls.__init__ is object.__init__:  # a model without parameters
+            return {}
         parameters = inspect.signature(cls.__init__).parameters
         return {name: parameter.default for name, parameter in parameters.items() if name != "self"}
 

@@ -233,19 +233,19 @@ cdef class Builder:
         const double[:, ::1] X,
         Py_ssize_t leaf_size,
         double[::1] keys,
-        int64_t[::1] indices_out,
-        double[::1] points_out,
-        Py_ssize_t[::1] starts_out,
-        Py_ssize_t[::1] counts_out,
-        Py_ssize_t[::1] kinds_out,
-        Py_ssize_t[::1] axes_out,
-        double[::1] splits_out,
-        int64_t[::1] first_indices_out,
-        double[:, :, ::1] boxes_out,
+        dict arrays_out,
     ):
         cdef Py_ssize_t i
-        self.arrays = (X, keys, indices_out, points_out, starts_out, counts_out, kinds_out, axes_out, splits_out,
-                       first_indices_out, boxes_out)
+        cdef int64_t[::1] indices_out = arrays_out["indices"]
+        cdef double[::1] points_out = arrays_out["points"]
+        cdef Py_ssize_t[::1] starts_out = arrays_out["starts"]
+        cdef Py_ssize_t[::1] counts_out = arrays_out["counts"]
+        cdef Py_ssize_t[::1] kinds_out = arrays_out["kinds"]
+        cdef Py_ssize_t[::1] axes_out = arrays_out["axes"]
+        cdef double[::1] splits_out = arrays_out["splits"]
+        cdef int64_t[::1] first_indices_out = arrays_out["first_indices"]
+        cdef double[:, :, ::1] boxes_out = arrays_out["boxes"]
+        self.arrays = (X, keys, arrays_out)
         self.tree.n_samples = X.shape[0]
         self.tree.n_features = X.shape[1]
         self.tree.leaf_size = leaf_size
@@ -271,10 +271,7 @@ cdef class Builder:
         cdef Py_ssize_t node
         cdef Tree *tree = &self.tree
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 node = (<Py_ssize_t>1 << level) - 1 + block
                 if tree.counts[node] > 0:
                     split(tree, node)
@@ -286,10 +283,7 @@ cdef class Builder:
         cdef Py_ssize_t[DEEPEST] waiting
         cdef Tree *tree = &self.tree
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 waiting[0] = (<Py_ssize_t>1 << level) - 1 + block
                 size = 1 if tree.counts[waiting[0]] > 0 else 0
                 while size > 0 and not queue.must_stop():

@@ -71,31 +71,26 @@ cdef void search(
 
 
 def nearest(
-    const double[::1] points, const Py_ssize_t[::1] order, const Py_ssize_t[::1] run_starts,
-    const Py_ssize_t[::1] run_ends, const double[::1] queries, const Py_ssize_t[::1] query_order, bint leave_out_own,
+    const double[::1] points, const Py_ssize_t[::1] order, const Py_ssize_t[:, ::1] runs,
+    const double[::1] queries, const Py_ssize_t[::1] query_order, bint leave_out_own,
     Py_ssize_t k, double[:, ::1] distances_out, int64_t[:, ::1] indices_out, BlockQueue queue,
 ):
     """The k nearest points of each query, at the query's place in the caller's order.
 
-    `points` ascend, equal ones by `order`, their indices; a run is all points that equal each other, and
-    `run_starts[i]`, `run_ends[i]` are its first place and the one after its last. `queries` ascend; with
+    `points` ascend, equal ones by `order`, their indices; a run is all points that equal each other, and `runs[0, i]`,
+    `runs[1, i]` are the first place of that of point i and the one after its last. `queries` ascend; with
     `leave_out_own` they are the points, each of which is left out among its own neighbours.
     """
-    cdef Py_ssize_t n = points.shape[0], m = queries.shape[0], j, right, own
-    cdef long long block
+    cdef Py_ssize_t n = points.shape[0], m = queries.shape[0], j, right, own, start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            j = block * QUERIES_IN_BLOCK
-            right = first_not_below(&points[0], n, queries[j])
-            for j in range(j, min((block + 1) * QUERIES_IN_BLOCK, m)):
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &stop):
+            right = first_not_below(&points[0], n, queries[start])
+            for j in range(start, stop):
                 while right < n and points[right] < queries[j]:
                     right += 1
                 own = j if leave_out_own else -1
                 search(
-                    &points[0], &order[0], &run_starts[0], &run_ends[0], n, queries[j], right, own, k,
+                    &points[0], &order[0], &runs[0, 0], &runs[1, 0], n, queries[j], right, own, k,
                     &distances_out[query_order[j], 0], &indices_out[query_order[j], 0],
                 )
 
@@ -114,13 +109,8 @@ def distances_of_ranks(
     cdef Py_ssize_t n = padded.shape[0] - 2 * margin, m = queries.shape[0], j, c, left, k, first, stop
     cdef const double *points = &padded[margin]
     cdef double q, of_left, of_right, distance
-    cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first, stop = block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &first, &stop):
             for c in range(ranks.shape[0]):
                 # The k nearest are k points in a row, which move to the right with the queries: while the point after
                 # them is nearer than their first. A query that is a point is one of them.

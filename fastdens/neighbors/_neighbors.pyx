@@ -47,7 +47,8 @@ instruction_sets.register(use_level)
 cdef class Points:
     """Points to search among, as kd_tree.Builder leaves them.
 
-    Without nodes (`starts` is None), a row of leaves of `leaf_size` points that are all scanned.
+    Coordinates are those of the data over `scale`. Without nodes (`arrays` has no "starts"), a row of leaves of
+    `leaf_size` points that are all scanned.
     """
 
     cdef readonly Py_ssize_t n_samples, n_features, leaf_size
@@ -58,19 +59,18 @@ cdef class Points:
     cdef const int64_t[::1] first_indices
     cdef const double[:, :, ::1] boxes
     cdef bint is_tree
+    cdef double scale
 
     def __init__(
-        self, Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t leaf_size,
-        const int64_t[::1] indices, const double[::1] points,
-        const Py_ssize_t[::1] starts=None, const Py_ssize_t[::1] counts=None, const Py_ssize_t[::1] kinds=None,
-        const Py_ssize_t[::1] axes=None, const double[::1] splits=None, const int64_t[::1] first_indices=None,
-        const double[:, :, ::1] boxes=None,
+        self, Py_ssize_t n_samples, Py_ssize_t n_features, Py_ssize_t leaf_size, double scale, dict arrays
     ):
         self.n_samples, self.n_features, self.leaf_size = n_samples, n_features, leaf_size
-        self.indices, self.points = indices, points
-        self.starts, self.counts, self.kinds, self.axes = starts, counts, kinds, axes
-        self.splits, self.first_indices, self.boxes = splits, first_indices, boxes
-        self.is_tree = starts is not None
+        self.indices, self.points = arrays["indices"], arrays["points"]
+        self.is_tree, self.scale = "starts" in arrays, scale
+        if self.is_tree:
+            self.starts, self.counts = arrays["starts"], arrays["counts"]
+            self.kinds, self.axes, self.splits = arrays["kinds"], arrays["axes"], arrays["splits"]
+            self.first_indices, self.boxes = arrays["first_indices"], arrays["boxes"]
 
     cdef fd_leaf leaf(self, Py_ssize_t start, Py_ssize_t count) noexcept nogil:
         cdef fd_leaf leaf
@@ -193,14 +193,11 @@ cdef class Points:
 
     def locate(self, BlockQueue queue, const double[:, ::1] Q, Py_ssize_t block_size, Py_ssize_t[::1] leaves_out):
         """The leaf (its place in leaf order) in whose part of space each query lies."""
-        cdef long long block
+        cdef Py_ssize_t start, stop
         cdef Py_ssize_t i, node
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                for i in range(block * block_size, min((block + 1) * block_size, Q.shape[0])):
+            while queue.next_rows(block_size, Q.shape[0], &start, &stop):
+                for i in range(start, stop):
                     node = 0
                     while self.kinds[node] == KIND_INNER:
                         node = 2 * node + (1 if Q[i, self.axes[node]] < self.splits[node] else 2)
@@ -208,15 +205,14 @@ cdef class Points:
 
     def nearest(
         self, BlockQueue queue, const double[:, ::1] Q, const int64_t[::1] order, const Py_ssize_t[::1] leaves,
-        Py_ssize_t block_size, Py_ssize_t k, bint exclude_self, double scale,
+        Py_ssize_t block_size, Py_ssize_t k, bint exclude_self,
         double[:, ::1] distances_out, int64_t[:, ::1] indices_out,
     ):
         """The k nearest points of each query, and the number of leaves that groups were compared with.
 
         `order` lists the queries as they are to be taken, `leaves` where each of them lies, in that order.
-        With `exclude_self`, query i leaves out point i. Distances are multiplied by `scale`.
+        With `exclude_self`, query i leaves out point i. Distances are multiplied by the scale.
         """
-        cdef long long block
         cdef Py_ssize_t i, j, first, last, stop, row, group_size = max(1, min(FD_GROUP, LIST_BYTES // (16 * k)))
         cdef Search search
         cdef double *squared
@@ -225,12 +221,7 @@ cdef class Points:
             end_search(&search)
             raise MemoryError("no memory for the neighbours of one group of queries")
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + group_size))
                     load_group(&search, Q, &order[first], last - first)
@@ -251,7 +242,7 @@ cdef class Points:
                         row = order[first + i]
                         fd_finish_list(squared, indices, k)
                         for j in range(k):
-                            distances_out[row, j] = sqrt(squared[j]) * scale
+                            distances_out[row, j] = sqrt(squared[j]) * self.scale
                             indices_out[row, j] = indices[j]
                     first = last
         end_search(&search)
@@ -270,7 +261,6 @@ cdef class Points:
         Py_ssize_t block_size, const double[::1] limits, int64_t[::1] counts_out,
     ):
         """How many points have a squared distance below each query's limit."""
-        cdef long long block
         cdef Py_ssize_t i, first, last, stop
         cdef double largest
         cdef Search search
@@ -278,12 +268,7 @@ cdef class Points:
             end_search(&search)
             raise MemoryError("no memory for one group of queries")
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
                     load_group(&search, Q, &order[first], last - first)
@@ -300,14 +285,13 @@ cdef class Points:
 
     def collect(
         self, BlockQueue queue, const double[:, ::1] Q, const int64_t[::1] order, const Py_ssize_t[::1] leaves,
-        Py_ssize_t block_size, const double[::1] limits, double scale, bint by_distance,
+        Py_ssize_t block_size, const double[::1] limits, bint by_distance,
         const int64_t[::1] row_starts, int64_t[::1] indices_out, double[::1] distances_out,
     ):
         """The points that `count` counted: those of query i from place row_starts[i] on.
 
-        Sorted by index, or by (distance, index); distances are multiplied by `scale`.
+        Sorted by index, or by (distance, index); distances are multiplied by the scale.
         """
-        cdef long long block
         cdef Py_ssize_t i, first, last, stop, start
         cdef double largest
         cdef Search search
@@ -318,12 +302,7 @@ cdef class Points:
         search.within.indices = &indices_out[0]
         search.within.squared = &distances_out[0]
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
-                first = block * block_size
-                stop = min(first + block_size, order.shape[0])
+            while queue.next_rows(block_size, order.shape[0], &first, &stop):
                 while first < stop and not queue.must_stop():
                     last = self.end_of_group(leaves, first, min(stop, first + FD_GROUP))
                     load_group(&search, Q, &order[first], last - first)
@@ -337,6 +316,6 @@ cdef class Points:
                     for i in range(last - first):
                         start = row_starts[order[first + i]]
                         finish_row(search.within.indices + start, search.within.squared + start,
-                                   search.counts[i] - start, by_distance, scale)
+                                   search.counts[i] - start, by_distance, self.scale)
                     first = last
         end_search(&search)

@@ -34,12 +34,12 @@ def nearest_on_a_line(
     if len(starts) < len(points):  # equal points are sorted by their indices
         order = order[np.lexsort((order, np.cumsum(new_run)))]
     run = np.cumsum(new_run) - 1
-    run_starts, run_ends = starts[run], np.append(starts[1:], len(points))[run]
+    runs = np.array([starts[run], np.append(starts[1:], len(points))[run]])
     queries, query_order = (points, order) if Q is None else sort_with_places(Q[:, 0], n_threads)
     distances, indices = np.empty((len(queries), k)), np.empty((len(queries), k), dtype=np.int64)
     run_blocks(
         lambda queue: compiled.nearest(
-            points, order, run_starts, run_ends, queries, query_order, exclude_self, k, distances, indices, queue
+            points, order, runs, queries, query_order, exclude_self, k, distances, indices, queue
         ),
         -(-len(queries) // compiled.QUERIES_PER_BLOCK),
         n_threads,

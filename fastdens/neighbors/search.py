@@ -69,7 +69,7 @@ def build_tree(X: np.ndarray, leaf_size: int, n_threads: int) -> dict[str, np.nd
         "boxes": np.zeros((n_nodes, 2, n_features)),
     }
     arrays["boxes"][0] = X.min(axis=0), X.max(axis=0)
-    builder = kd_tree.Builder(X, leaf_size, np.zeros(n_samples), *arrays.values())
+    builder = kd_tree.Builder(X, leaf_size, np.zeros(n_samples), arrays)
     subtree_level = min(LEVELS_OF_SUBTREES, depth)
     build_ns = 10.0 * n_samples * (depth + 1) * (1 + n_features / 8)
     for level in range(subtree_level):
@@ -117,7 +117,7 @@ class Searcher:
             array.flags.writeable = False
         self.n_samples, self.n_features, self.leaf_size = n_samples, n_features, leaf_size
         self.exponent, self.arrays = exponent, arrays
-        self.points = Points(n_samples, n_features, leaf_size, **arrays)
+        self.points = Points(n_samples, n_features, leaf_size, self.scale, arrays)
         self.is_tree = "starts" in arrays
 
     @classmethod
@@ -183,7 +183,7 @@ class Searcher:
         with np.errstate(over="ignore"):
             run_blocks(
                 lambda queue: self.points.nearest(
-                    queue, scaled, order, leaves, block_size, k, exclude_self, self.scale, distances, indices
+                    queue, scaled, order, leaves, block_size, k, exclude_self, distances, indices
                 ),
                 -(-n_queries // block_size),
                 n_threads,
@@ -217,7 +217,7 @@ class Searcher:
         n_compared: list[int] = []
         run_blocks(
             lambda queue: n_compared.append(
-                self.points.nearest(queue, scaled, order, leaves, len(Q), k, False, 1.0, distances, indices)
+                self.points.nearest(queue, scaled, order, leaves, len(Q), k, False, distances, indices)
             ),
             1,
         )
@@ -269,7 +269,6 @@ class Searcher:
                     leaves,
                     block_size,
                     limits,
-                    self.scale,
                     by_distance,
                     row_starts,
                     indices,

@@ -240,7 +240,7 @@ def largest_half_planes(
     """
     cdef Py_ssize_t n = x.shape[0], m = n - 1, i, k, pivot, point, most_at, least_at, side, with_pivot, at
     cdef long long total = 0, left, most, least, candidate, best
-    cdef long long block
+    cdef Py_ssize_t start, stop, block
     cdef Directions directions
     cdef Plane plane
     if not allocate(&directions, n):
@@ -250,13 +250,11 @@ def largest_half_planes(
     with nogil:
         for i in range(n):
             total += values[i]
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(PIVOTS_IN_BLOCK, pivots.shape[0], &start, &stop):
+            block = start // PIVOTS_IN_BLOCK
             best = 0
             found_out[block, 0] = -1
-            for k in range(block * PIVOTS_IN_BLOCK, min((block + 1) * PIVOTS_IN_BLOCK, pivots.shape[0])):
+            for k in range(start, stop):
                 if n > 4096 and queue.must_stop():
                     break
                 plane.pivot = pivot = pivots[k]

@@ -354,10 +354,7 @@ def largest_boxes(
             whole[i].onward = values[i] if begins_row[i] else FORBIDDEN
             whole[i].best = 0 if begins_row[i] else FORBIDDEN
             whole[i].column = columns[i]
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             a, a_end = edges[pairs[block, 0]], edges[pairs[block, 0] + 1]
             b, b_end = edges[pairs[block, 1]], edges[pairs[block, 1] + 1]
             best.value, best.left, best.right = least, -1, -1

@@ -61,10 +61,7 @@ def largest_sums(
     cdef double high[MOST_MIDDLE]
     cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             fill_high(middle, top, block, high)
             largest_out[block] = tiles.largest(&low[0], low.shape[0], high, middle.shape[0])
 
@@ -84,10 +81,7 @@ def largest_sums_of_size(
     cdef Py_ssize_t left, size, row, first, count, bits
     cdef double largest, of_size
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             bits = block
             left = most
             while bits:
@@ -125,10 +119,7 @@ def all_sums(
     """sums_out[k, j] = high[k] + low[j], both in doubled precision, as doubles; a block is one row."""
     cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             tiles.sums(&low[0], &low_tail[0], low.shape[0], high[block], high_tail[block], &sums_out[block, 0])
 
 
@@ -169,13 +160,10 @@ def scan_values(
     """
     cdef Py_ssize_t n_low = masks.shape[1], row, first, j, left
     cdef double largest, zero = 0.0
-    cdef long long block
+    cdef Py_ssize_t start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for row in range(block * rows_per_block, min((block + 1) * rows_per_block, values.shape[0] // n_low)):
+        while queue.next_rows(rows_per_block, values.shape[0] // n_low, &start, &stop):
+            for row in range(start, stop):
                 first, left = row * n_low, most - number_of_outcomes(row)
                 if left < 0:
                     continue

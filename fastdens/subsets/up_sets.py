@@ -24,14 +24,14 @@ def largest_up_set(values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     starts, into_starts = (
         np.concatenate([[0], np.cumsum(np.bincount(side, minlength=n))]).astype(np.intp) for side in (lower, upper)
     )
-    excess, deficit = np.maximum(values, 0), np.maximum(-values, 0)
+    parts = np.array([np.maximum(values, 0), np.maximum(-values, 0)])
     inside = np.zeros((2, n), dtype=np.uint8)
     arrays = (
-        starts, upper, into_starts, lower[by_upper], by_upper, excess, deficit, np.zeros(len(pairs), dtype=np.int64),
+        starts, upper, into_starts, lower[by_upper], by_upper, parts, np.zeros(len(pairs), dtype=np.int64),
         np.empty((3, n), dtype=np.intp), inside,
     )  # fmt: skip
     run_blocks(up_sets.largest_up_set, 1, arguments=arrays)
     members = inside[0].astype(bool)
-    if int(values[members].sum()) != int(excess.sum()) or (members[lower] & ~members[upper]).any():
+    if int(values[members].sum()) != int(parts[0].sum()) or (members[lower] & ~members[upper]).any():
         raise AssertionError("the up-set found and its certificate differ; please report this")
     return members

@@ -23,6 +23,7 @@ import os
 import secrets
 import struct
 import zlib
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,11 +32,13 @@ import numpy as np
 
 import fastdens
 from fastdens.core.savable import Entry, entry_named, entry_of, saved_name
+from fastdens.core.threads import pieces
 
 MAGIC = b"fastdens"
 VERSION = 1
 PREAMBLE = struct.Struct("<8sIIQ")
 ALIGNMENT = 64
+BYTES_AT_ONCE = 1 << 24
 
 # Where classes live that have no public name and that a file may begin with, or meet in a model of another module.
 UNNAMED_HOMES = {"ScaledDensity": "fastdens.tasks.scaling", "Divergence": "fastdens.divergences.result"}
@@ -98,10 +101,11 @@ def save(model: Any, path: Any) -> None:
             start = _aligned(PREAMBLE.size + len(header))
             for entry, array in zip(writer.table, writer.arrays):
                 file.seek(start + entry["offset"])
-                file.write(array.reshape(-1, order="A").data)
+                for piece in _pieces(array):
+                    file.write(piece.data)
+                    _write_through(file)
             file.truncate(start + writer.end)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_through(file)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -165,6 +169,25 @@ def _aligned(offset: int) -> int:
     return -(-offset // ALIGNMENT) * ALIGNMENT
 
 
+def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The bytes of an array as it lies in memory, a few at a time: Ctrl-C is answered in between."""
+    flat = array.reshape(-1, order="A").view(np.uint8) if array.nbytes else np.empty(0, np.uint8)
+    return (flat[part] for part in pieces(len(flat), BYTES_AT_ONCE))
+
+
+def _checksum(array: np.ndarray) -> int:
+    checksum = 0
+    for piece in _pieces(array):
+        checksum = zlib.crc32(piece.data, checksum)
+    return checksum
+
+
+def _write_through(file: BinaryIO) -> None:
+    """See that what was written is on the disk: all at once in the end would take long, and be deaf to Ctrl-C."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +249,7 @@ class _Writer:
                 "order": order,
                 "offset": self.end,
                 "length": stored.nbytes,
-                "crc32": zlib.crc32(stored.reshape(-1, order="A").data) if stored.size else 0,
+                "crc32": _checksum(stored),
             }
         )
         self.end += stored.nbytes
@@ -277,8 +300,9 @@ def _read_array(entry: dict[str, Any], start: int, size: int, file: BinaryIO, pa
     array = np.empty(shape, dtype, entry["order"])
     if entry["length"] > 0:
         file.seek(offset)
-        file.readinto(array.reshape(-1, order="A").view(np.uint8))  # type: ignore[attr-defined]
-        if zlib.crc32(array.reshape(-1, order="A").data) != entry["crc32"]:
+        for piece in _pieces(array):
+            file.readinto(piece)  # type: ignore[attr-defined]
+        if _checksum(array) != entry["crc32"]:
             raise FileError(f"{path} is damaged: the checksum of an array of shape {shape} is wrong")
     if mmap:
         array.flags.writeable = False

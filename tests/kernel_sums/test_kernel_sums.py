@@ -326,7 +326,7 @@ class TestEdges:
         (
             {"algorithm": "magic"},
             ValueError,
-            "algorithm must be one of 'auto', 'direct', 'sorted', 'grid', 'tree', got 'magic'",
+            "algorithm must be one of 'auto', 'direct', 'sorted', 'fast_gauss', 'tree', 'grid', got 'magic'",
         ),
         ({"n_threads": 0}, ValueError, "n_threads must be None or an integer of at least 1, got 0"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.core.exact_sums import rounded_sums, two_sum
+from fastdens.core.exact_sums import rounded_sums_of, two_sum
 from fastdens.divergences.generators import GENERATORS, Generator, alpha_generator
 from fastdens.divergences.user_generators import user_generator
 
@@ -55,9 +55,13 @@ def total_variation(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) 
     0.5
     """
     p, q = validation.check_pair_of_probabilities(p, q, axis=axis, normalize=normalize)
-    # p - q is a rounded number and an exact error; the sign of the former is the sign of both.
-    heads, tails = two_sum(p, -q)
-    return as_answer(0.5 * rounded_sums(np.abs(heads), np.copysign(1.0, heads) * tails))
+
+    def terms(outcomes: slice) -> tuple[np.ndarray, np.ndarray]:
+        """|p - q| as a rounded number and an exact error; the sign of the former is the sign of both."""
+        heads, tails = two_sum(p[..., outcomes], -q[..., outcomes])
+        return np.abs(heads), np.copysign(1.0, heads) * tails
+
+    return as_answer(0.5 * rounded_sums_of(terms, p.shape[-1]))
 
 
 def hellinger_distance(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) -> Any:

@@ -107,10 +107,7 @@ cdef void sums_in_blocks(
     cdef floating strips[FD_SHARING * FD_STRIP]
     cdef const floating *factors = &scales[0] if scales is not None else NULL
     cdef const floating *halves
-    while True:
-        block = queue.next()
-        if block < 0:
-            return
+    while queue.next(&block):
         first_query = (block % query_blocks) * QUERIES_IN_BLOCK
         last_query = min(first_query + QUERIES_IN_BLOCK, m)
         first_point = (block // query_blocks) * points_per_block
@@ -209,7 +206,7 @@ def sum_of_few(
 ):
     """The sum at the only row of Q over points that padded are at most MOST_OF_FEW numbers; NaN if any is not finite.
 
-    The same bits as from `direct_sums`.
+    The same bits as from `DirectPoints.sums`.
     """
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
     cdef Py_ssize_t padded = (n + FD_STRIP_STEP - 1) // FD_STRIP_STEP * FD_STRIP_STEP
@@ -229,124 +226,119 @@ def sum_of_few(
     return tiles.on_double.sum[kernel](strip, padded, &bandwidth) + finite
 
 
-def direct_sums(
-    const double[::1] points,
-    const double[:, ::1] queries,
-    int metric,
-    int kernel,
-    double exponent,
-    double inverse,
-    double support,
-    const double[::1] scales,
-    const double[::1] half_squares,
-    const double[::1] half_squares_of_queries,
-    const double[::1] weights,
-    const double[:, ::1] values,
-    const Py_ssize_t[::1] own,
-    Py_ssize_t points_per_block,
-    double[:, :, ::1] sums_out,
-    BlockQueue queue,
-):
-    """Sums of K over packed points, for each query (and each row of `values`), per run of `points_per_block` points.
+cdef class DirectPoints:
+    """Packed points, a kernel and its bandwidth, prepared for any number of sums.
 
-    `metric` is a place in the tiles' table `by_metric`; `own[j]` is the point that query j leaves out, or -1;
-    `exponent`, `inverse` and `support` are the fields of fd_bandwidth; `scales`, `half_squares`, `weights`, `values`
-    and `own` may be None. Weights and values exclude each other. Half squares, of points and queries, choose the form
-    by scalar products for the Gaussian kernel.
+    `metric` is a place in the tiles' table `by_metric`; `exponent`, `inverse` and `support` are the fields of
+    fd_bandwidth. `scales`, `half_squares`, `weights` and `values` may be None; weights and values exclude each other.
+    Half squares choose the form by scalar products for the Gaussian kernel.
     """
+    cdef const double[::1] points
+    cdef const double[::1] scales
+    cdef const double[::1] half_squares
+    cdef const double[::1] weights
+    cdef const double[:, ::1] values
     cdef fd_bandwidth bandwidth
-    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
-    with nogil:
-        sums_in_blocks[double](
-            points, queries, metric, kernel, &bandwidth, scales, half_squares, half_squares_of_queries, weights, values,
-            own, points_per_block, sums_out, queue,
-        )  # fmt: skip
+    cdef int metric, kernel
+
+    def __init__(
+        self, const double[::1] points, int metric, int kernel, double exponent, double inverse, double support,
+        const double[::1] scales, const double[::1] weights, const double[:, ::1] values,
+        const double[::1] half_squares=None,
+    ):
+        self.points, self.scales, self.half_squares = points, scales, half_squares
+        self.weights, self.values, self.metric, self.kernel = weights, values, metric, kernel
+        self.bandwidth.exponent, self.bandwidth.inverse, self.bandwidth.support = exponent, inverse, support
+
+    def sums(
+        self, const double[:, ::1] queries, const double[::1] half_squares_of_queries, const Py_ssize_t[::1] own,
+        Py_ssize_t points_per_block, double[:, :, ::1] sums_out, BlockQueue queue,
+    ):
+        """Sums of K over the points, for each query (and each row of `values`), per run of `points_per_block` points.
+
+        `own[j]` is the point that query j leaves out, or -1; own may be None, as may the half squares of the queries
+        where the points have none.
+        """
+        with nogil:
+            sums_in_blocks[double](
+                self.points, queries, self.metric, self.kernel, &self.bandwidth, self.scales, self.half_squares,
+                half_squares_of_queries, self.weights, self.values, own, points_per_block, sums_out, queue,
+            )  # fmt: skip
+
+    def log2_sums(
+        self, const double[:, ::1] queries, bint of_distance, const Py_ssize_t[::1] own, double[::1] largest_out,
+        double[::1] sums_out, BlockQueue queue,
+    ):
+        """The same sums where they are too small for a double: log2 of the sum is `largest_out` + log2(`sums_out`).
+
+        `weights` are log2 of the weights here. For the kernels whose log2 is `exponent` times the squared distance (or
+        the distance, `of_distance`). Where no point is left, `largest_out` is -inf and `sums_out` is 1.
+        """
+        cdef Py_ssize_t d = queries.shape[1], n = self.points.shape[0] // d, m = queries.shape[0]
+        cdef Py_ssize_t step = strip_length(d)
+        cdef Py_ssize_t first_query, last_query, start, length, j, skip
+        cdef double strip[FD_STRIP]
+        cdef double largest, total, strip_largest
+        cdef int phase
+        cdef const double *factors = &self.scales[0] if self.scales is not None else NULL
+        with nogil:
+            while queue.next_rows(QUERIES_IN_BLOCK, m, &first_query, &last_query):
+                for j in range(first_query, last_query):
+                    largest = -INFINITY
+                    total = 0.0
+                    for phase in range(2):
+                        start = -step
+                        while start + step < n:
+                            start += step
+                            length = min(step, n - start)
+                            tiles.on_double.by_metric[self.metric](
+                                &self.points[start * d], length, d, &queries[j, 0], factors, strip
+                            )
+                            if own is not None:
+                                skip = own[j] - start
+                                if 0 <= skip < length:
+                                    strip[skip] = INFINITY
+                            strip_largest = tiles.log2_terms(
+                                strip, length, self.bandwidth.exponent, of_distance,
+                                &self.weights[start] if self.weights is not None else NULL,
+                            )
+                            if phase == 0:
+                                largest = max(largest, strip_largest)
+                            else:
+                                total += tiles.sum_exp2(strip, length, largest)
+                        if largest == -INFINITY:
+                            total = 1.0
+                            break
+                        if queue.must_stop():
+                            break
+                    largest_out[j] = largest
+                    sums_out[j] = total
 
 
-def direct_sums_float(
-    const float[::1] points,
-    const float[:, ::1] queries,
-    int metric,
-    int kernel,
-    double exponent,
-    double inverse,
-    double support,
-    const float[::1] scales,
-    const float[::1] weights,
-    const float[:, ::1] values,
-    const Py_ssize_t[::1] own,
-    Py_ssize_t points_per_block,
-    double[:, :, ::1] sums_out,
-    BlockQueue queue,
-):
-    """`direct_sums` in single precision, with sums in double."""
+cdef class DirectPointsFloat:
+    """`DirectPoints` in single precision, with sums in double."""
+    cdef const float[::1] points
+    cdef const float[::1] scales
+    cdef const float[::1] weights
+    cdef const float[:, ::1] values
     cdef fd_bandwidth bandwidth
-    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, inverse, support
-    with nogil:
-        sums_in_blocks[float](
-            points, queries, metric, kernel, &bandwidth, scales, None, None, weights, values, own,
-            points_per_block, sums_out, queue,
-        )  # fmt: skip
+    cdef int metric, kernel
 
+    def __init__(
+        self, const float[::1] points, int metric, int kernel, double exponent, double inverse, double support,
+        const float[::1] scales, const float[::1] weights, const float[:, ::1] values,
+    ):
+        self.points, self.scales, self.weights, self.values = points, scales, weights, values
+        self.metric, self.kernel = metric, kernel
+        self.bandwidth.exponent, self.bandwidth.inverse, self.bandwidth.support = exponent, inverse, support
 
-def direct_log2_sums(
-    const double[::1] points,
-    const double[:, ::1] queries,
-    int metric,
-    double exponent,
-    bint of_distance,
-    const double[::1] scales,
-    const double[::1] log2_weights,
-    const Py_ssize_t[::1] own,
-    double[::1] largest_out,
-    double[::1] sums_out,
-    BlockQueue queue,
-):
-    """The same sums where they are too small for a double: log2 of the sum is `largest_out` + log2(`sums_out`).
-
-    For the kernels whose log2 is `exponent` times the squared distance (or the distance, `of_distance`). Where no
-    point is left, `largest_out` is -inf and `sums_out` is 1.
-    """
-    cdef Py_ssize_t d = queries.shape[1], n = points.shape[0] // d, m = queries.shape[0], step = strip_length(d)
-    cdef Py_ssize_t first_query, start, length, j, skip
-    cdef long long block
-    cdef double strip[FD_STRIP]
-    cdef double largest, total, strip_largest
-    cdef int phase
-    cdef const double *factors = &scales[0] if scales is not None else NULL
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first_query = block * QUERIES_IN_BLOCK
-            for j in range(first_query, min(first_query + QUERIES_IN_BLOCK, m)):
-                largest = -INFINITY
-                total = 0.0
-                for phase in range(2):
-                    start = -step
-                    while start + step < n:
-                        start += step
-                        length = min(step, n - start)
-                        tiles.on_double.by_metric[metric](
-                            &points[start * d], length, d, &queries[j, 0], factors, strip
-                        )
-                        if own is not None:
-                            skip = own[j] - start
-                            if 0 <= skip < length:
-                                strip[skip] = INFINITY
-                        strip_largest = tiles.log2_terms(
-                            strip, length, exponent, of_distance,
-                            &log2_weights[start] if log2_weights is not None else NULL,
-                        )
-                        if phase == 0:
-                            largest = max(largest, strip_largest)
-                        else:
-                            total += tiles.sum_exp2(strip, length, largest)
-                    if largest == -INFINITY:
-                        total = 1.0
-                        break
-                    if queue.must_stop():
-                        break
-                largest_out[j] = largest
-                sums_out[j] = total
+    def sums(
+        self, const float[:, ::1] queries, const float[::1] half_squares_of_queries, const Py_ssize_t[::1] own,
+        Py_ssize_t points_per_block, double[:, :, ::1] sums_out, BlockQueue queue,
+    ):
+        """As those of `DirectPoints`; there are no half squares."""
+        with nogil:
+            sums_in_blocks[float](
+                self.points, queries, self.metric, self.kernel, &self.bandwidth, self.scales, None,
+                half_squares_of_queries, self.weights, self.values, own, points_per_block, sums_out, queue,
+            )  # fmt: skip

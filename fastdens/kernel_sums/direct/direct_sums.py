@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -29,9 +28,6 @@ WIDEST_FLOAT_WEIGHTS = 2.0**20
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
 _FLOAT32 = np.dtype(np.float32)
-# Half squares where differences are taken.
-_NONE: tuple[None, ...] = (None, None)
-_NONE_OF_FLOATS: tuple[None, ...] = ()
 
 
 def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) -> float | None:
@@ -115,6 +111,10 @@ class DirectSum:
             self.values = self._pad(values.T if weights is None else (values * weights[:, None]).T)
         elif weights is not None:
             self.weights = self._pad(weights)
+        self._compiled = (compiled.DirectPointsFloat if self.is_float else compiled.DirectPoints)(
+            self.points, metrics.CODES[metric], kernel.code, self.exponent, self.inverse, self.support, self.scales,
+            self.weights, self.values,
+        )  # fmt: skip
         # The same points for many queries at once: made when such come, False where they would lose digits.
         self._products: ScalarProducts | bool | None = None
         if (
@@ -147,7 +147,7 @@ class DirectSum:
                 return by_matrix(rows - centre, to_white)
         if self.factor is not None:
             with np.errstate(over="ignore"):
-                rows = rows * self.factor
+                rows = rows.astype(np.float64, copy=False) * self.factor
         return rows
 
     def _pack(self, X: np.ndarray) -> np.ndarray:
@@ -174,6 +174,11 @@ class DirectSum:
         products = self._products
         if not isinstance(products, ScalarProducts):
             products = ScalarProducts(self._X, self.bandwidth)
+            if products.keeps_digits:
+                self._compiled_products = compiled.DirectPoints(
+                    products.points, metrics.CODES[self.metric], self.kernel.code, -0.5, self.inverse, self.support,
+                    None, self.weights, self.values, products.half_squares,
+                )  # fmt: skip
             self._products = products if products.keeps_digits else False
         return products if products.keeps_digits else None
 
@@ -195,30 +200,25 @@ class DirectSum:
         `own[j]` is the index of the point that query j leaves out, or -1.
         """
         m = len(Q)
-        points, exponent, scales = self.points, self.exponent, self.scales
+        prepared: compiled.DirectPoints | compiled.DirectPointsFloat = self._compiled
+        of_queries: np.ndarray | None = None
         products = None if self._products is False else self._scalar_products(m)
-        half_squares: tuple[Any, ...] = _NONE_OF_FLOATS if self.is_float else _NONE
         if products is not None:
             queries, of_queries = products.queries(Q)
-            points, exponent, scales = products.points, -0.5, None
-            half_squares = products.half_squares, of_queries
+            prepared = self._compiled_products
         else:
-            queries = Q if self.takes_plain_queries and Q.dtype == points.dtype else self._queries(Q)
+            queries = Q if self.takes_plain_queries and Q.dtype == self.points.dtype else self._queries(Q)
         n_padded = self.n_padded
         per_run = n_padded if m >= FEW_QUERIES else POINTS_PER_RUN
         n_runs = -(-n_padded // per_run)
         n_values = 1 if self.values is None else len(self.values)
         sums = np.empty((n_runs, m, n_values))
-        arguments = (
-            points, queries, metrics.CODES[self.metric], self.kernel.code, exponent, self.inverse, self.support, scales,
-            *half_squares, self.weights, self.values, own, per_run, sums,
-        )  # fmt: skip
         run_blocks(
-            compiled.direct_sums_float if self.is_float else compiled.direct_sums,
+            prepared.sums,
             n_runs * -(-m // compiled.QUERIES_PER_BLOCK),
             n_threads,
             m * n_padded * self.pair_ns,
-            arguments,
+            (queries, of_queries, own, per_run, sums),
         )
         if self.values is not None:
             return sums.sum(axis=0)
@@ -248,13 +248,11 @@ class DirectSum:
             with np.errstate(divide="ignore"):
                 log2_weights = np.log2(self.weights.astype(np.float64, copy=False))
         largest, sums = np.empty(m), np.empty(m)
-
-        def work(queue: Any) -> None:
-            compiled.direct_log2_sums(
-                points, queries, metrics.CODES[self.metric], self.exponent, self.kernel.exponent_of_distance,
-                scales, log2_weights, own, largest, sums, queue,
-            )  # fmt: skip
-
+        relative = compiled.DirectPoints(
+            points, metrics.CODES[self.metric], self.kernel.code, self.exponent, self.inverse, self.support, scales,
+            log2_weights, None,
+        )  # fmt: skip
+        arguments = queries, self.kernel.exponent_of_distance, own, largest, sums
         n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
-        run_blocks(work, n_blocks, n_threads, 2 * m * n_padded * self.pair_ns)
+        run_blocks(relative.log2_sums, n_blocks, n_threads, 2 * m * n_padded * self.pair_ns, arguments)
         return (largest + np.log2(sums)) * math.log(2)

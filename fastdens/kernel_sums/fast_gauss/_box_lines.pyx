@@ -57,32 +57,31 @@ cdef void find_boxes(
         buffers.starts[b] += buffers.starts[b - 1]
 
 
+cdef class LineBoxes:
+    """So many boxes of one width on a line, the first with the number `lowest`, and the terms of their expansions."""
+    cdef double width, lowest
+    cdef Py_ssize_t count, p
+
+    def __init__(self, double width, double lowest, Py_ssize_t count, Py_ssize_t p):
+        self.width, self.lowest, self.count, self.p = width, lowest, count, p
+
+
 def moments(
-    const double[::1] x,
-    const double[::1] weights,
-    double width,
-    double lowest,
-    Py_ssize_t n_boxes,
-    Py_ssize_t p,
-    double[:, :, ::1] moments_out,
-    double[:, ::1] box_weights_out,
-    BlockQueue queue,
+    const double[::1] x, const double[::1] weights, LineBoxes boxes, double[:, :, ::1] moments_out,
+    double[:, ::1] box_weights_out, BlockQueue queue,
 ):
     """Chebyshev moments of each box's (weighted) points and their weight, per block of points."""
     cdef Py_ssize_t n = x.shape[0], first, count, i, b, k
     cdef int32_t place, box
-    cdef long long block
-    cdef double total
+    cdef Py_ssize_t stop, block
+    cdef Py_ssize_t n_boxes = boxes.count, p = boxes.p
+    cdef double total, width = boxes.width, lowest = boxes.lowest
     cdef Buffers buffers
     if not allocate(&buffers, n_boxes):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             find_boxes(&buffers, &x[first], count, width, lowest, n_boxes)
             if weights is None:
                 for i in range(count):
@@ -116,37 +115,23 @@ def moments(
 
 
 def evaluate(
-    const double[::1] x,
-    double width,
-    double lowest,
-    Py_ssize_t p,
-    const double[:, ::1] expansions,
-    const double[::1] bounds,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    Py_ssize_t[::1] failures_out,
-    BlockQueue queue,
+    const double[::1] x, LineBoxes boxes, const double[:, ::1] expansions, const double[::1] bounds, double rtol,
+    double atol, double[::1] sums_out, double[::1] bounds_out, Py_ssize_t[::1] failures_out, BlockQueue queue,
 ):
     """Each box's expansion at the queries in it, with the box's error bound.
 
     Bounds above rtol * sum + atol become -1; `failures_out[block]` counts them.
     """
-    cdef Py_ssize_t n = x.shape[0], n_boxes = bounds.shape[0], first, count, i, b, failures
+    cdef Py_ssize_t n = x.shape[0], n_boxes = boxes.count, p = boxes.p, first, count, i, b, failures
     cdef int32_t place, box
-    cdef long long block
-    cdef double value, bound
+    cdef Py_ssize_t stop, block
+    cdef double value, bound, width = boxes.width, lowest = boxes.lowest
     cdef Buffers buffers
     if not allocate(&buffers, n_boxes):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             find_boxes(&buffers, &x[first], count, width, lowest, n_boxes)
             for i in range(count):
                 box = buffers.boxes[i] + 1
@@ -187,17 +172,13 @@ def select(
 ):
     """Rows of the numbers in wanted boxes: `counts_out[block]` of them from the block's own place in `rows_out` on."""
     cdef Py_ssize_t n = x.shape[0], first, count, i, found
-    cdef long long block
+    cdef Py_ssize_t stop, block
     cdef Buffers buffers
     if not allocate(&buffers, 0):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * ROWS_IN_BLOCK
-            count = min(first + ROWS_IN_BLOCK, n) - first
+        while queue.next_rows(ROWS_IN_BLOCK, n, &first, &stop):
+            block, count = first // ROWS_IN_BLOCK, stop - first
             tiles.places(&x[first], count, width, lowest, buffers.boxes, buffers.local)
             found = 0
             for i in range(count):

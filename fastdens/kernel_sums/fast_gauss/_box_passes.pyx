@@ -11,7 +11,14 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from fastdens.core._blocks cimport BlockQueue
-from fastdens.kernel_sums.fast_gauss._box_sums cimport FD_BOX_ROW, FD_BOX_SCRATCH, first_from, tiles
+from fastdens.kernel_sums.fast_gauss._box_sums cimport (
+    FD_BOX_ROW,
+    FD_BOX_SCRATCH,
+    BoxedPoints,
+    BoxedQueries,
+    first_from,
+    tiles,
+)
 
 cdef enum:
     KEYS_IN_BLOCK = 64  # boxes per block where only their weights count
@@ -24,6 +31,19 @@ KEYS_PER_BLOCK = KEYS_IN_BLOCK
 FIRST_PER_BLOCK = FIRST_IN_BLOCK
 FEW_PER_BLOCK = FEW_IN_BLOCK
 MOST_REACH = (MOST_FOUND - 1) // 2
+
+
+cdef class CarriedAxis:
+    """An axis along which expansions of p terms are carried.
+
+    `along` has its stride, number of boxes and reach; matrix k carries over k - reach boxes.
+    """
+    cdef const int64_t[::1] along
+    cdef const double[:, :, ::1] matrices
+    cdef Py_ssize_t p
+
+    def __init__(self, const int64_t[::1] along, const double[:, :, ::1] matrices, Py_ssize_t p):
+        self.along, self.matrices, self.p = along, matrices, p
 
 
 cdef struct Line:
@@ -75,15 +95,12 @@ def reached(
 ):
     """Whether any source is within reach of each target, along one axis."""
     cdef Py_ssize_t t, place
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef int64_t key, coordinate, k, wanted
     cdef Py_ssize_t n = source_keys.shape[0]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for t in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, target_keys.shape[0])):
+        while queue.next_rows(KEYS_IN_BLOCK, target_keys.shape[0], &start, &stop):
+            for t in range(start, stop):
                 key = target_keys[t]
                 coordinate = key // along[0] % along[1]
                 reached_out[t] = 0
@@ -168,36 +185,26 @@ cdef Py_ssize_t block_start(
 
 
 def first_axis(
-    const double[:, ::1] local,
-    const double[::1] weights,
-    const Py_ssize_t[::1] starts,
-    const int64_t[::1] source_keys,
-    const int64_t[::1] target_keys,
-    Py_ssize_t first,
-    Py_ssize_t end,
-    const int64_t[::1] along,
-    const double[:, :, ::1] matrices,
-    Py_ssize_t p,
-    double[:, ::1] ring_out,
-    BlockQueue queue,
+    BoxedPoints sources, const int64_t[::1] target_keys, Py_ssize_t first, Py_ssize_t end, CarriedAxis axis,
+    double[:, ::1] ring_out, BlockQueue queue,
 ):
     """Targets first ... end - 1: the moments of the (weighted) points of sources, carried along the first axis."""
     cdef Py_ssize_t t
     cdef long long block
     cdef FirstAxis state
     cdef Line line
-    cdef const double *w = &weights[0] if weights is not None else NULL
-    on_line(&line, source_keys, 0, source_keys.shape[0], along)
-    if not open_first(&state, line.reach, local.shape[0], p):
+    cdef const double[:, ::1] local = sources.local
+    cdef const Py_ssize_t[::1] starts = sources.starts
+    cdef const double[:, :, ::1] matrices = axis.matrices
+    cdef const double *w = &sources.weights[0] if sources.weights is not None else NULL
+    on_line(&line, sources.keys, 0, sources.keys.shape[0], axis.along)
+    if not open_first(&state, line.reach, local.shape[0], axis.p):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             for t in range(
-                block_start(target_keys, first, end, block, along[1]),
-                block_start(target_keys, first, end, block + 1, along[1]),
+                block_start(target_keys, first, end, block, line.count),
+                block_start(target_keys, first, end, block + 1, line.count),
             ):
                 if queue.must_stop():
                     break
@@ -249,16 +256,8 @@ cdef void unpack(const double *packed, Py_ssize_t p, double *to) noexcept nogil:
 
 
 def middle_axis(
-    const double[:, ::1] ring,
-    const int64_t[::1] source_keys,
-    Py_ssize_t low,
-    Py_ssize_t high,
-    const int64_t[::1] target_keys,
-    const Py_ssize_t[::1] order,
-    const int64_t[::1] along,
-    const double[:, :, ::1] matrices,
-    Py_ssize_t p,
-    double[:, ::1] packed_out,
+    const double[:, ::1] ring, const int64_t[::1] source_keys, Py_ssize_t low, Py_ssize_t high,
+    const int64_t[::1] target_keys, const Py_ssize_t[::1] order, CarriedAxis axis, double[:, ::1] packed_out,
     BlockQueue queue,
 ):
     """Three dimensions, the targets in `order`: expansions of the sources low ... high - 1, which are in `ring`,
@@ -266,19 +265,17 @@ def middle_axis(
 
     Where targets that follow each other share sources, these are still in the cache.
     """
-    cdef Py_ssize_t i, t
-    cdef long long block
+    cdef Py_ssize_t i, t, p = axis.p
+    cdef Py_ssize_t start, stop
     cdef Line line
+    cdef const double[:, :, ::1] matrices = axis.matrices
     cdef double *expansion = <double *> PyMem_RawMalloc(ring.shape[1] * sizeof(double))
     if expansion == NULL:
         raise MemoryError()
-    on_line(&line, source_keys, low, high, along)
+    on_line(&line, source_keys, low, high, axis.along)
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * FIRST_IN_BLOCK, min((block + 1) * FIRST_IN_BLOCK, order.shape[0])):
+        while queue.next_rows(FIRST_IN_BLOCK, order.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 t = order[i]
@@ -320,46 +317,37 @@ cdef bint evaluate_box(
     return failed
 
 
+cdef Queries queries_of(BoxedQueries queries, Py_ssize_t p) noexcept:
+    cdef Queries result
+    result.local, result.d = &queries.points.local[0, 0], queries.points.local.shape[0]
+    result.stride, result.p = queries.points.local.shape[1], p
+    result.order, result.starts = &queries.points.order[0], &queries.points.starts[0]
+    result.rtol, result.atol = queries.rtol, queries.atol
+    result.sums, result.bounds = &queries.sums[0], &queries.bounds[0]
+    return result
+
+
 def line_sums(
-    const double[:, ::1] local,
-    const double[::1] weights,
-    const Py_ssize_t[::1] starts,
-    const int64_t[::1] source_keys,
-    const int64_t[::1] along,
-    const double[:, :, ::1] matrices,
-    Py_ssize_t p,
-    const double[:, ::1] query_local,
-    const Py_ssize_t[::1] query_order,
-    const Py_ssize_t[::1] query_starts,
-    const int64_t[::1] target_keys,
-    const Py_ssize_t[::1] chosen,
-    const double[::1] bounds,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    unsigned char[::1] failed_out,
-    BlockQueue queue,
+    BoxedPoints sources, CarriedAxis axis, BoxedQueries boxed_queries, const Py_ssize_t[::1] chosen,
+    const double[::1] bounds, unsigned char[::1] failed_out, BlockQueue queue,
 ):
     """One dimension, everything at once: sums at the queries of the `chosen` boxes, as `last_axis` says."""
     cdef Py_ssize_t i, b
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef FirstAxis state
     cdef Line line
-    cdef Queries queries
-    cdef const double *w = &weights[0] if weights is not None else NULL
-    queries.local, queries.d, queries.stride, queries.p = &query_local[0, 0], 1, query_local.shape[1], p
-    queries.order, queries.starts, queries.rtol, queries.atol = &query_order[0], &query_starts[0], rtol, atol
-    queries.sums, queries.bounds = &sums_out[0], &bounds_out[0]
-    on_line(&line, source_keys, 0, source_keys.shape[0], along)
-    if not open_first(&state, line.reach, 1, p):
+    cdef Queries queries = queries_of(boxed_queries, axis.p)
+    cdef const double[:, ::1] local = sources.local
+    cdef const Py_ssize_t[::1] starts = sources.starts
+    cdef const double[:, :, ::1] matrices = axis.matrices
+    cdef const int64_t[::1] target_keys = boxed_queries.points.keys
+    cdef const double *w = &sources.weights[0] if sources.weights is not None else NULL
+    on_line(&line, sources.keys, 0, sources.keys.shape[0], axis.along)
+    if not open_first(&state, line.reach, 1, axis.p):
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, chosen.shape[0])):
+        while queue.next_rows(KEYS_IN_BLOCK, chosen.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 b = chosen[i]
@@ -369,53 +357,33 @@ def line_sums(
 
 
 def last_axis(
-    const double[:, ::1] ring,
-    const int64_t[::1] source_keys,
-    Py_ssize_t low,
-    Py_ssize_t high,
-    const int64_t[::1] along,
-    const double[:, :, ::1] matrices,
-    Py_ssize_t p,
-    const double[:, ::1] query_local,
-    const Py_ssize_t[::1] query_order,
-    const Py_ssize_t[::1] query_starts,
-    const int64_t[::1] target_keys,
-    const Py_ssize_t[::1] chosen,
-    const double[::1] bounds,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    unsigned char[::1] failed_out,
-    BlockQueue queue,
+    const double[:, ::1] ring, const int64_t[::1] source_keys, Py_ssize_t low, Py_ssize_t high, CarriedAxis axis,
+    BoxedQueries boxed_queries, const Py_ssize_t[::1] chosen, const double[::1] bounds,
+    unsigned char[::1] failed_out, BlockQueue queue,
 ):
     """Two or three dimensions (packed): expansions carried along the last axis to the `chosen` boxes, and evaluated at
     their queries.
 
-    `bounds` are those of the boxes; `bounds_out`, in the callers' order, is -1 where one is above rtol * sum + atol,
-    and `failed_out` says in which boxes there are such queries.
+    `bounds` are those of the boxes; `failed_out` says in which boxes there are queries that miss their tolerance.
     """
     cdef Py_ssize_t i, b
-    cdef long long block
+    cdef Py_ssize_t start, stop
+    cdef Py_ssize_t p = axis.p
     cdef Line line
-    cdef Queries queries
-    cdef bint packed = query_local.shape[0] == 3
+    cdef Queries queries = queries_of(boxed_queries, p)
+    cdef const double[:, :, ::1] matrices = axis.matrices
+    cdef const int64_t[::1] target_keys = boxed_queries.points.keys
+    cdef bint packed = queries.d == 3
     cdef Py_ssize_t numbers = FD_BOX_ROW(p) * p * p if packed else 0
     # Zeros where an unpacked expansion has its padding.
     cdef double *unpacked = <double *> PyMem_RawCalloc(numbers + ring.shape[1] + FD_BOX_SCRATCH, sizeof(double))
     cdef double *expansion = unpacked + numbers
     if unpacked == NULL:
         raise MemoryError()
-    queries.local, queries.d, queries.stride = &query_local[0, 0], query_local.shape[0], query_local.shape[1]
-    queries.p, queries.order, queries.starts = p, &query_order[0], &query_starts[0]
-    queries.rtol, queries.atol, queries.sums, queries.bounds = rtol, atol, &sums_out[0], &bounds_out[0]
-    on_line(&line, source_keys, low, high, along)
+    on_line(&line, source_keys, low, high, axis.along)
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * FEW_IN_BLOCK, min((block + 1) * FEW_IN_BLOCK, chosen.shape[0])):
+        while queue.next_rows(FEW_IN_BLOCK, chosen.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 b = chosen[i]

@@ -22,6 +22,21 @@ cdef extern from "box_sums.h" nogil:
 cdef const fd_box_sum_tiles *tiles
 
 
+cdef class BoxedPoints:
+    cdef const int64_t[::1] keys
+    cdef const Py_ssize_t[::1] starts
+    cdef const Py_ssize_t[::1] order
+    cdef const double[:, ::1] local
+    cdef const double[::1] weights  # or None
+
+
+cdef class BoxedQueries:
+    cdef BoxedPoints points
+    cdef double rtol, atol
+    cdef double[::1] sums
+    cdef double[::1] bounds
+
+
 cdef inline Py_ssize_t first_from(const int64_t *keys, Py_ssize_t low, Py_ssize_t high, int64_t wanted) noexcept nogil:
     """The first of the sorted keys[low ... high - 1] that is not below `wanted`."""
     cdef Py_ssize_t middle

@@ -28,6 +28,29 @@ def _use_level(int level):
 instruction_sets.register(_use_level)
 
 
+cdef class BoxedPoints:
+    """Points in the order of their boxes: box b holds starts[b] ... starts[b + 1] - 1 and has key keys[b].
+
+    `order` is where they stand in the callers' order, `local` their coordinates in their boxes, one row per axis.
+    """
+
+    def __init__(
+        self, const int64_t[::1] keys, const Py_ssize_t[::1] starts, const Py_ssize_t[::1] order,
+        const double[:, ::1] local, const double[::1] weights=None,
+    ):
+        self.keys, self.starts, self.order, self.local, self.weights = keys, starts, order, local, weights
+
+
+cdef class BoxedQueries:
+    """Queries in the order of their boxes, their tolerance, and where their sums and the bounds of errors go.
+
+    `sums` and `bounds` are in the callers' order; a bound is -1 where it is above rtol * sum + atol.
+    """
+
+    def __init__(self, BoxedPoints points, double rtol, double atol, double[::1] sums_out, double[::1] bounds_out):
+        self.points, self.rtol, self.atol, self.sums, self.bounds = points, rtol, atol, sums_out, bounds_out
+
+
 def row_length(Py_ssize_t p):
     """Numbers that one padded row of an expansion with p terms takes."""
     return FD_BOX_ROW(p)
@@ -35,21 +58,17 @@ def row_length(Py_ssize_t p):
 
 def cell_ranges(const double[:, ::1] X, const double[::1] widths, double[:, :, ::1] ranges_out, BlockQueue queue):
     """Smallest and largest box number of each axis, per block of points: `ranges_out[block, axis] = (low, high)`."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double low, high
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
-                low = high = X[block * ROWS_IN_BLOCK, a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                low = high = X[start, a]
+                for i in range(start, stop):
                     low = min(low, X[i, a])
                     high = max(high, X[i, a])
-                ranges_out[block, a, 0] = floor(low / widths[a])
-                ranges_out[block, a, 1] = floor(high / widths[a])
+                ranges_out[start // ROWS_IN_BLOCK, a, 0] = floor(low / widths[a])
+                ranges_out[start // ROWS_IN_BLOCK, a, 1] = floor(high / widths[a])
 
 
 cdef inline double cell_of(double x, double width, double inverse) noexcept nogil:
@@ -71,17 +90,13 @@ def cell_keys(
     BlockQueue queue,
 ):
     """The number of each point's box: sum over axes of (box number of the axis - lowest) * stride."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double inverse
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
                 inverse = 1.0 / widths[a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                for i in range(start, stop):
                     if a == 0:
                         keys_out[i] = 0
                     keys_out[i] += <int64_t> (cell_of(X[i, a], widths[a], inverse) - lowest[a]) * strides[a]
@@ -111,17 +126,13 @@ def local_coordinates(
     BlockQueue queue,
 ):
     """Coordinates in [-1, 1] of the points in their boxes, one row per axis, in the order given."""
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
-    cdef long long block
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a, start, stop
     cdef double x, inverse
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(ROWS_IN_BLOCK, n, &start, &stop):
             for a in range(d):
                 inverse = 1.0 / widths[a]
-                for i in range(block * ROWS_IN_BLOCK, min((block + 1) * ROWS_IN_BLOCK, n)):
+                for i in range(start, stop):
                     x = X[order[i], a]
                     x -= cell_of(x, widths[a], inverse) * widths[a]
                     local_out[a, i] = (x + x) * inverse - 1.0
@@ -137,16 +148,13 @@ def moments(
 ):
     """Chebyshev moments of the (weighted) points of each box: box b holds starts[b] ... starts[b + 1] - 1."""
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, k
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
     if scratch == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+        while queue.next_rows(BOXES_IN_BLOCK, starts.shape[0] - 1, &start, &stop):
+            for b in range(start, stop):
                 if queue.must_stop():
                     break
                 for k in range(moments_out.shape[1]):
@@ -175,13 +183,10 @@ def translate(
     still in the cache.
     """
     cdef Py_ssize_t i, t, k
-    cdef long long block
+    cdef Py_ssize_t start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, targets_out.shape[0])):
+        while queue.next_rows(BOXES_IN_BLOCK, targets_out.shape[0], &start, &stop):
+            for i in range(start, stop):
                 if queue.must_stop():
                     break
                 t = order[i]
@@ -195,36 +200,29 @@ def translate(
 
 
 def evaluate(
-    const double[:, ::1] local,
-    const Py_ssize_t[::1] order,
-    const Py_ssize_t[::1] starts,
-    Py_ssize_t p,
-    const double[:, ::1] expansions,
-    const double[::1] bounds,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    unsigned char[::1] failed_out,
-    BlockQueue queue,
+    BoxedQueries queries, Py_ssize_t p, const double[:, ::1] expansions, const double[::1] bounds,
+    unsigned char[::1] failed_out, BlockQueue queue,
 ):
-    """Each box's expansion at its queries, in the callers' order, with the box's error bound.
+    """Each box's expansion at its queries, with the box's error bound.
 
-    `failed_out[b]` says whether any query of the box has a bound above rtol * sum + atol; there, bounds are negated.
+    `failed_out[b]` says whether any query of the box misses its tolerance.
     """
+    cdef const double[:, ::1] local = queries.points.local
+    cdef const Py_ssize_t[::1] order = queries.points.order
+    cdef const Py_ssize_t[::1] starts = queries.points.starts
+    cdef double[::1] sums_out = queries.sums
+    cdef double[::1] bounds_out = queries.bounds
+    cdef double rtol = queries.rtol, atol = queries.atol
     cdef Py_ssize_t d = local.shape[0], stride = local.shape[1], b, i, first, last, count, n_values = 256
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double value
     cdef double[256] values
     cdef double *scratch = <double *> PyMem_RawMalloc(FD_BOX_SCRATCH * sizeof(double))
     if scratch == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for b in range(block * BOXES_IN_BLOCK, min((block + 1) * BOXES_IN_BLOCK, starts.shape[0] - 1)):
+        while queue.next_rows(BOXES_IN_BLOCK, starts.shape[0] - 1, &start, &stop):
+            for b in range(start, stop):
                 failed_out[b] = 0
                 first = starts[b]
                 while first < starts[b + 1]:

@@ -9,7 +9,7 @@ from libc.math cimport INFINITY, frexp, sqrt
 from libc.stdint cimport int64_t
 
 from fastdens.core._blocks cimport BlockQueue
-from fastdens.kernel_sums.fast_gauss._box_sums cimport first_from
+from fastdens.kernel_sums.fast_gauss._box_sums cimport BoxedPoints, BoxedQueries, first_from
 from fastdens.kernel_sums.direct._direct_sums cimport fd_bandwidth, tiles as direct_tiles
 
 cdef enum:
@@ -66,31 +66,27 @@ def surroundings(
     const int64_t[:, ::1] along,
     const double[:, ::1] errors,
     const double[:, ::1] heights,
-    double[::1] weights_out,
-    double[::1] errors_out,
-    double[::1] points_out,
+    double[:, ::1] sums_out,
     BlockQueue queue,
 ):
-    """Of each target box: weight and points within reach, and the weights times the error of the interpolant there.
+    """Of each target box, in rows: the weight within reach, the weights times the error of the interpolant there, and
+    the number of points within reach.
 
     `errors[axis, k]`, `heights[axis, k]`: of the interpolant of an axis, k boxes from the lowest within reach.
     """
     cdef Py_ssize_t d = along.shape[0], n = source_keys.shape[0], n_rows = rows_around(along), t, r, s, steps, k, cut
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double weight, error, height, e, h, in_row
     cdef Row row
     cdef Py_ssize_t *places = <Py_ssize_t *> PyMem_RawMalloc(n_rows * sizeof(Py_ssize_t))
     if places == NULL:
         raise MemoryError()
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next_rows(KEYS_IN_BLOCK, target_keys.shape[0], &start, &stop):
             for r in range(n_rows):
                 places[r] = 0
-            for t in range(block * KEYS_IN_BLOCK, min((block + 1) * KEYS_IN_BLOCK, target_keys.shape[0])):
-                weights_out[t] = errors_out[t] = points_out[t] = 0.0
+            for t in range(start, stop):
+                sums_out[0, t] = sums_out[1, t] = sums_out[2, t] = 0.0
                 # Offsets below the range of boxes.
                 cut = along[0, 2] - min(target_keys[t] % along[0, 1], along[0, 2])
                 for r in range(n_rows):
@@ -120,132 +116,143 @@ def surroundings(
                     if d > 2:
                         e = e * heights[2, row.z] + h * errors[2, row.z]
                         h *= heights[2, row.z]
-                    weights_out[t] += weight
-                    errors_out[t] += error * h + height * e
-                    points_out[t] += in_row
+                    sums_out[0, t] += weight
+                    sums_out[1, t] += error * h + height * e
+                    sums_out[2, t] += in_row
     PyMem_RawFree(places)
 
 
-def near_sums(
-    const double[:, ::1] local,
-    const double[::1] weights,
-    const int64_t[::1] source_keys,
-    const Py_ssize_t[::1] source_starts,
-    const double[:, ::1] query_local,
-    const Py_ssize_t[::1] query_order,
-    const Py_ssize_t[::1] query_starts,
-    const int64_t[::1] target_keys,
-    const int64_t[:, ::1] along,
-    const double[::1] scales,
-    int kernel,
-    double exponent,
-    const Py_ssize_t[::1] boxes,
-    const double[::1] weights_within,
-    const double[::1] missed,
-    double displacement,
-    double rtol,
-    double atol,
-    double[::1] sums_out,
-    double[::1] bounds,
-    BlockQueue queue,
-):
-    """Direct sums over the points in the boxes within reach, for the queries of `boxes` whose `bounds` is negative.
+cdef class NearSums:
+    """Direct sums over the points in the boxes within reach of a box.
 
-    `local` and `weights` are of the points in the order of their boxes, `scales` half the widths of boxes in
-    bandwidths. `weights_within[b]` is the weight within reach of box b, `missed[b]` bounds what the points beyond add,
-    `displacement` the error of a distance in bandwidths. One box is one block of work.
+    Parameters
+    ----------
+    sources : BoxedPoints
+    along : stride, number of boxes and reach of each axis
+    scales : half the widths of boxes in bandwidths
+    kernel, exponent : of bandwidth 1
     """
-    cdef Py_ssize_t d = local.shape[0], b, i, j, a, r, s, first, end, count, padded, n_near, taken
-    cdef Py_ssize_t n_rows = rows_around(along), n_sources = source_keys.shape[0]
-    cdef long long block
-    cdef double bound, value, share
-    cdef int binary
-    cdef double[3] shifts, query
-    cdef Row row
-    cdef fd_bandwidth bandwidth
-    cdef Py_ssize_t size = (d + 2) * POINTS_AT_ONCE * sizeof(double)
-    cdef double *scratch = <double *> PyMem_RawMalloc(size)
-    cdef double *strip
-    cdef double *packed_weights
-    if scratch == NULL:
-        raise MemoryError()
-    strip = scratch + d * POINTS_AT_ONCE
-    packed_weights = strip + POINTS_AT_ONCE
-    bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, 1.0, 1.0
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            b = boxes[block]
-            for j in range(query_starts[b], query_starts[b + 1]):
-                if bounds[query_order[j]] < 0:
-                    sums_out[query_order[j]] = 0.0
-            count = n_near = r = s = first = end = 0
-            row.last = -1
-            while True:
-                # Gather points until the strip is full or no line of boxes is left.
-                while count < POINTS_AT_ONCE:
-                    if first < end:
-                        taken = min(POINTS_AT_ONCE - count, end - first)
-                        for a in range(d):
-                            for i in range(taken):
-                                scratch[a * POINTS_AT_ONCE + count + i] = local[a, first + i] + shifts[a]
-                        for i in range(taken):
-                            packed_weights[count + i] = weights[first + i] if weights is not None else 1.0
-                        count += taken
-                        first += taken
-                    elif s < n_sources and source_keys[s] <= row.last:
-                        first, end = source_starts[s], source_starts[s + 1]
-                        # From the box of the queries, in half widths.
-                        shifts[0] = 2.0 * (source_keys[s] - row.same)
-                        shifts[1] = 2.0 * (row.y - along[1, 2]) if d > 1 else 0.0
-                        shifts[2] = 2.0 * (row.z - along[2, 2]) if d > 2 else 0.0
-                        s += 1
-                    elif r == n_rows:
-                        break
-                    else:
-                        row = row_around(target_keys[b], r, along)
-                        r += 1
-                        if row.inside:
-                            s = first_from(&source_keys[0], 0, n_sources, row.first)
-                        else:
-                            row.last = -1
-                if count == 0:
-                    break
-                if queue.must_stop():
-                    break
-                n_near += count
-                padded = (count + 63) // 64 * 64
-                for i in range(count, padded):
-                    packed_weights[i] = 0.0
-                    for a in range(d):
-                        scratch[a * POINTS_AT_ONCE + i] = INFINITY
-                if padded < POINTS_AT_ONCE:  # rows of the strip lie `padded` apart
-                    for a in range(1, d):
-                        for i in range(padded):
-                            scratch[a * padded + i] = scratch[a * POINTS_AT_ONCE + i]
+    cdef BoxedPoints sources
+    cdef const int64_t[:, ::1] along
+    cdef const double[::1] scales
+    cdef int kernel
+    cdef double exponent
+
+    def __init__(
+        self, BoxedPoints sources, const int64_t[:, ::1] along, const double[::1] scales, int kernel, double exponent
+    ):
+        self.sources, self.along, self.scales, self.kernel, self.exponent = sources, along, scales, kernel, exponent
+
+    def evaluate(
+        self, BoxedQueries queries, const Py_ssize_t[::1] boxes, const double[::1] weights_within,
+        const double[::1] missed, double displacement, BlockQueue queue,
+    ):
+        """Sums for the queries of `boxes` whose bound is negative. One box is one block of work.
+
+        `weights_within[b]` is the weight within reach of box b, `missed[b]` bounds what the points beyond add,
+        `displacement` the error of a distance in bandwidths.
+        """
+        cdef const double[:, ::1] local = self.sources.local
+        cdef const double[::1] weights = self.sources.weights
+        cdef const int64_t[::1] source_keys = self.sources.keys
+        cdef const Py_ssize_t[::1] source_starts = self.sources.starts
+        cdef const int64_t[:, ::1] along = self.along
+        cdef Py_ssize_t d = local.shape[0], b, i, j, a, r, s, first, end, count, padded, n_near, taken
+        cdef Py_ssize_t n_rows = rows_around(along), n_sources = source_keys.shape[0]
+        cdef long long block
+        cdef double rtol = queries.rtol, atol = queries.atol
+        cdef double[::1] sums_out = queries.sums
+        cdef double[::1] bounds = queries.bounds
+        cdef const double[:, ::1] query_local = queries.points.local
+        cdef const Py_ssize_t[::1] query_order = queries.points.order
+        cdef const Py_ssize_t[::1] query_starts = queries.points.starts
+        cdef const int64_t[::1] target_keys = queries.points.keys
+        cdef double bound, value, share
+        cdef int binary
+        cdef double[3] shifts, query
+        cdef Row row
+        cdef fd_bandwidth bandwidth
+        cdef Py_ssize_t size = (d + 2) * POINTS_AT_ONCE * sizeof(double)
+        cdef double *scratch = <double *> PyMem_RawMalloc(size)
+        cdef double *strip
+        cdef double *packed_weights
+        if scratch == NULL:
+            raise MemoryError()
+        strip = scratch + d * POINTS_AT_ONCE
+        packed_weights = strip + POINTS_AT_ONCE
+        bandwidth.exponent, bandwidth.inverse, bandwidth.support = self.exponent, 1.0, 1.0
+        with nogil:
+            while queue.next(&block):
+                b = boxes[block]
                 for j in range(query_starts[b], query_starts[b + 1]):
                     if bounds[query_order[j]] < 0:
+                        sums_out[query_order[j]] = 0.0
+                count = n_near = r = s = first = end = 0
+                row.last = -1
+                while True:
+                    # Gather points until the strip is full or no line of boxes is left.
+                    while count < POINTS_AT_ONCE:
+                        if first < end:
+                            taken = min(POINTS_AT_ONCE - count, end - first)
+                            for a in range(d):
+                                for i in range(taken):
+                                    scratch[a * POINTS_AT_ONCE + count + i] = local[a, first + i] + shifts[a]
+                            for i in range(taken):
+                                packed_weights[count + i] = weights[first + i] if weights is not None else 1.0
+                            count += taken
+                            first += taken
+                        elif s < n_sources and source_keys[s] <= row.last:
+                            first, end = source_starts[s], source_starts[s + 1]
+                            # From the box of the queries, in half widths.
+                            shifts[0] = 2.0 * (source_keys[s] - row.same)
+                            shifts[1] = 2.0 * (row.y - along[1, 2]) if d > 1 else 0.0
+                            shifts[2] = 2.0 * (row.z - along[2, 2]) if d > 2 else 0.0
+                            s += 1
+                        elif r == n_rows:
+                            break
+                        else:
+                            row = row_around(target_keys[b], r, along)
+                            r += 1
+                            if row.inside:
+                                s = first_from(&source_keys[0], 0, n_sources, row.first)
+                            else:
+                                row.last = -1
+                    if count == 0:
+                        break
+                    if queue.must_stop():
+                        break
+                    n_near += count
+                    padded = (count + 63) // 64 * 64
+                    for i in range(count, padded):
+                        packed_weights[i] = 0.0
                         for a in range(d):
-                            query[a] = query_local[a, j]
-                        direct_tiles.on_double.distances(scratch, padded, d, &query[0], &scales[0], strip)
-                        sums_out[query_order[j]] += direct_tiles.on_double.weighted_sum[kernel](
-                            strip, padded, &bandwidth, packed_weights
-                        )
-                count = 0
-            for j in range(query_starts[b], query_starts[b + 1]):
-                if bounds[query_order[j]] < 0:
-                    value = sums_out[query_order[j]]
-                    if value <= 0:
-                        continue
-                    # Rounding of accumulation, and of exponents: Jensen's inequality, as accuracy/rounding.py says.
-                    # A logarithm from the binary exponent is at most 0.7 too large.
-                    frexp(weights_within[b] / value, &binary)
-                    share = max(binary * LN_2, 0.0)
-                    bound = 16 * UNIT_ROUNDOFF * (sqrt(<double> n_near) + share)
-                    bound += displacement * (sqrt(2 * share) + displacement)
-                    bound = missed[b] + bound * value
-                    if bound <= rtol * (value - bound) + atol:
-                        bounds[query_order[j]] = bound
-    PyMem_RawFree(scratch)
+                            scratch[a * POINTS_AT_ONCE + i] = INFINITY
+                    if padded < POINTS_AT_ONCE:  # rows of the strip lie `padded` apart
+                        for a in range(1, d):
+                            for i in range(padded):
+                                scratch[a * padded + i] = scratch[a * POINTS_AT_ONCE + i]
+                    for j in range(query_starts[b], query_starts[b + 1]):
+                        if bounds[query_order[j]] < 0:
+                            for a in range(d):
+                                query[a] = query_local[a, j]
+                            direct_tiles.on_double.distances(scratch, padded, d, &query[0], &self.scales[0], strip)
+                            sums_out[query_order[j]] += direct_tiles.on_double.weighted_sum[self.kernel](
+                                strip, padded, &bandwidth, packed_weights
+                            )
+                    count = 0
+                for j in range(query_starts[b], query_starts[b + 1]):
+                    if bounds[query_order[j]] < 0:
+                        value = sums_out[query_order[j]]
+                        if value <= 0:
+                            continue
+                        # Rounding of accumulation, and of exponents:
+                        # Jensen's inequality, as accuracy/rounding.py says.
+                        # A logarithm from the binary exponent is at most 0.7 too large.
+                        frexp(weights_within[b] / value, &binary)
+                        share = max(binary * LN_2, 0.0)
+                        bound = 16 * UNIT_ROUNDOFF * (sqrt(<double> n_near) + share)
+                        bound += displacement * (sqrt(2 * share) + displacement)
+                        bound = missed[b] + bound * value
+                        if bound <= rtol * (value - bound) + atol:
+                            bounds[query_order[j]] = bound
+        PyMem_RawFree(scratch)

@@ -30,9 +30,10 @@ def moments(
     """Chebyshev moments of all boxes, (n_boxes, row_length(terms)), and the weights of the points in each."""
     n_blocks = -(-len(x) // compiled.POINTS_PER_BLOCK)
     tables, box_weights = np.empty((n_blocks, n_boxes, row_length(terms))), np.empty((n_blocks, n_boxes))
+    boxes = compiled.LineBoxes(width, lowest, n_boxes, terms)
 
     def work(queue: Any) -> None:
-        compiled.moments(x, weights, width, lowest, n_boxes, terms, tables, box_weights, queue)
+        compiled.moments(x, weights, boxes, tables, box_weights, queue)
 
     run_blocks(work, n_blocks, n_threads, MOMENTS_NS * len(x))
     return tables.sum(axis=0), box_weights.sum(axis=0)
@@ -53,9 +54,10 @@ def evaluate(
     n_blocks = -(-len(q) // compiled.POINTS_PER_BLOCK)
     sums, query_bounds = np.empty(len(q)), np.empty(len(q))
     failures = np.empty(n_blocks, dtype=np.intp)
+    boxes = compiled.LineBoxes(width, lowest, len(bounds), terms)
 
     def work(queue: Any) -> None:
-        compiled.evaluate(q, width, lowest, terms, expansions, bounds, rtol, atol, sums, query_bounds, failures, queue)
+        compiled.evaluate(q, boxes, expansions, bounds, rtol, atol, sums, query_bounds, failures, queue)
 
     run_blocks(work, n_blocks, n_threads, EVALUATE_NS * len(q))
     return sums, query_bounds, bool(failures.any())

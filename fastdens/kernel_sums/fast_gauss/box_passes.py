@@ -44,7 +44,11 @@ class BoxPasses:
         n_threads: int | None,
     ) -> None:
         self.boxes, self.axes, self.along, self.terms = boxes, axes, along, terms
-        self.sources, self.weights, self.targets, self.n_threads = sources, weights, targets, n_threads
+        self.sources, self.targets, self.n_threads = sources, targets, n_threads
+        self.boxed_sources = sources.boxed(weights)
+        self.carried = [
+            compiled.CarriedAxis(of_axis, axis.matrices, terms) for of_axis, axis in zip(along, axes, strict=True)
+        ]
         self.numbers = row_length(terms) * terms ** (len(axes) - 1)
         most = MOST_NUMBERS + int(NUMBERS_PER_COORDINATE * (sources.local.size + targets.local.size))
         in_ring = compiled.packed_length(terms) if len(axes) == 3 else self.numbers
@@ -54,7 +58,10 @@ class BoxPasses:
         self.ring, self.slabs = np.empty((0, in_ring)), np.empty((0, self.numbers))
 
     def evaluate(self, chosen: np.ndarray, *arguments: Any) -> None:
-        """Sums at the queries of the `chosen` target boxes; `arguments` are those of the compiled `last_axis`."""
+        """Sums at the queries of the `chosen` target boxes.
+
+        `arguments` are the targets' BoxedQueries, and bounds and failures by box, as the compiled `last_axis` says.
+        """
         if len(chosen) == 0:
             return
         if len(self.axes) == 1:
@@ -155,8 +162,7 @@ class BoxPasses:
             by_line = tile[first:end][np.argsort(keys[first:end] % stride, kind="stable")]
             n_queries = int((self.targets.starts[by_line + 1] - self.targets.starts[by_line]).sum())
             self._run(
-                compiled.last_axis, self.ring, last, low, high, self.along[-1], self.axes[-1].matrices, self.terms,
-                self.targets.local, self.targets.order, self.targets.starts, self.targets.keys, by_line, *arguments,
+                compiled.last_axis, self.ring, last, low, high, self.carried[-1], arguments[0], by_line, *arguments[1:],
                 n=len(by_line), ns=self._carrying_ns() + n_queries / len(by_line) * 0.3 * self.numbers,
                 boxes_per_block=compiled.FEW_PER_BLOCK,
             )  # fmt: skip
@@ -176,8 +182,8 @@ class BoxPasses:
             stop = min(int(np.searchsorted(slabs, beyond)), high)
             self._first_axis(levels[0], start, end, self.slabs)
             self._run(
-                compiled.middle_axis, self.slabs, levels[0], start, end, levels[1], order[low:stop], self.along[1],
-                self.axes[1].matrices, self.terms, self.ring,
+                compiled.middle_axis, self.slabs, levels[0], start, end, levels[1], order[low:stop], self.carried[1],
+                self.ring,
                 n=stop - low, ns=self._carrying_ns(), boxes_per_block=compiled.FIRST_PER_BLOCK,
             )  # fmt: skip
             low = stop
@@ -185,8 +191,7 @@ class BoxPasses:
     def _first_axis(self, keys: np.ndarray, first: int, end: int, ring: np.ndarray) -> None:
         points_per_box = len(self.sources.order) / len(self.sources.keys)
         self._run(
-            compiled.first_axis, self.sources.local, self.weights, self.sources.starts, self.sources.keys, keys,
-            first, end, self.along[0], self.axes[0].matrices, self.terms, ring,
+            compiled.first_axis, self.boxed_sources, keys, first, end, self.carried[0], ring,
             n=end - first, ns=self._carrying_ns() + 0.2 * self.numbers * points_per_box,
             boxes_per_block=compiled.FIRST_PER_BLOCK,
         )  # fmt: skip
@@ -194,9 +199,7 @@ class BoxPasses:
     def _line_sums(self, chosen: np.ndarray, arguments: tuple) -> None:
         n_points = len(self.sources.order) + len(self.targets.order)
         self._run(
-            compiled.line_sums, self.sources.local, self.weights, self.sources.starts, self.sources.keys,
-            self.along[0], self.axes[0].matrices, self.terms, self.targets.local, self.targets.order,
-            self.targets.starts, self.targets.keys, chosen, *arguments,
+            compiled.line_sums, self.boxed_sources, self.carried[0], arguments[0], chosen, *arguments[1:],
             n=len(chosen), ns=self._carrying_ns() + 3.0 * n_points / len(chosen),
         )  # fmt: skip
 

@@ -109,7 +109,7 @@ class BoxTransform:
         by_boxes = np.flatnonzero(~by_points & (near_points > 0))
         BoxPasses(
             boxes, self.axes, self._along(boxes), self.terms, sources, sorted_weights, targets, self.n_threads
-        ).evaluate(by_boxes, bounds, rtol, atol, sums, query_bounds, failed)
+        ).evaluate(by_boxes, compiled.BoxedQueries(targets.boxed(), rtol, atol, sums, query_bounds), bounds, failed)
         failing = np.flatnonzero((failed.view(bool) | by_points) & (near_points > 0))
         if failing.size:
             self._sum_near(
@@ -182,12 +182,10 @@ class BoxTransform:
         kernel, along, scales = GAUSSIAN, self._along(boxes), self.widths / self.bandwidths / 2
         # Places in boxes are rounded as numbers up to 1, those seen from a box around as numbers up to 2 reach + 1.
         displacement = UNIT_ROUNDOFF * math.sqrt(len(scales)) * float(((2 * along[:, 2] + 12) * scales).max())
-        arguments = (
-            sources.local, weights, sources.keys, sources.starts, targets.local, targets.order, targets.starts,
-            targets.keys, along, scales, kernel.code, kernel.log2_exponent or 0.0, failing, within, self.tail * far,
-            displacement, rtol, atol, sums, query_bounds,
-        )  # fmt: skip
-        run_blocks(surroundings.near_sums, len(failing), self.n_threads, arguments=arguments)
+        near = surroundings.NearSums(sources.boxed(weights), along, scales, kernel.code, kernel.log2_exponent or 0.0)
+        queries = compiled.BoxedQueries(targets.boxed(), rtol, atol, sums, query_bounds)
+        arguments = queries, failing, within, self.tail * far, displacement
+        run_blocks(near.evaluate, len(failing), self.n_threads, arguments=arguments)
 
     def _surroundings(
         self, boxes: Boxes, sources: SortedPoints, box_weights: np.ndarray, target_keys: np.ndarray
@@ -197,14 +195,12 @@ class BoxTransform:
         errors, heights = np.zeros((2, len(self.axes), most))
         for a, axis in enumerate(self.axes):
             errors[a, : len(axis.offsets)], heights[a, : len(axis.offsets)] = axis.errors, axis.heights
-        within, bounds, points = np.empty((3, len(target_keys)))
-        arguments = (
-            sources.keys, box_weights, sources.starts, target_keys, self._along(boxes), errors, heights,
-            within, bounds, points,
-        )  # fmt: skip
+        sums = np.empty((3, len(target_keys)))
+        arguments = sources.keys, box_weights, sources.starts, target_keys, self._along(boxes), errors, heights, sums
         n_blocks = -(-len(target_keys) // surroundings.BOXES_PER_BLOCK)
         estimated_ns = 20.0 * len(target_keys) * math.prod(len(axis.offsets) for axis in self.axes) ** (2 / 3)
         run_blocks(surroundings.surroundings, n_blocks, self.n_threads, estimated_ns, arguments)
+        within, bounds, points = sums
         total = float(box_weights.sum())
         # Rounding may make the weight beyond reach look smaller than it is.
         far = np.maximum(total - within, 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total

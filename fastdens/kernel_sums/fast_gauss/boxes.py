@@ -74,6 +74,10 @@ class SortedPoints:
     order: np.ndarray
     local: np.ndarray
 
+    def boxed(self, weights: np.ndarray | None = None) -> compiled.BoxedPoints:
+        """As compiled loops take them; weights are in the order of boxes."""
+        return compiled.BoxedPoints(self.keys, self.starts, self.order, self.local, weights)
+
 
 def _in_point_blocks(function: Any, n: int, n_threads: int | None, *arguments: Any) -> None:
     def work(queue: Any) -> None:

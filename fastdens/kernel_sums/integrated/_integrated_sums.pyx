@@ -10,6 +10,7 @@ from libc.math cimport fabs, ldexp
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
 from fastdens.kernel_sums.direct._direct_sums cimport FD_N_KERNELS
+from fastdens.kernel_sums.sorted._sorted_moments cimport SortedRuns
 
 cdef extern from "integrated_sums.h" nogil:
     int FD_INTEGRATED_MARGIN
@@ -123,31 +124,45 @@ cdef double window(
     return total
 
 
-def windows(
-    const double[::1] points, const double[::1] weights, const double[::1] totals, int kernel, double inverse,
-    double below, double above, double per_square, double per_distance, const double[::1] queries,
-    double[::1] sums_out, BlockQueue queue,
-):
-    """Weight of the smoothed points below each query, directly.
+cdef class IntegratedPoints:
+    """Sorted points and a kernel, prepared for any number of evaluations.
 
-    Points (and weights) are followed by MARGIN zeros, which are read and do not count. A point `below` bandwidths
-    below the query counts whole; one `above` bandwidths above does not count.
+    Parameters
+    ----------
+    points, weights : followed by MARGIN zeros, which are read and do not count; weights may be None
+    totals : as `running_weights` gives them
+    inverse : 1 / h
     """
-    cdef Py_ssize_t j, m = queries.shape[0]
-    cdef long long block
     cdef Line line
-    line.points, line.totals, line.n = &points[0], &totals[0], totals.shape[0] - 1
-    line.weights = &weights[0] if weights is not None else NULL
-    line.kernel, line.inverse = kernel, inverse
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for j in range(block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, m)):
-                sums_out[j] = window(
-                    &line, queries[j], first_within(&line, queries[j], below), above, per_square, per_distance, queue
-                )
+    cdef const double[::1] points
+    cdef const double[::1] weights
+    cdef const double[::1] totals
+
+    def __init__(
+        self, const double[::1] points, const double[::1] weights, const double[::1] totals, int kernel, double inverse
+    ):
+        self.points, self.weights, self.totals = points, weights, totals
+        self.line.points, self.line.totals, self.line.n = &points[0], &totals[0], totals.shape[0] - 1
+        self.line.weights = &weights[0] if weights is not None else NULL
+        self.line.kernel, self.line.inverse = kernel, inverse
+
+    def windows(
+        self, double below, double above, double per_square, double per_distance, const double[::1] queries,
+        double[::1] sums_out, BlockQueue queue,
+    ):
+        """Weight of the smoothed points below each query, directly.
+
+        A point `below` bandwidths below the query counts whole; one `above` bandwidths above does not count.
+        """
+        cdef Py_ssize_t j, m = queries.shape[0], start, stop
+        cdef Line line = self.line
+        with nogil:
+            while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &stop):
+                for j in range(start, stop):
+                    sums_out[j] = window(
+                        &line, queries[j], first_within(&line, queries[j], below), above, per_square, per_distance,
+                        queue,
+                    )
 
 
 cdef struct Cells:
@@ -227,11 +242,8 @@ cdef double by_cells(const Line *line, const Cells *cells, double q, Py_ssize_t 
 
 
 def by_moments(
-    const double[::1] points, const double[::1] weights, const double[::1] totals, int kernel, double inverse,
-    const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
-    const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
-    const double[:, :, ::1] polynomials, const double[::1] queries, const Py_ssize_t[::1] order,
-    double[::1] sums_out, BlockQueue queue,
+    IntegratedPoints line_points, SortedRuns runs, const double[:, :, ::1] polynomials, const double[::1] queries,
+    const Py_ssize_t[::1] order, double[::1] sums_out, BlockQueue queue,
 ):
     """Weight of the smoothed points below each of the ascending queries, written to their places `order`.
 
@@ -239,26 +251,20 @@ def by_moments(
     a and b of polynomials[side, b, a] v^a t^b, where side 0 is for points below the query and 1 for points above (if
     there are two).
     """
-    cdef Py_ssize_t j, m = queries.shape[0], low, high, split, last, n_runs = run_cells.shape[0]
-    cdef long long block
-    cdef double q
-    cdef Line line
+    cdef Py_ssize_t j, m = queries.shape[0], low, high, split, start, last, n_runs = runs.run_cells.shape[0]
+    cdef double q, inverse = line_points.line.inverse
+    cdef Line line = line_points.line
     cdef Cells cells
-    line.points, line.totals, line.n = &points[0], &totals[0], totals.shape[0] - 1
-    line.weights = &weights[0] if weights is not None else NULL
-    line.kernel, line.inverse = kernel, inverse
-    cells.run_starts, cells.run_cells, cells.cell_runs = &run_starts[0], &run_cells[0], &cell_runs[0]
-    cells.centres, cells.halves = &centres[0], &halves[0]
-    cells.before, cells.onward = &before[0, 0], &onward[0, 0]
+    cdef const double *points = line.points
+    cdef const Py_ssize_t *run_starts = &runs.run_starts[0]
+    cells.run_starts, cells.run_cells, cells.cell_runs = run_starts, &runs.run_cells[0], &runs.cell_runs[0]
+    cells.centres, cells.halves = &runs.centres[0], &runs.halves[0]
+    cells.before, cells.onward = &runs.before[0, 0], &runs.onward[0, 0]
     cells.polynomials = &polynomials[0, 0, 0]
-    cells.n_runs, cells.count = n_runs, before.shape[1]
+    cells.n_runs, cells.count = n_runs, runs.before.shape[1]
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            last = min((block + 1) * QUERIES_IN_BLOCK, m)
-            j = block * QUERIES_IN_BLOCK
+        while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &last):
+            j = start
             low = first_run(&line, &cells, queries[j], 1.0)
             split = first_run(&line, &cells, queries[j], 0.0)
             high = first_run(&line, &cells, queries[j], -1.0) - 1
@@ -272,7 +278,7 @@ def by_moments(
                 while high + 1 < n_runs and (points[run_starts[high + 1]] - q) * inverse < 1.0:
                     high += 1
                 if low > high:
-                    sums_out[order[j]] = totals[run_starts[low]]
+                    sums_out[order[j]] = line.totals[run_starts[low]]
                 else:
                     sums_out[order[j]] = by_cells(
                         &line, &cells, q, low, high, polynomials.shape[0] == 2, split, queue
@@ -309,10 +315,7 @@ def box_masses(
     cdef double total
     cdef double[POINTS_AT_ONCE] products
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             masses_out[block] = 0.0
             first = 0
             while first < n:

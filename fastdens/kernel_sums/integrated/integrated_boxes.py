@@ -97,12 +97,10 @@ class GaussianBoxes:
         bounds += SMALLEST * (whole + none) + 4e-16 * whole
         sums, query_bounds = np.empty(len(Q)), np.empty(len(Q))
         failed = np.empty(len(targets.keys), dtype=np.uint8)
+        queries = compiled.BoxedQueries(targets.boxed(), RTOL, 0.0, sums, query_bounds)
 
         def at_queries(queue: Any) -> None:
-            compiled.evaluate(
-                targets.local, targets.order, targets.starts, TERMS, expansions, bounds, RTOL, 0.0,
-                sums, query_bounds, failed, queue,
-            )  # fmt: skip
+            compiled.evaluate(queries, TERMS, expansions, bounds, failed, queue)
 
         self._in_box_blocks(at_queries, len(targets.keys), 3.0 * len(Q))
         sums[query_bounds < 0] = np.nan

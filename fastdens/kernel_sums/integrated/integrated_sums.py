@@ -90,6 +90,9 @@ class IntegratedSum:
         self.weights = None if self._padded_weights is None else self._padded_weights[:n]
         self.totals = np.empty(n + 1)
         compiled.running_weights(self.weights, self.totals)
+        self._compiled = compiled.IntegratedPoints(
+            self._padded, self._padded_weights, self.totals, kernel.code, 1.0 / self.bandwidth
+        )
 
     @classmethod
     def of(
@@ -159,14 +162,10 @@ class IntegratedSum:
         below, above = compiled.TAIL_ENDS[self.kernel.code]
         exponent = self.kernel.log2_exponent or 0.0
         slopes = (0.0, exponent) if self.kernel.exponent_of_distance else (exponent, 0.0)
-
-        def work(queue: Any) -> None:
-            compiled.windows(
-                self._padded, self._padded_weights, self.totals, self.kernel.code, 1.0 / self.bandwidth, below, above,
-                *slopes, q, sums, queue,
-            )  # fmt: skip
-
-        run_blocks(work, -(-len(q) // compiled.QUERIES_PER_BLOCK), self.n_threads, expected_ns)
+        arguments = below, above, *slopes, q, sums
+        run_blocks(
+            self._compiled.windows, -(-len(q) // compiled.QUERIES_PER_BLOCK), self.n_threads, expected_ns, arguments
+        )
         return sums
 
     @cached_property
@@ -190,7 +189,7 @@ class IntegratedSum:
         return self.totals[place] - 0.5 * lost + 0.5 * gained
 
     @cached_property
-    def _cells(self) -> tuple[np.ndarray, ...]:
+    def _cells(self) -> of_cells.SortedRuns:
         """Cells and runs of the sorted points, and the moments of each run with those before and after it."""
         x, h, n = self.points, self.bandwidth, len(self.points)
         run_starts, run_cells = np.empty(n + 1, dtype=np.intp), np.empty(n, dtype=np.intp)
@@ -215,21 +214,18 @@ class IntegratedSum:
 
         run_blocks(of_runs, -(-n_runs // of_cells.RUNS_PER_BLOCK), self.n_threads, 5.0 * n * count)
         run_blocks(from_both_ends, -(-n_cells // of_cells.CELLS_PER_BLOCK), self.n_threads, 4.0 * n_runs * count)
-        return run_starts, run_cells, cell_runs, centres, halves, before, onward
+        return of_cells.SortedRuns(
+            self._padded, self._padded_weights, run_starts, run_cells, cell_runs, centres, halves, before, onward
+        )
 
     def _by_moments(self, q: np.ndarray) -> np.ndarray:
         assert self.kernel.integral is not None
         queries, order = sort_with_places(q, self.n_threads)
         sums, polynomials = np.empty(len(q)), _polynomials(self.kernel.integral)
-        run_starts, run_cells, cell_runs, centres, halves, before, onward = self._cells
-
-        def work(queue: Any) -> None:
-            compiled.by_moments(
-                self._padded, self._padded_weights, self.totals, self.kernel.code, 1.0 / self.bandwidth, run_starts,
-                run_cells, cell_runs, centres, halves, before, onward, polynomials, queries, order, sums, queue,
-            )  # fmt: skip
-
-        run_blocks(work, -(-len(q) // compiled.QUERIES_PER_BLOCK), self.n_threads, CELL_NS * len(q))
+        arguments = self._compiled, self._cells, polynomials, queries, order, sums
+        run_blocks(
+            compiled.by_moments, -(-len(q) // compiled.QUERIES_PER_BLOCK), self.n_threads, CELL_NS * len(q), arguments
+        )
         return sums
 
     @cached_property
@@ -249,7 +245,8 @@ def box_masses(
     scales = np.array([plain_scale(float(h)) for h in bandwidths])
     points = padded_to(compiled.MARGIN, np.ascontiguousarray((X.astype(np.float64, copy=False) * scales).T))
     own = padded_to(compiled.MARGIN, np.ones(len(X)) if weights is None else weights)
-    low, high = np.ascontiguousarray(low * scales), np.ascontiguousarray(high * scales)
+    with np.errstate(over="ignore"):  # corners may be infinitely far
+        low, high = np.ascontiguousarray(low * scales), np.ascontiguousarray(high * scales)
     masses, inverses = np.empty(len(low)), 1.0 / (bandwidths * scales)
 
     def work(queue: Any) -> None:

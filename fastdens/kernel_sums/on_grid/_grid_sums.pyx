@@ -56,10 +56,7 @@ def scatter(
     cdef Py_ssize_t first, end, i, k
     cdef long long block
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
+        while queue.next(&block):
             for i in range(tables_out.shape[1]):
                 for k in range(tables_out.shape[2]):
                     tables_out[block, i, k] = 0.0
@@ -87,13 +84,10 @@ def mark_points(
     """Which points lie in (or at the edge of) a cell that is wanted: `wanted[cell - low]`."""
     cdef Py_ssize_t i
     cdef double inverse = 1.0 / width, place, size = wanted.shape[0]
-    cdef long long block
+    cdef Py_ssize_t start, stop
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for i in range(block * POINTS_AT_ONCE, min((block + 1) * POINTS_AT_ONCE, x.shape[0])):
+        while queue.next_rows(POINTS_AT_ONCE, x.shape[0], &start, &stop):
+            for i in range(start, stop):
                 place = (x[i] * inverse + TO_INTEGER) - TO_INTEGER - low
                 if 0.0 <= place < size:
                     marks_out[i] = wanted[<int64_t> place]
@@ -115,15 +109,12 @@ def node_sums(
     The number of offsets is a multiple of 64.
     """
     cdef Py_ssize_t n = offsets.shape[0], j
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef fd_bandwidth bandwidth
     cdef double[MOST_NODES] strip
     bandwidth.exponent, bandwidth.inverse, bandwidth.support = exponent, 1.0, 1.0
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for j in range(block * QUERIES_IN_BLOCK, min((block + 1) * QUERIES_IN_BLOCK, places.shape[0])):
+        while queue.next_rows(QUERIES_IN_BLOCK, places.shape[0], &start, &stop):
+            for j in range(start, stop):
                 direct_tiles.on_double.distances(&offsets[0], n, 1, &places[j], NULL, &strip[0])
                 sums_out[j] = direct_tiles.on_double.weighted_sum[0](&strip[0], n, &bandwidth, &weights[firsts[j]])

@@ -35,7 +35,8 @@ NEGLIGIBLE, SMALLEST = 1e-300, 1e-285
 
 
 def _gaussian(distances: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * distances * distances)
+    with np.errstate(over="ignore"):  # then the exponential is 0
+        return np.exp(-0.5 * distances * distances)
 
 
 def product_sums(

@@ -12,6 +12,18 @@ cdef enum:  # what a kernel is within its support: a power of 1 - u^2, 1 - u, co
     EXPONENTIALS
 
 
+cdef class SortedRuns:
+    cdef const double[::1] points
+    cdef const double[::1] weights  # or None
+    cdef const Py_ssize_t[::1] run_starts
+    cdef const Py_ssize_t[::1] run_cells
+    cdef const Py_ssize_t[::1] cell_runs
+    cdef const double[::1] centres
+    cdef const double[::1] halves
+    cdef const double[:, ::1] before
+    cdef const double[:, ::1] onward
+
+
 cdef inline void quarter_wave(double v, double *cosine, double *sine) noexcept nogil:
     """cos and sin of pi v / 2 for |v| <= 3, from their Taylor series about the nearest multiple of a quarter turn."""
     cdef double a = fabs(v), shift = 0.0, z, c, s

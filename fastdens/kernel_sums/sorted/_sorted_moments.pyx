@@ -34,6 +34,27 @@ FORMS = {
 }
 
 
+cdef class SortedRuns:
+    """Sorted points cut into runs and cells, with the moments of each cell's runs from both its ends.
+
+    Parameters
+    ----------
+    points, weights : followed by as many zeros as the tiles may read; weights may be None
+    run_starts, run_cells, cell_runs : as `cut` gives them, without what is left over
+    centres, halves : of the cells: middles, and half lengths in bandwidths
+    before, onward : as `sums_from_both_ends` gives them
+    """
+
+    def __init__(
+        self, const double[::1] points, const double[::1] weights, const Py_ssize_t[::1] run_starts,
+        const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs, const double[::1] centres,
+        const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
+    ):
+        self.points, self.weights = points, weights
+        self.run_starts, self.run_cells, self.cell_runs = run_starts, run_cells, cell_runs
+        self.centres, self.halves, self.before, self.onward = centres, halves, before, onward
+
+
 def n_moments(int form):
     """Moments kept of each run."""
     if form == CONSTANT:
@@ -84,17 +105,14 @@ def run_moments(
 ):
     """Moments of each run about the centre of its cell: as many powers as `moments_out` has room for."""
     cdef Py_ssize_t k, count = moments_out.shape[1], n_runs = run_cells.shape[0], r, i
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double inverse = 1.0 / bandwidth, t, term, first, second
     cdef double total[MOST_MOMENTS]
     if count > MOST_MOMENTS:
         raise ValueError(f"a kernel must have at most {MOST_MOMENTS} moments, got {count}")
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for r in range(block * RUNS_IN_BLOCK, min((block + 1) * RUNS_IN_BLOCK, n_runs)):
+        while queue.next_rows(RUNS_IN_BLOCK, n_runs, &start, &stop):
+            for r in range(start, stop):
                 for k in range(count):
                     total[k] = 0.0
                 for i in range(run_starts[r], run_starts[r + 1]):
@@ -126,14 +144,11 @@ def sums_from_both_ends(
     Sums are compensated: their error does not grow with the number of runs.
     """
     cdef Py_ssize_t n_cells = cell_runs.shape[0] - 1, cell, r, k, count = moments.shape[1]
-    cdef long long block
+    cdef Py_ssize_t start, stop
     cdef double total, lost, moved, term
     with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for cell in range(block * CELLS_IN_BLOCK, min((block + 1) * CELLS_IN_BLOCK, n_cells)):
+        while queue.next_rows(CELLS_IN_BLOCK, n_cells, &start, &stop):
+            for cell in range(start, stop):
                 for k in range(count):
                     total = lost = 0.0
                     for r in range(cell_runs[cell], cell_runs[cell + 1]):

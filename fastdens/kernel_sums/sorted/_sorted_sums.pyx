@@ -17,6 +17,7 @@ from fastdens.kernel_sums.sorted._sorted_moments cimport (
     QUADRATIC,
     QUARTER_WAVES,
     QUARTIC,
+    SortedRuns,
     both_exponentials,
     quarter_wave,
 )
@@ -290,68 +291,82 @@ cdef Py_ssize_t run_of_point(const Table *table, Py_ssize_t low, Py_ssize_t poin
     return low
 
 
-def evaluate(
-    const double[::1] points, const double[::1] weights, int kernel, int form, double bandwidth, double exponent,
-    const Py_ssize_t[::1] run_starts, const Py_ssize_t[::1] run_cells, const Py_ssize_t[::1] cell_runs,
-    const double[::1] centres, const double[::1] halves, const double[:, ::1] before, const double[:, ::1] onward,
-    const double[::1] left, const double[::1] right, const double[::1] queries, const Py_ssize_t[::1] order,
-    const Py_ssize_t[::1] own, double sure, double sure_per_point,
-    double[::1] sums_out, double[::1] nearest_out, BlockQueue queue,
-):
-    """Sums at ascending queries, written to their places `order`.
+cdef class SortedSums:
+    """Sums of a kernel over sorted points, prepared for any number of evaluations.
 
-    Points (and weights) are followed by MARGIN zeros, which are read and do not count.
-    `own[j]` is the sorted place of the point, equal to query j, that it leaves out, or -1; own may be None. With the
-    exponential kernel, the sum is `sums_out` times exp(-`nearest_out`); `left` and `right` are needed then alone.
-    Sums below `sure`, and below `sure_per_point` times the number of points that may be within reach, are negated.
+    Points (and weights) of the runs are followed by MARGIN zeros, which are read and do not count. `left` and `right`,
+    the sums up to each cell and from it on, are for the exponential kernel alone, and None for others.
     """
     cdef Table table
-    cdef Py_ssize_t m = queries.shape[0], j, low, high, split, taken, place, last
-    cdef const double *left_sums = &left[0] if left is not None else NULL
-    cdef const double *right_sums = &right[0] if right is not None else NULL
-    cdef long long block
-    cdef double q, total
-    table.points, table.run_starts, table.run_cells = &points[0], &run_starts[0], &run_cells[0]
-    table.weights = &weights[0] if weights is not None else NULL
-    table.cell_runs, table.centres = &cell_runs[0], &centres[0]
-    table.halves = &halves[0]
-    table.before, table.onward = &before[0, 0], &onward[0, 0]
-    table.n_runs, table.n_moments, table.kernel, table.form = run_cells.shape[0], before.shape[1], kernel, form
-    table.inverse, table.reach = 1.0 / bandwidth, bandwidth * bandwidth
-    table.bandwidth.exponent = exponent
-    table.bandwidth.inverse, table.bandwidth.support = 1.0 / (bandwidth * bandwidth), table.reach
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            last = min((block + 1) * QUERIES_IN_BLOCK, m)
-            j = block * QUERIES_IN_BLOCK
-            low = first_run_reaching(&table, queries[j], True)
-            split = first_run_reaching(&table, queries[j], False)
-            high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point in reach
-            for j in range(j, last):
-                q = queries[j]
-                while split < table.n_runs and points[run_starts[split + 1] - 1] < q:
-                    split += 1
-                taken, place = split, -1
-                if own is not None and own[j] >= 0:
-                    place = own[j]
-                    taken = run_of_point(&table, split, place)
-                if form == EXPONENTIALS:
-                    sums_out[order[j]] = exponential_sum(
-                        &table, q, taken, place, left_sums, right_sums, &nearest_out[order[j]]
-                    )
-                    continue
-                while low < table.n_runs and is_below(&table, points[run_starts[low + 1] - 1], q):
-                    low += 1
-                high = max(high, low - 1)
-                while high + 1 < table.n_runs and not is_above(&table, points[run_starts[high + 1]], q):
-                    high += 1
-                if low > high:
-                    sums_out[order[j]] = 0.0
-                    continue
-                total = compact_sum(&table, q, low, high, taken, place, queue)
-                if total < sure and total < sure_per_point * (run_starts[high + 1] - run_starts[low]):
-                    total = -total
-                sums_out[order[j]] = total
+    cdef SortedRuns runs
+    cdef const double[::1] left
+    cdef const double[::1] right
+
+    def __init__(
+        self, SortedRuns runs, int kernel, int form, double bandwidth, double exponent, const double[::1] left,
+        const double[::1] right,
+    ):
+        self.runs, self.left, self.right = runs, left, right
+        if runs.run_cells.shape[0] == 0:  # no point has weight, and there is nothing to point to
+            return
+        self.table.points, self.table.run_starts = &runs.points[0], &runs.run_starts[0]
+        self.table.run_cells, self.table.cell_runs = &runs.run_cells[0], &runs.cell_runs[0]
+        self.table.weights = &runs.weights[0] if runs.weights is not None else NULL
+        self.table.centres, self.table.halves = &runs.centres[0], &runs.halves[0]
+        self.table.before, self.table.onward = &runs.before[0, 0], &runs.onward[0, 0]
+        self.table.n_runs, self.table.n_moments = runs.run_cells.shape[0], runs.before.shape[1]
+        self.table.kernel, self.table.form = kernel, form
+        self.table.inverse, self.table.reach = 1.0 / bandwidth, bandwidth * bandwidth
+        self.table.bandwidth.exponent = exponent
+        self.table.bandwidth.inverse = 1.0 / (bandwidth * bandwidth)
+        self.table.bandwidth.support = self.table.reach
+
+    def evaluate(
+        self, const double[::1] queries, const Py_ssize_t[::1] order, const Py_ssize_t[::1] own, double sure,
+        double sure_per_point, double[::1] sums_out, double[::1] nearest_out, BlockQueue queue,
+    ):
+        """Sums at ascending queries, written to their places `order`.
+
+        `own[j]` is the sorted place of the point, equal to query j, that it leaves out, or -1; own may be None. With
+        the exponential kernel, the sum is `sums_out` times exp(-`nearest_out`). Sums below `sure`, and below
+        `sure_per_point` times the number of points that may be within reach, are negated.
+        """
+        cdef Table table = self.table
+        cdef Py_ssize_t m = queries.shape[0], j, low, high, split, taken, place, start, last
+        cdef const double *points = table.points
+        cdef const Py_ssize_t *run_starts = table.run_starts
+        cdef const double *left_sums = &self.left[0] if self.left is not None else NULL
+        cdef const double *right_sums = &self.right[0] if self.right is not None else NULL
+        cdef int form = table.form
+        cdef double q, total
+        with nogil:
+            while queue.next_rows(QUERIES_IN_BLOCK, m, &start, &last):
+                j = start
+                low = first_run_reaching(&table, queries[j], True)
+                split = first_run_reaching(&table, queries[j], False)
+                high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point in reach
+                for j in range(j, last):
+                    q = queries[j]
+                    while split < table.n_runs and points[run_starts[split + 1] - 1] < q:
+                        split += 1
+                    taken, place = split, -1
+                    if own is not None and own[j] >= 0:
+                        place = own[j]
+                        taken = run_of_point(&table, split, place)
+                    if form == EXPONENTIALS:
+                        sums_out[order[j]] = exponential_sum(
+                            &table, q, taken, place, left_sums, right_sums, &nearest_out[order[j]]
+                        )
+                        continue
+                    while low < table.n_runs and is_below(&table, points[run_starts[low + 1] - 1], q):
+                        low += 1
+                    high = max(high, low - 1)
+                    while high + 1 < table.n_runs and not is_above(&table, points[run_starts[high + 1]], q):
+                        high += 1
+                    if low > high:
+                        sums_out[order[j]] = 0.0
+                        continue
+                    total = compact_sum(&table, q, low, high, taken, place, queue)
+                    if total < sure and total < sure_per_point * (run_starts[high + 1] - run_starts[low]):
+                        total = -total
+                    sums_out[order[j]] = total

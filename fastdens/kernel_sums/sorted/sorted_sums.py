@@ -100,6 +100,13 @@ class SortedSum:
         self.right: np.ndarray | None = None
         if not kernel.is_compact:
             self._scan(first, last)
+        self._sums = compiled.SortedSums(
+            of_points.SortedRuns(
+                self._padded_points, self._padded_weights, self.run_starts, self.run_cells, self.cell_runs,
+                self.centres, self.halves, before, onward,
+            ),
+            kernel.code, self.form, bandwidth, (kernel.log2_exponent or 0.0) / bandwidth, self.left, self.right,
+        )  # fmt: skip
 
     @property
     def order(self) -> np.ndarray:
@@ -150,16 +157,9 @@ class SortedSum:
         sums, nearest = np.empty(m), np.empty(0 if self.kernel.is_compact else m)
         sure, sure_per_point = self._sure_sums(rtol)
 
-        def work(queue: Any) -> None:
-            compiled.evaluate(
-                self._padded_points, self._padded_weights, self.kernel.code, self.form, self.bandwidth,
-                (self.kernel.log2_exponent or 0.0) / self.bandwidth,
-                self.run_starts, self.run_cells, self.cell_runs, self.centres, self.halves,
-                self.before, self.onward,
-                self.left, self.right, queries, order, places, sure, sure_per_point, sums, nearest, queue,
-            )  # fmt: skip
-
-        run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, SORTED_QUERY_NS * m)
+        arguments = queries, order, places, sure, sure_per_point, sums, nearest
+        n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(self._sums.evaluate, n_blocks, n_threads, SORTED_QUERY_NS * m, arguments)
         if not self.kernel.is_compact:
             self._join(sums, nearest, log)
         if nearby is not None:

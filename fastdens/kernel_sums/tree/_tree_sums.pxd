@@ -93,6 +93,20 @@ cdef struct Group:
     uint16_t *quanta
 
 
+cdef class SummedTree:
+    cdef Problem problem  # what it says of the tree
+    cdef const double[::1] points
+    cdef const double[::1] weights
+    cdef const Py_ssize_t[::1] starts
+    cdef const Py_ssize_t[::1] counts
+    cdef const Py_ssize_t[::1] kinds
+    cdef const double[:, :, ::1] boxes
+    cdef const double[::1] node_weights
+    cdef const double[:, ::1] centres
+    cdef const double[::1] reaches
+    cdef const double[::1] factors
+
+
 cdef inline void add(Group *group, Py_ssize_t j, double term) noexcept nogil:
     cdef double before = group.sums[j], after = before + term, part = after - before
     group.low[j] += (before - (after - part)) + (term - part)

@@ -11,7 +11,10 @@ from libc.string cimport memcpy
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core._blocks cimport BlockQueue
 
-NODES_PER_BLOCK = 16
+cdef enum:
+    NODES_IN_BLOCK = 16
+
+NODES_PER_BLOCK = NODES_IN_BLOCK
 MOST_FEATURES = FD_TREE_MOST_FEATURES
 N_QUANTA = QUANTA
 
@@ -29,59 +32,71 @@ def n_moments(Py_ssize_t d, int s):
     return FD_TREE_MOMENTS(d, s)
 
 
-def node_moments(
-    const double[::1] points,
-    const double[::1] weights,
-    const Py_ssize_t[::1] starts,
-    const Py_ssize_t[::1] counts,
-    const Py_ssize_t[::1] kinds,
-    Py_ssize_t leaf_size,
-    int s,
-    const double[:, ::1] centres,
-    const unsigned char[::1] wanted,
-    const double[::1] factors,
-    double[:, ::1] moments_out,
-    BlockQueue queue,
-):
-    """Moments of the wanted nodes' points about their centres, in bandwidths; `factors` are 1 / h per axis.
+cdef class SummedTree:
+    """A kd-tree of weighted points with what bounds sums over its nodes, prepared for any number of evaluations.
 
-    tree_sums.h says which moments; places without a point have weight 0.
+    Parameters
+    ----------
+    tree : dict
+        The arrays of a kd_tree.Builder by name.
+    leaf_size : int
+    weights, node_weights : by place in leaf order (0 where there is no point), and by node
+    centres, reaches : of the nodes: centres and half diagonals, in bandwidths, of their boxes
+    factors : 1 / h per axis
     """
-    cdef Py_ssize_t d = centres.shape[1], node, leaf, stride, k, size
-    cdef long long block
-    cdef double[FD_TREE_MOST_MOMENTS] sums
-    cdef double[FD_TREE_MOST_MOMENTS] lost
-    cdef Py_ssize_t[STACK] stack
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            for node in range(block * 16, min((block + 1) * 16, counts.shape[0])):
-                if not wanted[node]:
-                    continue
-                for k in range(moments_out.shape[1]):
-                    sums[k] = 0.0
-                    lost[k] = 0.0
-                stack[0] = node
-                size = 1
-                while size > 0:
-                    if queue.must_stop():
-                        break
-                    size -= 1
-                    leaf = stack[size]
-                    if kinds[leaf] == KIND_INNER:
-                        stack[size] = 2 * leaf + 2
-                        stack[size + 1] = 2 * leaf + 1
-                        size += 2
+
+    def __init__(
+        self, dict tree, Py_ssize_t leaf_size, const double[::1] weights, const double[::1] node_weights,
+        const double[:, ::1] centres, const double[::1] reaches, const double[::1] factors,
+    ):
+        self.points, self.starts, self.counts = tree["points"], tree["starts"], tree["counts"]
+        self.kinds, self.boxes = tree["kinds"], tree["boxes"]
+        self.weights, self.node_weights, self.centres, self.reaches = weights, node_weights, centres, reaches
+        self.factors = factors
+        self.problem.d, self.problem.leaf_size, self.problem.factors = centres.shape[1], leaf_size, &factors[0]
+        self.problem.points, self.problem.weights = &self.points[0], &weights[0]
+        self.problem.starts, self.problem.counts = &self.starts[0], &self.counts[0]
+        self.problem.kinds, self.problem.boxes = &self.kinds[0], &self.boxes[0, 0, 0]
+        self.problem.node_weights, self.problem.centres = &node_weights[0], &centres[0, 0]
+        self.problem.reaches = &reaches[0]
+
+    def moments(self, int s, const unsigned char[::1] wanted, double[:, ::1] moments_out, BlockQueue queue):
+        """Moments of the wanted nodes' points about their centres, in bandwidths, for (1 - u^2)^s.
+
+        tree_sums.h says which moments; places without a point have weight 0.
+        """
+        cdef Py_ssize_t d = self.problem.d, leaf_size = self.problem.leaf_size, node, leaf, stride, k, size
+        cdef Py_ssize_t start, stop
+        cdef double[FD_TREE_MOST_MOMENTS] sums
+        cdef double[FD_TREE_MOST_MOMENTS] lost
+        cdef Py_ssize_t[STACK] stack
+        with nogil:
+            while queue.next_rows(NODES_IN_BLOCK, self.counts.shape[0], &start, &stop):
+                for node in range(start, stop):
+                    if not wanted[node]:
                         continue
-                    stride = (counts[leaf] + leaf_size - 1) // leaf_size * leaf_size
-                    tiles.moments(
-                        &points[starts[leaf] * d], stride, stride, d, s, &centres[node, 0], &factors[0],
-                        &weights[starts[leaf]], sums, lost,
-                    )
-                for k in range(moments_out.shape[1]):
-                    moments_out[node, k] = sums[k] + lost[k]
+                    for k in range(moments_out.shape[1]):
+                        sums[k] = 0.0
+                        lost[k] = 0.0
+                    stack[0] = node
+                    size = 1
+                    while size > 0:
+                        if queue.must_stop():
+                            break
+                        size -= 1
+                        leaf = stack[size]
+                        if self.kinds[leaf] == KIND_INNER:
+                            stack[size] = 2 * leaf + 2
+                            stack[size + 1] = 2 * leaf + 1
+                            size += 2
+                            continue
+                        stride = (self.counts[leaf] + leaf_size - 1) // leaf_size * leaf_size
+                        tiles.moments(
+                            &self.points[self.starts[leaf] * d], stride, stride, d, s, &self.centres[node, 0],
+                            &self.factors[0], &self.weights[self.starts[leaf]], sums, lost,
+                        )
+                    for k in range(moments_out.shape[1]):
+                        moments_out[node, k] = sums[k] + lost[k]
 
 
 cdef void add_leaf(const Problem *problem, Group *group, Py_ssize_t leaf, Py_ssize_t n_listed) noexcept nogil:

@@ -18,6 +18,7 @@ from fastdens.kernel_sums.tree._tree_sums cimport (
     STACK,
     Group,
     Problem,
+    SummedTree,
     add,
     add_leaf,
     bound_what_is_left,
@@ -168,124 +169,121 @@ cdef void finish(
             bounds_out[order[j]] = -1.0
 
 
-def evaluate(
-    const double[::1] points,
-    const double[::1] weights,
-    const Py_ssize_t[::1] starts,
-    const Py_ssize_t[::1] counts,
-    const Py_ssize_t[::1] kinds,
-    const double[:, :, ::1] boxes,
-    Py_ssize_t leaf_size,
-    const double[::1] node_weights,
-    const double[:, ::1] centres,
-    const double[::1] reaches,
-    const double[:, ::1] moments,
-    int kernel,
-    int power,
-    bint of_distance,
-    bint is_compact,
-    double exponent,
-    double inverse,
-    double support,
-    double per_unit,
-    const double[::1] scales,
-    const double[::1] factors,
-    const double[::1] upper,
-    double rtol,
-    double atol,
-    double smallest,
-    const double[:, ::1] queries,
-    const int64_t[::1] order,
-    const int64_t[::1] own,
-    const int64_t[::1] groups,
-    double[::1] sums_out,
-    double[::1] bounds_out,
-    int64_t[::1] pairs_out,
-    BlockQueue queue,
-):
-    """Sums at the queries, by groups of QUERIES_PER_BLOCK in the given order, and bounds of their errors.
+cdef class TreeKernel:
+    """A smoothing kernel and its bandwidth, as sums over a tree need them.
 
     Parameters
     ----------
-    points, starts, counts, kinds, boxes, leaf_size : the tree
-    weights, node_weights : by place in leaf order (0 where there is no point), and by node
-    centres, reaches, moments : of the nodes: centres and half diagonals, in bandwidths, of their boxes, and
-        tree_sums.node_moments for (1 - u^2)^power; moments may be None
-    kernel, of_distance, is_compact, exponent, inverse, support, scales, factors : the kernel and its bandwidth
+    code, power, of_distance, is_compact : the kernel; (1 - u^2)^power, or -1 where it is none
+    exponent, support, scales : as for direct sums; scales may be None
     per_unit, upper : quanta per unit of squared distance (or distance), and K at the near end of each quantum
-    smallest : sums below are not certified
-    own : place of the point that a query leaves out, or negative
-    groups : which groups to evaluate
-    bounds_out : -1 where neither the tolerance nor double precision could be kept
-    pairs_out : by group, how many pairs of a query and a point were formed
     """
-    cdef Py_ssize_t d = queries.shape[1], m = order.shape[0], j, a, first, n_numbers, n_bytes, query
-    cdef long long block
+    cdef Problem problem  # what it says of the kernel
+    cdef const double[::1] scales
+    cdef const double[::1] upper
+
+    def __init__(
+        self, int code, int power, bint of_distance, bint is_compact, double exponent, double support, double per_unit,
+        const double[::1] scales, const double[::1] upper,
+    ):
+        self.scales, self.upper = scales, upper
+        self.problem.kernel, self.problem.power = code, power
+        self.problem.of_distance, self.problem.is_compact = of_distance, is_compact
+        self.problem.bandwidth.exponent, self.problem.bandwidth.support = exponent, support
+        self.problem.bandwidth.inverse = 1.0 / support
+        self.problem.per_unit, self.problem.upper = per_unit, &upper[0]
+        self.problem.scales = &scales[0] if scales is not None else NULL
+
+
+cdef class TreeSums:
+    """Sums of a kernel over a tree, prepared for any number of evaluations.
+
+    `moments` are those of the tree for (1 - u^2)^power, or None; sums below `smallest` are not certified.
+    """
     cdef Problem problem
-    cdef Group group
-    cdef double *numbers
-    cdef char *memory
-    problem.d, problem.leaf_size = d, leaf_size
-    problem.points, problem.weights, problem.node_weights = &points[0], &weights[0], &node_weights[0]
-    problem.starts, problem.counts, problem.kinds = &starts[0], &counts[0], &kinds[0]
-    problem.boxes, problem.centres, problem.reaches = &boxes[0, 0, 0], &centres[0, 0], &reaches[0]
-    problem.moments = &moments[0, 0] if moments is not None else NULL
-    problem.n_moments = moments.shape[1] if moments is not None else 0
-    problem.kernel, problem.power, problem.of_distance, problem.is_compact = kernel, power, of_distance, is_compact
-    problem.bandwidth.exponent, problem.bandwidth.inverse, problem.bandwidth.support = exponent, inverse, support
-    problem.per_unit, problem.upper = per_unit, &upper[0]
-    problem.scales = &scales[0] if scales is not None else NULL
-    problem.factors = &factors[0]
-    problem.rtol, problem.atol, problem.smallest = rtol, atol, smallest
-    # One piece of memory for all arrays of a group.
-    n_numbers = 2 * GROUP * d + 10 * GROUP + (BINS + 1) * GROUP + LONGEST_RUN + GROUP
-    n_bytes = 8 * n_numbers + 8 * GROUP + 4 * 4 * GROUP + (8 + 2 * GROUP) * (counts.shape[0] + 1)
-    memory = <char *> PyMem_RawMalloc(n_bytes)
-    if memory == NULL:
-        raise MemoryError()
-    numbers = <double *> memory
-    group.queries = numbers
-    group.rows = group.queries + GROUP * d
-    group.limits = group.rows + GROUP * d
-    group.near = group.limits + GROUP
-    group.other = group.near + GROUP
-    group.bases = group.other + GROUP
-    group.sums = group.bases + GROUP
-    group.low = group.sums + GROUP
-    group.errors = group.low + GROUP
-    group.scanned = group.errors + GROUP
-    group.far = group.scanned + GROUP
-    group.totals = group.far + GROUP
-    group.left_out = group.totals + GROUP
-    group.weights = group.left_out + (BINS + 1) * GROUP
-    group.own = <int64_t *> (numbers + n_numbers)
-    group.leaves = <Py_ssize_t *> (group.own + GROUP)
-    group.listed = <int32_t *> (group.leaves + counts.shape[0] + 1)
-    group.first_bin = group.listed + GROUP
-    group.end_bin = group.first_bin + GROUP
-    group.last_bin = group.end_bin + GROUP
-    group.quanta = <uint16_t *> (group.last_bin + GROUP)
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = groups[block] * GROUP
-            group.n = min(m - first, <Py_ssize_t> GROUP)
-            group.n_leaves = group.n_pairs = 0
-            for j in range(GROUP):
-                query = order[first + min(j, group.n - 1)]
-                for a in range(d):
-                    group.rows[j * d + a] = queries[query, a]
-                    group.queries[a * GROUP + j] = queries[query, a]
-                group.limits[j] = -1.0
-                group.bases[j] = group.sums[j] = group.low[j] = group.errors[j] = 0.0
-                group.scanned[j] = group.far[j] = 0.0
-                group.own[j] = own[query] if own is not None else -1
-            set_limits(&problem, &group)
-            visit(&problem, &group)
-            bound_what_is_left(&problem, &group)
-            scan(&problem, &group, queue)
-            finish(&problem, &group, &order[first], &sums_out[0], &bounds_out[0])
-            pairs_out[block] = group.n_pairs
-    PyMem_RawFree(memory)
+    cdef SummedTree tree
+    cdef TreeKernel kernel
+    cdef const double[:, ::1] moments
+
+    def __init__(self, SummedTree tree, const double[:, ::1] moments, TreeKernel kernel, double smallest):
+        self.tree, self.kernel, self.moments = tree, kernel, moments
+        self.problem = tree.problem
+        self.problem.moments = &moments[0, 0] if moments is not None else NULL
+        self.problem.n_moments = moments.shape[1] if moments is not None else 0
+        self.problem.kernel, self.problem.power = kernel.problem.kernel, kernel.problem.power
+        self.problem.of_distance, self.problem.is_compact = kernel.problem.of_distance, kernel.problem.is_compact
+        self.problem.bandwidth, self.problem.per_unit = kernel.problem.bandwidth, kernel.problem.per_unit
+        self.problem.scales, self.problem.upper = kernel.problem.scales, kernel.problem.upper
+        self.problem.smallest = smallest
+
+    def evaluate(
+        self, const double[:, ::1] queries, const int64_t[::1] order, const int64_t[::1] own,
+        const int64_t[::1] groups, double rtol, double atol, double[::1] sums_out, double[::1] bounds_out,
+        int64_t[::1] pairs_out, BlockQueue queue,
+    ):
+        """Sums at the queries, by groups of QUERIES_PER_BLOCK in the given order, and bounds of their errors.
+
+        Parameters
+        ----------
+        own : place of the point that a query leaves out, or negative; may be None
+        groups : which groups to evaluate
+        bounds_out : -1 where neither the tolerance nor double precision could be kept
+        pairs_out : by group, how many pairs of a query and a point were formed
+        """
+        cdef Py_ssize_t d = self.problem.d, n_nodes = self.tree.counts.shape[0], m = order.shape[0]
+        cdef Py_ssize_t j, a, first, n_numbers, n_bytes, query
+        cdef long long block
+        cdef Problem problem = self.problem
+        cdef Group group
+        cdef double *numbers
+        cdef char *memory
+        problem.rtol, problem.atol = rtol, atol
+        # One piece of memory for all arrays of a group.
+        n_numbers = 2 * GROUP * d + 10 * GROUP + (BINS + 1) * GROUP + LONGEST_RUN + GROUP
+        n_bytes = 8 * n_numbers + 8 * GROUP + 4 * 4 * GROUP + (8 + 2 * GROUP) * (n_nodes + 1)
+        memory = <char *> PyMem_RawMalloc(n_bytes)
+        if memory == NULL:
+            raise MemoryError()
+        numbers = <double *> memory
+        group.queries = numbers
+        group.rows = group.queries + GROUP * d
+        group.limits = group.rows + GROUP * d
+        group.near = group.limits + GROUP
+        group.other = group.near + GROUP
+        group.bases = group.other + GROUP
+        group.sums = group.bases + GROUP
+        group.low = group.sums + GROUP
+        group.errors = group.low + GROUP
+        group.scanned = group.errors + GROUP
+        group.far = group.scanned + GROUP
+        group.totals = group.far + GROUP
+        group.left_out = group.totals + GROUP
+        group.weights = group.left_out + (BINS + 1) * GROUP
+        group.own = <int64_t *> (numbers + n_numbers)
+        group.leaves = <Py_ssize_t *> (group.own + GROUP)
+        group.listed = <int32_t *> (group.leaves + n_nodes + 1)
+        group.first_bin = group.listed + GROUP
+        group.end_bin = group.first_bin + GROUP
+        group.last_bin = group.end_bin + GROUP
+        group.quanta = <uint16_t *> (group.last_bin + GROUP)
+        with nogil:
+            while queue.next(&block):
+                first = groups[block] * GROUP
+                group.n = min(m - first, <Py_ssize_t> GROUP)
+                group.n_leaves = group.n_pairs = 0
+                for j in range(GROUP):
+                    query = order[first + min(j, group.n - 1)]
+                    for a in range(d):
+                        group.rows[j * d + a] = queries[query, a]
+                        group.queries[a * GROUP + j] = queries[query, a]
+                    group.limits[j] = -1.0
+                    group.bases[j] = group.sums[j] = group.low[j] = group.errors[j] = 0.0
+                    group.scanned[j] = group.far[j] = 0.0
+                    group.own[j] = own[query] if own is not None else -1
+                set_limits(&problem, &group)
+                visit(&problem, &group)
+                bound_what_is_left(&problem, &group)
+                scan(&problem, &group, queue)
+                finish(&problem, &group, &order[first], &sums_out[0], &bounds_out[0])
+                pairs_out[block] = group.n_pairs
+        PyMem_RawFree(memory)

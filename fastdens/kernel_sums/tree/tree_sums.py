@@ -7,8 +7,6 @@ until the rest cannot exceed the tolerance (after Gray and Moore 2003, with boun
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastdens.core.threads import check_n_threads, run_blocks
@@ -78,7 +76,13 @@ class TreeSum:
         # Per (squared) distance; 16 quanta to a factor of two, or all of them to the support.
         self.upper = kernel.profile(quanta / compiled.N_QUANTA) if kernel.is_compact else np.exp2(-quanta / 16)
         self.per_unit = compiled.N_QUANTA / h if kernel.is_compact else -16.0 * self.exponent
-        self.of_distance = kernel.is_compact or kernel.exponent_of_distance
+        of_distance = kernel.is_compact or kernel.exponent_of_distance
+        compiled_kernel = tree_walk.TreeKernel(
+            kernel.code, self.power, of_distance, kernel.is_compact, self.exponent, self.support, self.per_unit,
+            self.scales, self.upper,
+        )  # fmt: skip
+        smallest = n * self.largest_weight * SMALL_SUM
+        self.sums = tree_walk.TreeSums(self.summed_tree, self.moments, compiled_kernel, smallest)
 
     def _transform(self, rows: np.ndarray) -> np.ndarray:
         rows = rows.astype(np.float64, copy=False)
@@ -101,19 +105,21 @@ class TreeSum:
         half = (boxes[:, 1] - boxes[:, 0]) / 2 * self.factors
         self.reaches = np.sqrt((half**2).sum(axis=1)) * (1 + 1e-12)
         self.power = -1 if self.kernel.power is None else self.kernel.power
+        self.summed_tree = compiled.SummedTree(
+            tree, LEAF_SIZE, self.weights, self.node_weights, self.centres, self.reaches, self.factors
+        )
         self.moments: np.ndarray | None = None
         if self.power < 0 or d > compiled.MOST_FEATURES:
             return
         wanted = ((self.reaches < 1) & (tree["counts"] > 0)).astype(np.uint8)
         moments = np.zeros((n_nodes, compiled.n_moments(d, self.power)))
-
-        def work(queue: Any) -> None:
-            compiled.node_moments(
-                tree["points"], self.weights, tree["starts"], tree["counts"], tree["kinds"], LEAF_SIZE, self.power,
-                self.centres, wanted, self.factors, moments, queue,
-            )  # fmt: skip
-
-        run_blocks(work, -(-n_nodes // compiled.NODES_PER_BLOCK), n_threads, 5.0 * len(self.points) * moments.shape[1])
+        run_blocks(
+            self.summed_tree.moments,
+            -(-n_nodes // compiled.NODES_PER_BLOCK),
+            n_threads,
+            5.0 * len(self.points) * moments.shape[1],
+            (self.power, wanted, moments),
+        )
         self.moments = moments
 
     def evaluate(
@@ -156,21 +162,10 @@ class TreeSum:
         own: np.ndarray | None,
         n_threads: int | None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        tree, m = self.tree, len(queries)
+        m = len(queries)
         groups = np.arange(-(-m // tree_walk.QUERIES_PER_BLOCK))
         sums, bounds, pairs = np.zeros(m), np.zeros(m), np.zeros(len(groups), dtype=np.int64)
         places = None if own is None else np.where(own >= 0, self.places[own], -1)
-        smallest = len(self.points) * self.largest_weight * SMALL_SUM
-
-        def work(queue: Any) -> None:
-            tree_walk.evaluate(
-                tree["points"], self.weights, tree["starts"], tree["counts"], tree["kinds"], tree["boxes"],
-                LEAF_SIZE, self.node_weights, self.centres, self.reaches, self.moments,
-                self.kernel.code, self.power, self.of_distance, self.kernel.is_compact,
-                self.exponent, 1.0 / self.support, self.support, self.per_unit,
-                self.scales, self.factors, self.upper, rtol, atol, smallest,
-                queries, order, places, groups, sums, bounds, pairs, queue,
-            )  # fmt: skip
-
-        run_blocks(work, len(groups), n_threads, TREE_QUERY_NS * m)
+        arguments = queries, order, places, groups, rtol, atol, sums, bounds, pairs
+        run_blocks(self.sums.evaluate, len(groups), n_threads, TREE_QUERY_NS * m, arguments)
         return sums, bounds, pairs

@@ -157,82 +157,88 @@ cdef double relative_sum(
     return total
 
 
-def variable_sums(
-    const double[::1] points,
-    const double[::1] inverses,
-    const double[:, ::1] queries,
-    const double[::1] query_inverses,
-    int kernel,
-    bint of_distance,
-    double exponent,
-    double inverse,
-    double support,
-    const double[::1] scales,
-    const double[::1] weights,
-    const Py_ssize_t[::1] own,
-    bint squared,
-    bint relative,
-    double[::1] largest_out,
-    double[::1] sums_out,
-    double[:, ::1] gradients_out,
-    BlockQueue queue,
-):
-    """Sums of w K over packed points for each query, of w K^2 with `squared`, and their gradients.
+cdef class VariablePoints:
+    """Packed points with bandwidths of their own, prepared for any number of sums.
 
-    Squared distances are multiplied by `inverses` of the point and `query_inverses` of the query. With `relative`,
-    `weights` are log2 of the weights, and a sum is 2^`largest_out` times `sums_out`; then `squared` is not looked at.
-    Where D is the slope of K, gradients_out[j, a] is the sum of w inverses_i D (x_ia - q_ja), without the factors that
-    the caller's coordinates give. `inverses`, `query_inverses`, `scales`, `weights` (unless relative), `own` (the
-    point that query j leaves out, or -1) and `gradients_out` may be None.
+    Squared distances are multiplied by `inverses` of the point, which may be None, as may `weights`; `log2_weights`
+    are for sums relative to their largest term. `exponent`, `inverse` and `support` are the fields of fd_bandwidth.
     """
-    cdef Py_ssize_t m = queries.shape[0], first, last, start, length, j, a, skip
-    cdef long long block
-    cdef double strip[FD_STRIP]
-    cdef double *gradient = NULL
-    cdef fd_bandwidth bandwidth
-    cdef Points p
-    p.packed, p.d = &points[0], queries.shape[1]
-    p.n, p.kernel, p.of_distance = points.shape[0] // p.d, kernel, of_distance
-    p.step = strip_length(p.d)
-    p.inverses = &inverses[0] if inverses is not None else NULL
-    p.scales = &scales[0] if scales is not None else NULL
-    p.weights = &weights[0] if weights is not None else NULL
-    with nogil:
-        while True:
-            block = queue.next()
-            if block < 0:
-                break
-            first = block * QUERIES_IN_BLOCK
-            last = min(first + QUERIES_IN_BLOCK, m)
-            for j in range(first, last):
-                sums_out[j] = 0.0
-                if gradients_out is not None:
-                    for a in range(p.d):
-                        gradients_out[j, a] = 0.0
-            start = -p.step
-            while not relative and start + p.step < p.n:
-                start += p.step
-                length = min(p.step, p.n - start)
-                if queue.must_stop():
-                    break
+    cdef const double[::1] points
+    cdef const double[::1] inverses
+    cdef const double[::1] weights
+    cdef const double[::1] log2_weights
+    cdef int kernel
+    cdef bint of_distance
+    cdef double exponent, inverse, support
+
+    def __init__(
+        self, const double[::1] points, const double[::1] inverses, const double[::1] weights,
+        const double[::1] log2_weights, int kernel, bint of_distance, double exponent, double inverse, double support,
+    ):
+        self.points, self.inverses, self.weights, self.log2_weights = points, inverses, weights, log2_weights
+        self.kernel, self.of_distance = kernel, of_distance
+        self.exponent, self.inverse, self.support = exponent, inverse, support
+
+    def sums(
+        self, const double[:, ::1] queries, const double[::1] query_inverses, const double[::1] scales,
+        const Py_ssize_t[::1] own, bint squared, bint relative, double[::1] largest_out, double[::1] sums_out,
+        double[:, ::1] gradients_out, BlockQueue queue,
+    ):
+        """Sums of w K for each query, of w K^2 with `squared`, and their gradients.
+
+        Squared distances are multiplied by `query_inverses` of the query. With `relative`, a sum is 2^`largest_out`
+        times `sums_out`; then `squared` is not looked at. Where D is the slope of K, gradients_out[j, a] is the sum of
+        w inverses_i D (x_ia - q_ja), without the factors that the caller's coordinates give. `query_inverses`,
+        `scales`, `own` (the point that query j leaves out, or -1), `largest_out` (unless relative) and `gradients_out`
+        may be None.
+        """
+        cdef Py_ssize_t m = queries.shape[0], first, last, start, length, j, a, skip
+        cdef double strip[FD_STRIP]
+        cdef double *gradient = NULL
+        cdef fd_bandwidth bandwidth
+        cdef const double[::1] weights = self.log2_weights if relative else self.weights
+        cdef Points p
+        p.packed, p.d = &self.points[0], queries.shape[1]
+        p.n, p.kernel, p.of_distance = self.points.shape[0] // p.d, self.kernel, self.of_distance
+        p.step = strip_length(p.d)
+        p.inverses = &self.inverses[0] if self.inverses is not None else NULL
+        p.scales = &scales[0] if scales is not None else NULL
+        p.weights = &weights[0] if weights is not None else NULL
+        with nogil:
+            while queue.next_rows(QUERIES_IN_BLOCK, m, &first, &last):
                 for j in range(first, last):
-                    skip = own[j] if own is not None else -1
+                    sums_out[j] = 0.0
                     if gradients_out is not None:
-                        gradient = &gradients_out[j, 0]
-                    bandwidth = of_query(exponent, inverse, support, query_inverses, j, of_distance)
-                    distances(&p, start, length, &queries[j, 0], skip, strip)
-                    sums_out[j] += of_strip(
-                        &p, start, length, &queries[j, 0], &bandwidth, squared, strip, gradient
-                    )
-            if relative:
-                for j in range(first, last):
-                    skip = own[j] if own is not None else -1
-                    if gradients_out is not None:
-                        gradient = &gradients_out[j, 0]
-                    bandwidth = of_query(exponent, inverse, support, query_inverses, j, of_distance)
-                    sums_out[j] = relative_sum(
-                        &p, &queries[j, 0], skip, &bandwidth, gradient, &largest_out[j], queue
-                    )
+                        for a in range(p.d):
+                            gradients_out[j, a] = 0.0
+                start = -p.step
+                while not relative and start + p.step < p.n:
+                    start += p.step
+                    length = min(p.step, p.n - start)
+                    if queue.must_stop():
+                        break
+                    for j in range(first, last):
+                        skip = own[j] if own is not None else -1
+                        if gradients_out is not None:
+                            gradient = &gradients_out[j, 0]
+                        bandwidth = of_query(
+                            self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance
+                        )
+                        distances(&p, start, length, &queries[j, 0], skip, strip)
+                        sums_out[j] += of_strip(
+                            &p, start, length, &queries[j, 0], &bandwidth, squared, strip, gradient
+                        )
+                if relative:
+                    for j in range(first, last):
+                        skip = own[j] if own is not None else -1
+                        if gradients_out is not None:
+                            gradient = &gradients_out[j, 0]
+                        bandwidth = of_query(
+                            self.exponent, self.inverse, self.support, query_inverses, j, p.of_distance
+                        )
+                        sums_out[j] = relative_sum(
+                            &p, &queries[j, 0], skip, &bandwidth, gradient, &largest_out[j], queue
+                        )
 
 
 cdef inline fd_bandwidth of_query(

@@ -7,7 +7,6 @@ kernel of point i has the bandwidth h f_i, and that of query j the bandwidth h g
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -65,6 +64,10 @@ class VariableSum:
             with np.errstate(under="ignore"):
                 self.weights = np.exp2(self.log2_weights)
             is_wide = float(self.weights[: self.n_points].min()) < NARROW_WEIGHTS
+        self._points = compiled.VariablePoints(
+            direct.points, self.inverses, self.weights, self.log2_weights, kernel.code, kernel.exponent_of_distance,
+            direct.exponent, direct.inverse, direct.support,
+        )  # fmt: skip
         # A smaller sum is formed again relative to its largest term.
         self.smallest_sum = self.n_points * SMALL_SUM if is_wide or not kernel.is_compact else 0.0
 
@@ -104,7 +107,7 @@ class VariableSum:
     def log_sums_of_squares(self, Q: np.ndarray, n_threads: int | None = None) -> np.ndarray:
         """ln of the sum of the weights times K^2."""
         queries, sums = self.direct._queries(Q), np.empty(len(Q))
-        self._run(queries, None, None, self.weights, True, False, None, sums, None, n_threads)
+        self._run(queries, None, None, True, False, None, sums, None, n_threads)
         with np.errstate(divide="ignore"):
             return np.log(sums) + self.log_unit
 
@@ -121,7 +124,7 @@ class VariableSum:
         queries, m = self.direct._queries(Q), len(Q)
         inverses = None if query_factors is None else query_factors**-2.0
         sums, gradients = np.empty(m), np.empty((m, self.n_features)) if with_gradient else None
-        self._run(queries, inverses, own, self.weights, False, False, None, sums, gradients, n_threads, exponent)
+        self._run(queries, inverses, own, False, False, None, sums, gradients, n_threads, exponent)
         with np.errstate(divide="ignore"):
             logs = np.log(sums)
         small = np.flatnonzero(sums < self.smallest_sum)
@@ -130,9 +133,7 @@ class VariableSum:
             its_inverses = None if inverses is None else inverses[small]
             largest, again = np.empty(small.size), np.empty(small.size)
             parts = np.empty((small.size, self.n_features)) if with_gradient else None
-            self._run(
-                few, its_inverses, its_own, self.log2_weights, False, True, largest, again, parts, n_threads, exponent
-            )
+            self._run(few, its_inverses, its_own, False, True, largest, again, parts, n_threads, exponent)
             with np.errstate(divide="ignore"):
                 logs[small] = np.where(again > 0, largest * math.log(2) + np.log(again), -np.inf)
             sums[small] = again
@@ -147,7 +148,6 @@ class VariableSum:
         queries: np.ndarray,
         query_inverses: np.ndarray | None,
         own: np.ndarray | None,
-        weights: np.ndarray | None,
         squared: bool,
         relative: bool,
         largest: np.ndarray | None,
@@ -160,13 +160,7 @@ class VariableSum:
         scales = direct.scales
         if exponent:
             scales = np.ldexp(np.ones(self.n_features) if scales is None else scales, exponent)
-
-        def work(queue: Any) -> None:
-            compiled.variable_sums(
-                direct.points, self.inverses, queries, query_inverses, self.kernel.code,
-                self.kernel.exponent_of_distance, direct.exponent, direct.inverse, direct.support, scales,
-                weights, own, squared, relative, largest, sums, gradients, queue,
-            )  # fmt: skip
-
         pair_ns = direct.pair_ns * (1.0 if gradients is None else GRADIENT_WORK)
-        run_blocks(work, -(-m // compiled.QUERIES_PER_BLOCK), n_threads, m * direct.n_padded * pair_ns)
+        arguments = queries, query_inverses, scales, own, squared, relative, largest, sums, gradients
+        n_blocks = -(-m // compiled.QUERIES_PER_BLOCK)
+        run_blocks(self._points.sums, n_blocks, n_threads, m * direct.n_padded * pair_ns, arguments)

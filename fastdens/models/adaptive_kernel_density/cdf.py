@@ -51,8 +51,11 @@ class Components(NamedTuple):
 
     def reached(self) -> tuple[float, float]:
         """Where the first kernel begins and the last one ends, as far as doubles go."""
-        far = self.kernel.radius(BEYOND_ZERO) * self.widths
-        return float((self.centres - far).min()), float((self.centres + far).max())
+        largest = float(np.finfo(float).max)
+        with np.errstate(over="ignore"):
+            far = self.kernel.radius(BEYOND_ZERO) * self.widths
+            low, high = float((self.centres - far).min()), float((self.centres + far).max())
+        return max(low, -largest), min(high, largest)
 
 
 class AdaptiveCumulative:
@@ -82,7 +85,9 @@ class AdaptiveCumulative:
                 f"method={self.method_!r}"
             )
         h = float(self._bandwidth.widths[0])
-        centres, widths, weights = self.points_[:, 0], h * self.factors_, self.weights_
+        with np.errstate(over="ignore"):
+            widths = np.minimum(h * self.factors_, np.finfo(float).max)
+        centres, weights = self.points_[:, 0], self.weights_
         if self.method_ == "mixture":
             centres, widths = np.tile(centres, 2), np.append(widths, np.full(len(widths), h))
             weights = np.append(self.mixing_ * weights, (1 - self.mixing_) * weights)

@@ -10,7 +10,7 @@ import numpy as np
 from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
-from fastdens.kernel_sums.bandwidth import Bandwidth
+from fastdens.kernel_sums.bandwidth import LARGEST, Bandwidth
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
@@ -201,8 +201,8 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             log_factors = np.log(radii) - log_typical
             if from_neighbors:
                 bandwidth = Bandwidth.of(math.exp(log_typical), d)
-        if self.clip is not None:
-            log_factors = np.clip(log_factors, -math.log(self.clip), math.log(self.clip))
+        most = LARGEST_LOG_FACTOR if self.clip is None else math.log(self.clip)
+        log_factors = np.clip(log_factors, -most, most)
 
         fitted = type(self)(**self.get_params(deep=False))  # made whole before this one changes
         fitted.points_, fitted.weights_, fitted.factors_ = data.copy(), shares, np.exp(log_factors)
@@ -386,8 +386,11 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         factors = self.factors_[rows]
         if self.method_ == "mixture":
             factors = np.where(random.random(n_samples) < self.mixing_, factors, 1.0)
-        noise = KERNELS[self.kernel_].sample(random, n_samples, d) * factors[:, None]
-        return rounded(self.points_[rows] + self._bandwidth.coloured(noise), self._own_precision)
+        noise = KERNELS[self.kernel_].sample(random, n_samples, d)
+        with np.errstate(over="ignore"):  # a draw too far away is as far away as doubles go
+            noise = self._bandwidth.coloured(np.clip(noise * factors[:, None], -LARGEST, LARGEST))
+            draws = np.clip(self.points_[rows] + noise, -LARGEST, LARGEST)
+        return rounded(draws, self._own_precision)
 
     def _description(self) -> Description:
         return describe(self)

@@ -10,17 +10,20 @@ from typing import Any, Self
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.core.threads import check_n_threads
+from fastdens.core.threads import check_n_threads, pieces
 from fastdens.em import em
 from fastdens.em.covariances import covariances_of_factors
 from fastdens.em.moments import Mixture
-from fastdens.models.contract import Columns, Density, in_double, rounded
+from fastdens.models.contract import Columns, Density, rounded
 from fastdens.models.description import Components, Description, unbounded
 from fastdens.models.gaussian import distribution
 from fastdens.models.gaussian.conditional import ConditionalGaussians
 from fastdens.models.gaussian.distribution import Normal
 from fastdens.models.gaussian.moments import COVARIANCE_TYPES, RIDGE, leave_one_out_change, moments, pooled, regularised
 from fastdens.models.mixture_family import MixtureFamily
+
+# Numbers of rows whose leave-one-out scores are made at once.
+LEFT_OUT_AT_ONCE = 1 << 18
 
 
 class Gaussian(Density):
@@ -81,6 +84,7 @@ class Gaussian(Density):
     -1.694
     """
 
+    _loo_log_density: np.ndarray
     mean_: np.ndarray
     covariance_: Any
     mean_standard_error_: np.ndarray
@@ -113,7 +117,6 @@ class Gaussian(Density):
         """
         validation.check_option(self.covariance_type, "covariance_type", COVARIANCE_TYPES)
         data, weights, columns = self._fit_data(X, sample_weight, min_samples=2)
-        data = in_double(data)
         mean, covariance = moments(data, weights, self.covariance_type)
         weight_sum = float(len(data))
         given = validation.positive_weights(sample_weight)
@@ -122,12 +125,23 @@ class Gaussian(Density):
         effective_size = validation.effective_sample_size(given, len(data))
         fitted = type(self)(self.covariance_type)  # made whole before this one changes
         fitted._set_estimates(mean, covariance, weight_sum, effective_size, len(data))
-        normal = Normal(fitted.mean_, fitted._cholesky, fitted._variances())
-        change = leave_one_out_change(distribution.whitened(normal, data - mean), weights, self.covariance_type)
-        fitted._loo_log_density = distribution.log_peak(normal) + change
+        fitted._loo_log_density = fitted._leave_one_out(data, weights)
         vars(self).update(vars(fitted))
         self._remember_data(columns)
         return self
+
+    def _leave_one_out(self, data: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        total = float(len(data)) if weights is None else float(weights.sum())
+        normal = Normal(self.mean_, self._cholesky, self._variances())
+        log_density, peak = np.empty(len(data), data.dtype), distribution.log_peak(normal)
+        for part in pieces(len(data), max(1, LEFT_OUT_AT_ONCE // data.shape[1])):
+            white, its_weights = (
+                distribution.whitened(normal, data[part] - self.mean_),
+                None if weights is None else weights[part],
+            )
+            change = leave_one_out_change(white, its_weights, total, self.covariance_type)
+            log_density[part] = rounded(peak + change, data.dtype)
+        return log_density
 
     def _set_estimates(
         self, mean: np.ndarray, covariance: Any, weight_sum: float, effective_size: float, n_rows: int

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.sorting import MOST_BY_NUMPY, order_statistics, sort_in_place, sort_with_places
+from fastdens.core.threads import pieces
 
 FEWEST_ALLOWED = 100  # a rule may ask for this many bins however few rows there are,
 MOST_PER_ROW = 4  # for this many per row,
@@ -38,12 +40,20 @@ class Column:
 
     @cached_property
     def _order(self) -> np.ndarray | None:
-        return None if self.shares_of_rows is None else np.argsort(self.unsorted, kind="stable")
+        if self.shares_of_rows is None:
+            return None
+        if len(self.unsorted) <= MOST_BY_NUMPY:
+            return np.argsort(self.unsorted, kind="stable")
+        return sort_with_places(self.unsorted)[1]
 
     @cached_property
     def values(self) -> np.ndarray:
         """In ascending order."""
-        return np.sort(self.unsorted) if self._order is None else self.unsorted[self._order]
+        if self._order is not None:
+            return self.unsorted[self._order]
+        ascending = self.unsorted.copy()
+        sort_in_place(ascending)
+        return ascending
 
     @cached_property
     def cumulative(self) -> np.ndarray:
@@ -67,25 +77,31 @@ class Column:
         return np.diff(self.cumulative, prepend=0.0)
 
     def standard_deviation(self) -> float:
-        centred = (self.unsorted - self.unsorted[0]) / self.width
-        centred -= np.average(centred, weights=self.shares_of_rows)
-        return self.width * math.sqrt(np.average(centred**2, weights=self.shares_of_rows))
+        def average(of: Callable[[np.ndarray], np.ndarray]) -> float:
+            means, weights = [], []
+            for part in pieces(len(self.unsorted)):
+                values = of((self.unsorted[part] - self.unsorted[0]) / self.width)
+                shares = None if self.shares_of_rows is None else self.shares_of_rows[part]
+                means.append(float(np.average(values, weights=shares)))
+                weights.append(float(len(values) if shares is None else shares.sum()))
+            return float(np.average(means, weights=weights)) if len(means) > 1 else means[0]
+
+        mean = average(lambda centred: centred)
+        return self.width * math.sqrt(average(lambda centred: (centred - mean) ** 2))
 
     def interquartile_range(self) -> float:
         """Between the quartiles of the rows, each repeated as often as its weight counts."""
         upto = None if self.shares_of_rows is None else self.cumulative * (self.size * (1 + 1e-12))
-        quartiles = []
-        for probability in (0.25, 0.75):
-            # The order statistics around this place, numbered from 0, and linear interpolation between the two.
-            place = (self.size - 1) * probability
-            whole = math.floor(place)
-            if upto is None:
-                at = np.minimum([whole, whole + 1], len(self.unsorted) - 1)
-                a, b = np.partition(self.unsorted, at)[at]
-            else:
-                a, b = self.values[np.searchsorted(upto, [whole + 1, whole + 2]).clip(max=len(upto) - 1)]
-            quartiles.append(a + (place - whole) * (b - a))
-        return quartiles[1] - quartiles[0]
+        # The order statistics around these places, numbered from 0, and linear interpolation between the two.
+        places = (self.size - 1) * np.array([0.25, 0.75])
+        whole = np.floor(places).astype(np.intp)
+        if upto is None:
+            around = np.minimum([whole, whole + 1], len(self.unsorted) - 1)
+            a, b = order_statistics(self.unsorted, around.ravel()).reshape(2, 2)
+        else:
+            a, b = self.values[np.searchsorted(upto, [whole + 1, whole + 2]).clip(max=len(upto) - 1)]
+        lower, upper = a + (places - whole) * (b - a)
+        return float(upper - lower)
 
     def n_distinct(self) -> int:
         return 1 + int(np.count_nonzero(np.diff(self.values)))
@@ -200,6 +216,10 @@ def bayesian_blocks(column: Column) -> np.ndarray:
         first, inner = first[:-1], inner[:-1]
     edges = np.concatenate([[column.low], inner, [column.high]])
     place = (edges - column.low) / column.width
+    apart = (place[1:-1] > place[:-2]) & (place[1:-1] < place[-1])
+    if not apart.all():  # to the range of all values, some neighbours are at one place
+        first, edges, place = (a[np.append(True, apart)] for a in (first, edges[:-1], place[:-1]))
+        edges, place = np.append(edges, column.high), np.append(place, 1.0)
     counts = column.size * np.add.reduceat(column.weights(), first)
     penalty = 4 - math.log(73.53 * FALSE_ALARM_RATE * column.size**-0.478)
     best, last = np.zeros(len(counts) + 1), np.zeros(len(counts) + 1, dtype=np.intp)

@@ -12,7 +12,7 @@ from fastdens.kernel_sums.direct.direct_sums import DirectSum
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.kernel_sums.variable.variable_sums import VariableSum
-from fastdens.models.contract import rounded
+from fastdens.models.contract import density_of, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 
 # Multipliers drawn for a simultaneous band, and how many are in memory at once.
@@ -53,12 +53,13 @@ def confidence_band(
             lower, upper = log_density - quantile * relative_error, log_density + quantile * relative_error
         else:
             density = np.exp(log_density)
-            lower = density * np.maximum(1 - quantile * relative_error, 0.0)
+            share = np.maximum(1 - quantile * relative_error, 0.0)
+            lower = np.where(share > 0, density * share, 0.0)  # a density may be infinite
             upper = density * (1 + quantile * relative_error)
     empty = log_density == -np.inf
     if empty.any():
         unseen = _log_bound_of_nothing(estimate, level, len(data) if simultaneous else 1)
-        lower[empty], upper[empty] = (-np.inf, unseen) if log else (0.0, math.exp(unseen))
+        lower[empty], upper[empty] = (-np.inf, unseen) if log else (0.0, density_of(np.array(unseen)))
     return rounded(lower, data.dtype), rounded(upper, data.dtype)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastdens.core import validation
+from fastdens.core.sorting import sort_with_places
 from fastdens.kernel_sums import compression
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 from fastdens.kernel_sums.prepared_sums import KernelSum
@@ -50,7 +51,10 @@ class _Comparison:
         self.unit = float(np.finfo(estimate.points.dtype).eps)
         n = len(self.all_points)
         self.total = estimate.total
-        order = np.lexsort(self.all_points.T[::-1])
+        if self.all_points.shape[1] == 1 and estimate.weights is None:  # then the order of equal rows is nothing
+            order = sort_with_places(self.all_points[:, 0])[1]
+        else:
+            order = np.lexsort(self.all_points.T[::-1])
         ordered = self.all_points[order]
         new = np.ones(n, dtype=bool)
         new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)

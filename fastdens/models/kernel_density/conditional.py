@@ -127,7 +127,8 @@ class ConditionalKernelDensities(Generic[Model]):
         whole[:, self._axes], whole[:, self._rest] = self.values_, rows
         settings = self._settings.for_fewer_features()
         of_given = log_density_of(marginal(self._estimate, self._axes), self.values_, settings)
-        result = log_density_of(self._estimate, whole, self._settings) - of_given
+        with np.errstate(invalid="ignore"):  # where there is no density at what is given, as below
+            result = log_density_of(self._estimate, whole, self._settings) - of_given
         for i in np.flatnonzero(~(of_given > -FAR_LOG_DENSITY)):
             result[i] = log_density_of(self._estimate_of(int(i)), rows[i : i + 1], settings)[0]
         return result

@@ -11,7 +11,7 @@ from fastdens.core import validation
 from fastdens.kernel_sums.kernels.registry import VISIBLE
 from fastdens.kernel_sums.on_grid.grid_routes import grid_points, log_grid_sums
 from fastdens.kernel_sums.prepared_sums import KernelSum
-from fastdens.models.contract import in_double, rounded
+from fastdens.models.contract import density_of, in_double, rounded
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.scores import log_density
 
@@ -35,7 +35,7 @@ def evaluate_grid(
         precision = estimate.precision_with(*coordinates)
         coordinates = [axis.astype(precision) for axis in coordinates]
     logs = _log_density_on_grid(estimate, [in_double(axis) for axis in coordinates], settings)
-    return coordinates, rounded(logs if log else np.exp(logs, out=logs), precision)
+    return coordinates, rounded(logs if log else density_of(logs, out=logs), precision)
 
 
 def _default_axes(estimate: Estimate, n_points: Any, margin: float | None) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.models.contract import rounded
+from fastdens.models.contract import density_of, rounded
 from fastdens.models.kernel_density.draws import sample
 from fastdens.models.kernel_density.estimate import Estimate, Settings
 from fastdens.models.kernel_density.line_quadrature import Nodes, level_between, level_in_steps, nodes_on_the_line
@@ -47,7 +47,7 @@ def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state
         log_level = level_in_steps(log_density, masses, mass)
         if is_continuous:
             log_level = np.where(mass == 1, -np.inf, log_level)
-    level = log_level if log else np.exp(log_level)
+    level = log_level if log else density_of(log_level)
     return float(level) if np.ndim(level) == 0 else rounded(level, precision)
 
 

@@ -84,8 +84,9 @@ class LineDistribution:
         reach = sums.kernel.radius(BEYOND_ZERO) * sums.bandwidth
         last = len(sums.points) - 1
         points, around = sums.points, np.clip([place - 1, place, place + 1], 0, last)
-        low = np.clip((points[around[0]] - reach) / sums.scale, self.low, self.high)
-        high = np.clip((points[around[2]] + reach) / sums.scale, self.low, self.high)
+        with np.errstate(over="ignore"):
+            low = np.clip((points[around[0]] - reach) / sums.scale, *self._finite)
+            high = np.clip((points[around[2]] + reach) / sums.scale, *self._finite)
         result[inside] = invert(
             self.lower, self.upper, self.density, wanted, low, high, points[around[1]] / sums.scale,
             sums.bandwidth / sums.scale,

@@ -88,7 +88,8 @@ def level_between(nodes: Nodes, mass: np.ndarray) -> np.ndarray:
     whole = float((widths * (high + low)).sum())
     above = np.empty(len(levels))
     for k, level in enumerate(np.exp(levels)):
-        part = np.clip((high - level) / np.maximum(high - low, np.finfo(float).tiny), 0.0, 1.0)
+        with np.errstate(over="ignore"):
+            part = np.clip((high - level) / np.maximum(high - low, np.finfo(float).tiny), 0.0, 1.0)
         above[k] = (widths * part * (high + np.maximum(low, level))).sum() / whole
     order = np.argsort(above, kind="stable")
     result = np.interp(mass, above[order], levels[order])

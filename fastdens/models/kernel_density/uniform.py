@@ -19,6 +19,7 @@ from fastdens.models.kernel_density.marginals import marginal
 MOST_SWEEPS, FREE_SWEEPS = 200, 30
 # So many bandwidths away the nearest point has all the weight there is, as far as doubles go.
 FARTHEST = 1e300
+LARGEST_SQUARED = 1e150
 
 
 def to_uniform(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.ndarray:
@@ -94,7 +95,11 @@ def _add_log_kernels(log_terms: np.ndarray, white: np.ndarray, points: np.ndarra
 
     A difference of squares is formed as a product, so that far from all points it is as exact as near them.
     """
-    nearest = points[np.argmin(np.abs(white[:, None] - points), axis=1)]
+    ascending = np.sort(points)
+    place = np.searchsorted(ascending, white)
+    below, above = ascending[np.maximum(place - 1, 0)], ascending[np.minimum(place, len(points) - 1)]
+    nearest = np.where(np.abs(white - below) <= np.abs(above - white), below, above)
+    nearest = np.where(white >= ascending[-1], ascending[-1], nearest)
     with np.errstate(over="ignore"):
         log_terms -= 0.5 * (nearest[:, None] - points) * ((white - nearest)[:, None] + (white[:, None] - points))
     np.maximum(log_terms, -np.finfo(float).max, out=log_terms)
@@ -119,14 +124,16 @@ def _quantiles(u: np.ndarray, shares: np.ndarray, points: np.ndarray) -> np.ndar
     target = np.where(u <= 0.5, u, 1 - u)
     low, high = points.min() + ndtri(u), points.max() + ndtri(u)
     mean = shares @ points
-    spread = np.sqrt(1 + np.maximum(shares @ points**2 - mean**2, 0))
+    unit = max(float(np.abs(points).max()) / LARGEST_SQUARED, 1.0)  # squares are taken in units of it
+    spread = unit * np.sqrt(1 / unit**2 + np.maximum(shares @ (points / unit) ** 2 - (mean / unit) ** 2, 0))
     x = np.clip(mean + spread * ndtri(u), low, high)
     left = np.arange(len(u))
     for sweep in range(MOST_SWEEPS):
         offsets = x[left, None] - points
         terms = shares[left]
         tail = np.einsum("mn,mn->m", terms, ndtr(side[left, None] * offsets))
-        density = np.einsum("mn,mn->m", terms, np.exp(-0.5 * offsets**2)) / np.sqrt(2 * np.pi)
+        with np.errstate(over="ignore"):  # then the exponential is 0
+            density = np.einsum("mn,mn->m", terms, np.exp(-0.5 * offsets**2)) / np.sqrt(2 * np.pi)
         too_far = (tail >= target[left]) == (side[left] > 0)
         high[left] = np.where(too_far, x[left], high[left])
         low[left] = np.where(too_far, low[left], x[left])

@@ -28,6 +28,7 @@ import numpy as np
 
 from fastdens.models.neighbor_balls import ENOUGH, NeighborBalls
 
+LARGEST = float(np.finfo(float).max)
 TAIL = 2.0  # the power of the ball's volume by which the tails fall faster than the raw estimate's
 MASS_DRAWS = 2**13  # per batch
 MOST_MASS_BATCHES = 16
@@ -65,9 +66,17 @@ class IntegrableEstimate:
         self.balls, self.points, self.tail_start, self.floor = balls, points, tail_start, floor
         n_points, d = points.shape
         self.fraction = balls.k / balls.tree.n_samples
+        # A power of two by which extreme distances are divided before they are squared.
+        largest = float(np.abs(points).max())
+        self.scale = 1.0 if 2.0**-300 <= largest <= 2.0**300 else math.ldexp(1.0, math.frexp(largest)[1] - 1)
         self.cores = np.maximum(own_radii / 2, floor)
-        shrink = np.minimum(1, tail_start / self.cores) ** (TAIL * d)
-        middle = d * np.log(np.maximum(tail_start / self.cores, 1))
+        with np.errstate(over="ignore"):
+            ratio = tail_start / self.cores
+        shrink = np.minimum(1, ratio) ** (TAIL * d)
+        log_ratio = np.where(
+            np.isfinite(ratio), np.log(np.maximum(ratio, 1)), math.log(tail_start) - np.log(self.cores)
+        )
+        middle = d * log_ratio
         # Masses of the three parts of each envelope, over k / N: a core of constant height, a ring, a tail.
         self.parts = np.stack([shrink, middle, shrink / TAIL])
         self.envelope = self.parts.sum(axis=0) * (np.ones(n_points) if own_weights is None else own_weights)
@@ -85,7 +94,7 @@ class IntegrableEstimate:
         core = self.cores[chosen]
         inner, middle, _ = parts = self.parts[:, chosen]
         place = uniform * parts.sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             in_core = core * (place / inner) ** (1 / d)
             in_ring = core * np.exp((place - inner) / d)
             rest = np.maximum(1 - (place - inner - middle) / parts[2], np.finfo(float).tiny)
@@ -93,14 +102,17 @@ class IntegrableEstimate:
         distance = np.where(place < inner, in_core, np.where(place < inner + middle, in_ring, in_tail))
         directions = random.normal(size=(len(chosen), d))
         directions /= np.sqrt((directions**2).sum(axis=1, keepdims=True))
-        drawn = self.points[chosen] + distance[:, None] * directions
+        with np.errstate(over="ignore"):
+            drawn = np.clip(self.points[chosen] + distance[:, None] * directions, -LARGEST, LARGEST)
         radii, masses = self.balls.radii(drawn)
-        squared = np.zeros(len(chosen))
-        for axis in range(d):  # as the search sums, so that a point is in the ball that it bounds
-            squared += (self.points[chosen, axis] - drawn[:, axis]) ** 2
-        away = np.sqrt(squared)
+        squared, scale = np.zeros(len(chosen)), self.scale
+        with np.errstate(over="ignore"):  # what overflows is as far away as doubles go
+            for axis in range(d):  # as the search sums, so that a point is in the ball that it bounds
+                squared += ((self.points[chosen, axis] - drawn[:, axis]) / scale) ** 2
+            away = np.minimum(np.sqrt(squared) * scale, LARGEST)
+            reached = away <= np.minimum(radii, LARGEST) * (1 + 1e-12)
         accepted = np.exp(np.minimum(self.log_height(radii) - self.log_height(np.maximum(away, core)), 0))
-        accepted *= (away <= radii * (1 + 1e-12)) * (self.balls.k / masses)
+        accepted *= reached * (self.balls.k / masses)
         return drawn, accepted
 
     def mass(self, most_batches: int = MOST_MASS_BATCHES, n_draws: int = MASS_DRAWS) -> tuple[float, float]:
@@ -163,6 +175,9 @@ def mass_on_the_line(x: np.ndarray, weights: np.ndarray | None, estimate: Integr
 def _integral(estimate: IntegrableEstimate, radii: np.ndarray) -> np.ndarray:
     """The integral of h over radii from 0 on, for one feature."""
     floor, tail_start = estimate.floor, estimate.tail_start
-    ring = np.log(np.clip(radii, floor, tail_start) / floor)
+    clipped = np.clip(radii, floor, tail_start)
+    with np.errstate(over="ignore"):
+        ratio = clipped / floor
+    ring = np.where(np.isfinite(ratio), np.log(ratio), np.log(clipped) - math.log(floor))
     tail = (1 - (tail_start / np.maximum(radii, tail_start)) ** TAIL) / TAIL
     return estimate.fraction / 2 * (np.minimum(radii, floor) / floor + ring + tail)

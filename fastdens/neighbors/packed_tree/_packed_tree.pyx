@@ -112,10 +112,7 @@ def split_ranges(
         for i in range(n_samples):
             of_samples[i] = sample_of(samples[i])
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 tiles.arrange(
                     of_samples + owners[block], &rows[starts[block], 0], column, ends[block] - starts[block], to_leaves
                 )
@@ -163,10 +160,7 @@ def fill_leaves(list trees, BlockQueue queue):
     cdef UnfilledTree tree
     cdef Py_ssize_t i = 0, before = 0
     tree = trees[0]
-    while True:
-        block = queue.next()
-        if block < 0:
-            break
+    while queue.next(&block):
         while block - before >= tree.n_blocks:
             before += tree.n_blocks
             i += 1
@@ -240,10 +234,7 @@ cdef class PackedTree:
         room.outer, room.spare = memory, memory + points.n_nodes
         room.leaves = memory + 2 * points.n_nodes
         with nogil:
-            while True:
-                block = queue.next()
-                if block < 0:
-                    break
+            while queue.next(&block):
                 k = tiles.nearest(&self.tree, &points.tree, block, highest, &room, squared)
                 stop = min(<Py_ssize_t>FD_PACK_QUERIES, self.n_points - block * FD_PACK_QUERIES)
                 for i in range(stop):

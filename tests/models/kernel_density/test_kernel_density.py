@@ -205,8 +205,8 @@ class TestState:
         (
             {"algorithm": "fft"},
             ValueError,
-            "algorithm must be one of 'auto', 'direct', 'sorted', 'fast_gauss', 'tree', 'grid', 'kd_tree', 'ball_tree', "
-            "got 'fft'",
+            "algorithm must be one of 'auto', 'direct', 'sorted', 'fast_gauss', 'tree', 'grid', 'kd_tree', "
+            "'ball_tree', got 'fft'",
         ),
         ({"metric": "cosine"}, ValueError, "metric must be one of 'euclidean', 'l2', .*, got 'cosine'"),
         ({"metric_params": {"p": 3}}, ValueError, "metric_params must be None for metric='euclidean'"),

@@ -156,7 +156,7 @@ def test_memory_does_not_grow_with_points_times_queries(make, request):
     run_python(
         f"""
 import resource, sys
-sys.path.insert(0, {str(request.path.parents[1] / "support")!r})
+sys.path.insert(0, {str(request.path.parents[2] / "support")!r})
 import numpy as np
 from models_under_test import MODELS, draw, training_data
 import fastdens as fd

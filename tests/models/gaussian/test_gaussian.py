@@ -1,7 +1,11 @@
 """The multivariate normal model: estimates, scores, laws derived from it, degenerate data, scikit-learn's checks."""
 
+import itertools
 import math
+import operator
+import tracemalloc
 import warnings
+from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -108,6 +112,41 @@ def test_large_mean_and_small_spread_lose_no_digits(dtype):
     model = fd.Gaussian().fit(X)
     np.testing.assert_allclose(model.mean_, [float(m) for m in exact], rtol=1e-15)
     np.testing.assert_allclose(np.diag(model.covariance_), [float(v) for v in variance], rtol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n", "d"), [(40_000, 1), (12_000, 3), (700, 60)])
+def test_moments_over_many_runs_of_rows_are_those_of_fractions(n, d, weighted, random):
+    """More rows than are handled at once, far from the origin and heavy-tailed."""
+    X = random.standard_t(3, size=(n, d)) * 4.0 ** random.integers(-3, 4, d) + 1e4
+    w = random.random(n) ** 3 if weighted else np.ones(n)
+    few = [0, d // 2, d - 1]
+    weights = [Fraction(v) for v in w.tolist()]
+    columns = {a: [Fraction(v) for v in X[:, a].tolist()] for a in few}
+    total = sum(weights)
+    mean = {a: sum(map(operator.mul, weights, columns[a])) / total for a in few}
+    model = fd.Gaussian().fit(X, sample_weight=w if weighted else None)
+    for a, b in itertools.combinations_with_replacement(sorted(set(few)), 2):
+        terms = (v * (x - mean[a]) * (y - mean[b]) for v, x, y in zip(weights, columns[a], columns[b]))
+        spread = math.sqrt(model.covariance_[a, a] * model.covariance_[b, b])
+        assert abs(model.covariance_[a, b] - float(sum(terms) / total)) < 2e-15 * spread
+    for a in few:
+        assert model.mean_[a] == pytest.approx(float(mean[a]), rel=2.5e-16)
+    diagonal = fd.Gaussian("diag").fit(X, sample_weight=w if weighted else None)
+    np.testing.assert_allclose(diagonal.covariance_, np.diag(model.covariance_), rtol=4e-15)
+
+
+@pytest.mark.parametrize(("n", "d"), [(4_000_000, 1), (1_000_000, 4)])
+def test_a_fit_takes_no_temporary_of_the_size_of_the_data(n, d):
+    X = np.random.default_rng(0).random((n, d))
+    tracemalloc.start()
+    try:
+        model = fd.Gaussian().fit(X)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert model._loo_log_density.nbytes == 8 * n
+    assert most - 8 * n < 8 * n * d  # a few runs of rows, whatever n is
 
 
 def test_mean_of_many_rows_is_exact_to_the_last_digits():
