@@ -121,17 +121,18 @@ class TestEachKernel:
 
     @pytest.mark.parametrize("ties", [False, True])
     def test_leave_one_out(self, kernel, ties, random):
-        X = random.normal(size=(301, 1)) * 3
+        X = random.normal(size=(900, 1)) * 3
         if ties:
             X = np.round(X)
-        own = np.arange(301)
+        own = np.arange(0, 900, 5)
+        Q = X[own]
         for h in (1e-4, 0.3, 1.0, 50.0):
-            for weights in (None, 10.0 ** random.uniform(-6, 6, 301)):
+            for weights in (None, 10.0 ** random.uniform(-6, 6, 900)):
                 sums = KernelSum(X, KERNELS[kernel], h, weights)
-                found = sums.evaluate(X, own=own, algorithm="sorted")
-                assert_exact(found, X, X, h, kernel, weights, f"h = {h}", own)
-                logs = sums.evaluate(X, own=own, log=True, algorithm="sorted")
-                direct = sums.evaluate(X, own=own, log=True, algorithm="direct")
+                found = sums.evaluate(Q, own=own, algorithm="sorted")
+                assert_exact(found, X, Q, h, kernel, weights, f"h = {h}", own)
+                logs = sums.evaluate(Q, own=own, log=True, algorithm="sorted")
+                direct = sums.evaluate(Q, own=own, log=True, algorithm="direct")
                 if kernel == "exponential":
                     assert np.isfinite(logs).all()
                     np.testing.assert_allclose(logs, direct, rtol=1e-12, atol=1e-12)
