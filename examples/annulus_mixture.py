@@ -1,4 +1,4 @@
-"""A mixture of 30 normal laws on 900 points of a ring: the shape no single component has.
+"""A mixture of 30 normal distributions on 900 points of a ring: the shape no single component has.
 
     python examples/annulus_mixture.py [PICTURE.png]
 
@@ -23,7 +23,7 @@ def ring(n_samples, random, inner=1.0, outer=1.5):
 def main():
     random = np.random.default_rng(0)
     X, new = ring(900, random), ring(10_000, random)
-    print(f"the true law's mean log-density is {-np.log(np.pi * (1.5**2 - 1.0**2)):.3f}")
+    print(f"the true distribution's mean log-density is {-np.log(np.pi * (1.5**2 - 1.0**2)):.3f}")
     models = {}
     for n_components in (1, 5, 10, 30):
         models[n_components] = fd.GaussianMixture(n_components, n_init=3, random_state=0).fit(X)

@@ -1,10 +1,11 @@
-"""Total variation is too strong for the central limit theorem: the two distances of S_n / sqrt(n) from the normal law.
+"""Total variation is too strong for the central limit theorem: the two distances of S_n / sqrt(n) from the normal
+distribution.
 
     python examples/central_limit_two_distances.py [PICTURE.png]
 
-S_n is the sum of n fair steps of +1 or -1. Its law lives on a lattice, which has probability 0 under the normal law:
-the total variation distance is 1 for every n. The Kolmogorov distance falls as 1 / sqrt(2 pi n). With a path, draws
-both distances and the two distribution functions at n = 16 (needs matplotlib).
+S_n is the sum of n fair steps of +1 or -1. Its distribution lives on a lattice, which has probability 0 under the
+normal distribution: the total variation distance is 1 for every n. The Kolmogorov distance falls as 1 / sqrt(2 pi n).
+With a path, draws both distances and the two distribution functions at n = 16 (needs matplotlib).
 """
 
 import sys
@@ -30,7 +31,7 @@ def scaled_sum(n):
 
 
 def distances(n):
-    """Total variation and Kolmogorov distance of S_n / sqrt(n) from the normal law."""
+    """Total variation and Kolmogorov distance of S_n / sqrt(n) from the normal distribution."""
     points, probabilities = scaled_sum(n)
     return (
         fd.set_discrepancy(probabilities, ndtr, "all", points).value,
@@ -46,7 +47,7 @@ def picture(table, path):
     left.loglog(n, total_variation, "o-", label="total variation")
     left.loglog(n, kolmogorov, "s-", label="Kolmogorov")
     left.loglog(n, 1 / np.sqrt(2 * np.pi * n), "k:", label=r"$1/\sqrt{2\pi n}$")
-    left.set(title=r"distance of $S_n/\sqrt{n}$ from the normal law", xlabel="n")
+    left.set(title=r"distance of $S_n/\sqrt{n}$ from the normal distribution", xlabel="n")
     left.legend()
     points, probabilities = scaled_sum(16)
     found = fd.set_discrepancy(probabilities, ndtr, points=points)

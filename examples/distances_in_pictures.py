@@ -1,8 +1,9 @@
-"""What the distances between laws are, in four pictures: `python examples/distances_in_pictures.py distances.png`.
+"""What the distances between distributions are, in four pictures: `python examples/distances_in_pictures.py
+distances.png`.
 
-The total variation of two laws on four outcomes by all subsets; that of two densities with its witness set, and what it
-says about tests; the Gaussians nearest to a law with two modes by KL in both directions and by Jensen-Shannon; and what
-each divergence says as two Gaussians move apart.
+The total variation of two distributions on four outcomes by all subsets; that of two densities with its witness set,
+and what it says about tests; the Gaussians nearest to a distribution with two modes by KL in both directions and by
+Jensen-Shannon; and what each divergence says as two Gaussians move apart.
 """
 
 import sys
@@ -19,7 +20,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#888888"
 
 
 def gaussian(mean, sd):
-    """The normal law as a fitted model: maximum likelihood on two points a standard deviation away."""
+    """The normal distribution as a fitted model: maximum likelihood on two points a standard deviation away."""
     return fd.Gaussian().fit([[mean - sd], [mean + sd]])
 
 
@@ -84,7 +85,7 @@ def as_they_move_apart(ax):
         ax.plot(shifts, values, color=color, label=label)
     ax.axhline(np.log(2), color=GREEN, lw=0.8, ls=":")
     ax.set_ylim(0, 2)
-    ax.set_xlabel("distance of the means of two normal laws, in standard deviations", fontsize=9)
+    ax.set_xlabel("distance of the means of two normal distributions, in standard deviations", fontsize=9)
     ax.set_title("All but KL are bounded", loc="left")
     ax.legend(frameon=False, fontsize=8, loc="upper left")
 

@@ -1,4 +1,5 @@
-"""One normal law, fitted by different divergences: forward KL covers all modes of the data, reverse KL chooses one.
+"""One normal distribution, fitted by different divergences: forward KL covers all modes of the data, reverse KL chooses
+one.
 
     python examples/fits_by_divergence.py [PICTURE.png]
 
@@ -21,12 +22,12 @@ MASSES = (0.9, 0.5)  # probability within the contours
 
 
 def one_group(random):
-    """600 points of a normal law."""
+    """600 points of a normal distribution."""
     return random.multivariate_normal([3.0, 2.5], [[4.0, 2.2], [2.2, 2.5]], 600)
 
 
 def three_groups(random):
-    """1 000 points of three normal laws that hardly overlap."""
+    """1 000 points of three normal distributions that hardly overlap."""
     means, spreads = [[0.0, 0.0], [5.5, 0.8], [2.0, 6.5]], [[1.0, 0.0], [0.8, 0.4], [0.7, -0.3]]
     parts = []
     for mean, (scale, slope), count in zip(means, spreads, (450, 350, 200)):
@@ -77,7 +78,8 @@ def main():
         for ax, kind in zip(axes[1:], TITLES):
             draw(ax, modes, fits[kind], kind, TITLES[kind])
         figure.supxlabel(
-            "grey: the data and their estimated density p;  coloured: the fitted normal law q, with 50 % and 90 % of "
+            "grey: the data and their estimated density p;  coloured: the fitted normal distribution q, "
+            "with 50 % and 90 % of "
             "its mass inside",
             fontsize=9,
             color="0.3",

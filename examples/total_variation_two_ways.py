@@ -1,4 +1,4 @@
-"""The total variation of two laws on four outcomes, both ways: by all subsets, and as half the L1 distance."""
+"""The total variation of two distributions on four outcomes, both ways: by all subsets, and as half the L1 distance."""
 
 import fastdens as fd
 

@@ -20,7 +20,7 @@ def queries(m: int, d: int, dtype: type = np.float64) -> np.ndarray:
 
 
 def probabilities(n: int, seed: int = 0) -> np.ndarray:
-    """A discrete law on n outcomes, none of them negligible."""
+    """A discrete distribution on n outcomes, none of them negligible."""
     return np.random.default_rng([seed, n]).dirichlet(np.full(n, 2.0))
 
 

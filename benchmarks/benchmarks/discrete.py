@@ -1,4 +1,4 @@
-"""Divergences of discrete laws: many outcomes, and batches of small laws, beside NumPy and SciPy."""
+"""Divergences of discrete distributions: many outcomes, and batches of small distributions, beside NumPy and SciPy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from . import peers
 from .common import Comparison, size
 
 
-def laws(case):
-    """Rows of two batches: one pair of long laws, or many short ones; a third of the outcomes of p is missing."""
+def distributions(case):
+    """Rows of two batches: one pair of long distributions, or many short ones; a third of the outcomes of p is
+    missing."""
     shape = (1, size(4_000_000, 4_000)) if case.startswith("long") else (size(100_000, 100), 10)
     random = np.random.default_rng(0)
     p, q = random.exponential(size=(2, *shape))
@@ -48,7 +49,7 @@ class Discrete(Comparison):
 
     def prepare(self, case, implementation):
         kind = case.split()[1]
-        p, q = laws(case)
+        p, q = distributions(case)
         if implementation == "fastdens":
             return lambda: getattr(fd, kind)(p, q)
         if implementation == "reference":
@@ -59,4 +60,4 @@ class Discrete(Comparison):
         if kind == "js_divergence":
             jensenshannon = peers.module("scipy", "spatial.distance").jensenshannon
             return lambda: jensenshannon(p, q, axis=-1) ** 2
-        raise NotImplementedError(f"SciPy has no {kind} of discrete laws")
+        raise NotImplementedError(f"SciPy has no {kind} of discrete distributions")

@@ -1,4 +1,5 @@
-"""The models as users call them: fitting, scoring, drawing; beside scikit-learn and the same steps on the twins."""
+"""The models as users call them: fitting, scoring, drawing; beside scikit-learn and the same steps on the
+references."""
 
 from __future__ import annotations
 
@@ -148,8 +149,8 @@ def histogram_draws(implementation, n, random):
     if implementation == "reference":
         return lambda: np.interp(random.random((n, 1)), np.append(0, np.cumsum(mass)) / mass.sum(), edges)
     if implementation == "scipy":
-        law = peers.module("scipy", "stats").rv_histogram((mass, edges))
-        return lambda: law.rvs(size=(n, 1), random_state=random)
+        distribution = peers.module("scipy", "stats").rv_histogram((mass, edges))
+        return lambda: distribution.rvs(size=(n, 1), random_state=random)
     if implementation == "scikit-learn":
         raise NotImplementedError("scikit-learn has no histograms")
     model = fd.Histogram(bins=edges).fit(x)
@@ -157,7 +158,7 @@ def histogram_draws(implementation, n, random):
 
 
 def log_normal(X, mean, covariance):
-    """Log-density of a normal law, by NumPy."""
+    """Log-density of a normal distribution, by NumPy."""
     factor = np.linalg.cholesky(covariance)
     white = np.linalg.solve(factor, (X - mean).T)
     return -0.5 * (white**2).sum(axis=0) - np.log(np.diag(factor)).sum() - X.shape[1] / 2 * np.log(2 * np.pi)

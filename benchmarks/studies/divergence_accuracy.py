@@ -5,8 +5,8 @@
 
 The second line adds the exact values of pairs that are not yet in divergence_accuracy.json, which the tests read.
 
-Four kinds on pairs of laws of every sort, compared with mpmath at 50 digits: Gauss-Legendre panels between kinks and
-roots, halved until two results agree to 1e-15.
+Four kinds on pairs of distributions of every sort, compared with mpmath at 50 digits: Gauss-Legendre panels between
+kinks and roots, halved until two results agree to 1e-15.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ DIGITS = 50
 STORED = Path(__file__).with_suffix(".json")
 NODES_PER_PANEL, NODES_AT_KINKS = 24, 60
 AGREEMENT = mpmath.mpf(10) ** -15
-# Beyond the outermost cut by this much a Student law is above all others, or both sides are Student laws.
+# Beyond the outermost cut by this much a Student distribution is above all others, or both sides are Student
+# distributions.
 FAR = 400
 # Where what is left of a tail is below 1e-25 of everything.
 GAUSSIAN_REACH, EXPONENTIAL_REACH = 15, 75
 
 
 @dataclass
-class Law:
+class Distribution:
     """A side for `divergence`, and the same density in mpmath."""
 
     name: str
@@ -50,7 +51,7 @@ class Law:
     scale: float
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------
+# --- distributions ----------------------------------------------------------------------------------------------------
 
 
 def exact_normal(x: Any, mean: float, deviation: Any) -> Any:
@@ -68,17 +69,17 @@ def mixture(weights: np.ndarray, means: np.ndarray, variances: np.ndarray) -> fd
     return model
 
 
-def gaussian_law(rng: np.random.Generator) -> Law:
+def gaussian_distribution(rng: np.random.Generator) -> Distribution:
     """One Gaussian, fitted to a few numbers."""
     model = fd.Gaussian().fit(rng.normal(rng.normal(), rng.uniform(0.4, 2.0), (12, 1)))
     mean, variance = float(model.mean_[0]), float(np.ravel(model.covariance_)[0])
     deviation = mpmath.sqrt(mpmath.mpf(variance))
     s = math.sqrt(variance)
-    return Law("Gaussian", model, lambda x: exact_normal(x, mean, deviation), [], mean - GAUSSIAN_REACH * s,
+    return Distribution("Gaussian", model, lambda x: exact_normal(x, mean, deviation), [], mean - GAUSSIAN_REACH * s,
                mean + GAUSSIAN_REACH * s, s)  # fmt: skip
 
 
-def mixture_law(rng: np.random.Generator) -> Law:
+def mixture_distribution(rng: np.random.Generator) -> Distribution:
     """Two to four Gaussians of different widths."""
     k = int(rng.integers(2, 5))
     weights, means, deviations = rng.dirichlet(np.full(k, 3.0)), rng.normal(0, 2, k), rng.uniform(0.3, 1.5, k)
@@ -86,12 +87,12 @@ def mixture_law(rng: np.random.Generator) -> Law:
     shares = [mpmath.mpf(float(w)) for w in model.weights_]
     exact = [1 / mpmath.mpf(float(u)) for u in model.precisions_cholesky_.ravel()]
     low, high = (means - GAUSSIAN_REACH * deviations).min(), (means + GAUSSIAN_REACH * deviations).max()
-    return Law("GaussianMixture", model,
+    return Distribution("GaussianMixture", model,
                lambda x: sum(w * exact_normal(x, m, s) for w, m, s in zip(shares, means, exact)),
                [], low, high, float(deviations.min()))  # fmt: skip
 
 
-def kernel_law(rng: np.random.Generator) -> Law:
+def kernel_distribution(rng: np.random.Generator) -> Distribution:
     """A kernel estimate on six points, of a smooth, a kinked or a broken kernel."""
     kernel = ("gaussian", "epanechnikov", "tophat", "linear", "exponential")[int(rng.integers(5))]
     points, h = rng.normal(0, 1.5, 6), float(rng.uniform(0.5, 1.5))
@@ -114,10 +115,10 @@ def kernel_law(rng: np.random.Generator) -> Law:
     cuts = [] if kernel == "gaussian" else list(points)
     if kernel not in ("gaussian", "exponential"):
         cuts += [*(points - h), *(points + h)]
-    return Law(f"KernelDensity {kernel}", model, density, cuts, points.min() - reach, points.max() + reach, h)
+    return Distribution(f"KernelDensity {kernel}", model, density, cuts, points.min() - reach, points.max() + reach, h)
 
 
-def histogram_law(rng: np.random.Generator) -> Law:
+def histogram_distribution(rng: np.random.Generator) -> Distribution:
     """A histogram with bins of unequal widths, some of them empty."""
     edges = np.sort(rng.uniform(-4, 4, 9))
     model = fd.Histogram(bins=edges).fit(rng.uniform(edges[0], edges[-1], (15, 1)))
@@ -128,11 +129,11 @@ def histogram_law(rng: np.random.Generator) -> Law:
         at = int(np.searchsorted(edges, float(x), side="right")) - 1
         return heights[at] if 0 <= at < len(heights) else mpmath.mpf(0)
 
-    return Law("Histogram", model, density, list(edges), edges[0], edges[-1], float(edges[-1] - edges[0]))
+    return Distribution("Histogram", model, density, list(edges), edges[0], edges[-1], float(edges[-1] - edges[0]))
 
 
-def student_law(rng: np.random.Generator) -> Law:
-    """A Student law of SciPy's, whose tails are powers."""
+def student_distribution(rng: np.random.Generator) -> Distribution:
+    """A Student distribution of SciPy's, whose tails are powers."""
     df, centre, s = int(rng.integers(4, 9)), float(rng.normal()), float(rng.uniform(0.5, 1.5))
 
     def density(x: Any) -> Any:
@@ -141,11 +142,11 @@ def student_law(rng: np.random.Generator) -> Law:
         u = (x - mpmath.mpf(centre)) / mpmath.mpf(s)
         return constant * (1 + u * u / n) ** (-(n + 1) / 2) / mpmath.mpf(s)
 
-    return Law(f"Student {df}", scipy.stats.t(df, centre, s), density, [], -math.inf, math.inf, s)
+    return Distribution(f"Student {df}", scipy.stats.t(df, centre, s), density, [], -math.inf, math.inf, s)
 
 
-def logistic_law(rng: np.random.Generator) -> Law:
-    """A log-density alone, that of the logistic law."""
+def logistic_distribution(rng: np.random.Generator) -> Distribution:
+    """A log-density alone, that of the logistic distribution."""
     centre, s = float(rng.normal()), float(rng.uniform(0.4, 1.2))
 
     def log_density(X: np.ndarray) -> np.ndarray:
@@ -156,15 +157,23 @@ def logistic_law(rng: np.random.Generator) -> Law:
         e = mpmath.exp(-abs(x - mpmath.mpf(centre)) / mpmath.mpf(s))
         return e / (1 + e) ** 2 / mpmath.mpf(s)
 
-    return Law("log-density", log_density, density, [], centre - EXPONENTIAL_REACH * s, centre + EXPONENTIAL_REACH * s,
+    low, high = centre - EXPONENTIAL_REACH * s, centre + EXPONENTIAL_REACH * s
+    return Distribution("log-density", log_density, density, [], low, high,
                s)  # fmt: skip
 
 
-LAWS = (gaussian_law, mixture_law, kernel_law, histogram_law, student_law, logistic_law)
+LAWS = (
+    gaussian_distribution,
+    mixture_distribution,
+    kernel_distribution,
+    histogram_distribution,
+    student_distribution,
+    logistic_distribution,
+)
 
 
-def pairs(count: int, seed: int = 0) -> list[tuple[Law, Law]]:
-    """Pairs of laws of all sorts, the same for a seed; not two log-densities."""
+def pairs(count: int, seed: int = 0) -> list[tuple[Distribution, Distribution]]:
+    """Pairs of distributions of all sorts, the same for a seed; not two log-densities."""
     found = []
     for k in range(count):
         rng = np.random.default_rng([seed, k])
@@ -184,7 +193,7 @@ def _terms(p: Any, q: Any) -> list[Any]:
     return [abs(p - q) / 2, kl, js, (mpmath.sqrt(p) - mpmath.sqrt(q)) ** 2 / 2]
 
 
-def exact(p: Law, q: Law) -> dict[str, Any]:
+def exact(p: Distribution, q: Distribution) -> dict[str, Any]:
     """The four divergences in 50-digit arithmetic, right to 1e-15."""
     with mpmath.workdps(DIGITS):
         ends = [e for e in (p.low, p.high, q.low, q.high) if math.isfinite(e)]
@@ -227,7 +236,7 @@ def store(numbers: list[int]) -> None:
         print(f"pair {number}", flush=True)
 
 
-def _panels(p: Law, q: Law, cuts: list[Any], width: float) -> list[Any]:
+def _panels(p: Distribution, q: Distribution, cuts: list[Any], width: float) -> list[Any]:
     """Gauss-Legendre sums over panels between cuts, and between the roots of p - q."""
     edges = []
     for a, b in itertools.pairwise(cuts):
@@ -248,20 +257,26 @@ def _panels(p: Law, q: Law, cuts: list[Any], width: float) -> list[Any]:
     return totals
 
 
-def _pieces(a: Any, b: Any, width: float, laws: list[Law]) -> list[Any]:
+def _pieces(a: Any, b: Any, width: float, distributions: list[Distribution]) -> list[Any]:
     """Ends of panels, wider far from everything."""
-    centre = [float((max(law.low, -60) + min(law.high, 60)) / 2) for law in laws]
+    centre = [float((max(distribution.low, -60) + min(distribution.high, 60)) / 2) for distribution in distributions]
     edges, x = [a], a
     while x < b:
         distance = min(abs(float(x) - c) for c in centre)
-        x = min(b, x + mpmath.mpf(max(width, 0.25 * width * distance / max(law.scale for law in laws))))
+        x = min(
+            b,
+            x
+            + mpmath.mpf(
+                max(width, 0.25 * width * distance / max(distribution.scale for distribution in distributions))
+            ),
+        )
         edges.append(x)
     if len(edges) > 2 and edges[-1] - edges[-2] < width / 100:
         del edges[-2]
     return edges
 
 
-def _between_roots(p: Law, q: Law, a: Any, b: Any) -> list[tuple[Any, Any]]:
+def _between_roots(p: Distribution, q: Distribution, a: Any, b: Any) -> list[tuple[Any, Any]]:
     """The panel cut at the roots of p - q. Ends may be jumps: what counts is just inside."""
     near = [a + (b - a) * mpmath.mpf(k) for k in (2.0**-40, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1 - 2.0**-40)]
     signs = [mpmath.sign(p.density(x) - q.density(x)) for x in near]

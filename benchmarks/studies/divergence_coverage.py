@@ -2,15 +2,16 @@
 
     python benchmarks/studies/divergence_coverage.py --repetitions 2000 --size 500
 
-Pairs of laws differ in the first coordinate; the others are standard normal and independent, which leaves every
-f-divergence as it is, so that truth is one-dimensional quadrature in any dimension. A row per estimator, pair,
+Pairs of distributions differ in the first coordinate; the others are standard normal and independent, which leaves
+every f-divergence as it is, so that truth is one-dimensional quadrature in any dimension. A row per estimator, pair,
 dimension and kind: bias, standard deviation, mean standard error, share of the repetitions whose 95 % interval holds
 the truth (for lower bounds: whose limit is not above it). The table is in docs/divergence_estimates.md. `--rows 10 12`
 prints rows 10 and 11 of the table only.
 
     python benchmarks/studies/divergence_coverage.py --grid confirmation --sizes 300 1000
 
-runs the estimates by neighbours over laws that were used to choose constants ("tuning") or were not ("confirmation").
+runs the estimates by neighbours over distributions that were used to choose constants ("tuning") or were not
+("confirmation").
 Coverage is then that of the intervals offered, beside the share of repetitions in which one is.
 """
 
@@ -30,8 +31,8 @@ from fastdens.divergences.samples.estimates import estimate_from_samples
 
 
 @dataclass(frozen=True)
-class Law:
-    """A law of the first coordinate: a mixture of normal laws, or an exponential one."""
+class Distribution:
+    """A distribution of the first coordinate: a mixture of normal distributions, or an exponential one."""
 
     weights: tuple[float, ...] = (1.0,)
     means: tuple[float, ...] = (0.0,)
@@ -56,61 +57,67 @@ class Law:
 
 @dataclass(frozen=True)
 class Named:
-    """A law of scipy.stats for the first coordinate."""
+    """A distribution of scipy.stats for the first coordinate."""
 
-    law: stats.distributions.rv_frozen
+    distribution: stats.distributions.rv_frozen
 
     def density(self, x: np.ndarray) -> np.ndarray:
-        return self.law.pdf(x)
+        return self.distribution.pdf(x)
 
     def sample(self, random: np.random.Generator, n: int, d: int) -> np.ndarray:
         rows = random.standard_normal((n, d))
-        rows[:, 0] = self.law.rvs(n, random_state=random)
+        rows[:, 0] = self.distribution.rvs(n, random_state=random)
         return rows
 
 
-TWO = Law((0.5, 0.5), (-1.5, 1.5), (0.7, 0.7))
-PAIRS: dict[str, tuple[Law | Named, Law | Named]] = {
-    "N(0,1), N(0,1)": (Law(), Law()),
-    "N(0,1), N(0.5,1)": (Law(), Law(means=(0.5,))),
-    "N(0,1), N(1,1)": (Law(), Law(means=(1.0,))),
-    "N(0,1), N(0,1.3²)": (Law(), Law(deviations=(1.3,))),
-    "mixture, N(0,1.7²)": (TWO, Law(deviations=(1.7,))),
-    "exp(1), exp(1.4)": (Law(exponential=True), Law(deviations=(1.4,), exponential=True)),
-    "N(0,1), N(2,1)": (Law(), Law(means=(2.0,))),
+TWO = Distribution((0.5, 0.5), (-1.5, 1.5), (0.7, 0.7))
+PAIRS: dict[str, tuple[Distribution | Named, Distribution | Named]] = {
+    "N(0,1), N(0,1)": (Distribution(), Distribution()),
+    "N(0,1), N(0.5,1)": (Distribution(), Distribution(means=(0.5,))),
+    "N(0,1), N(1,1)": (Distribution(), Distribution(means=(1.0,))),
+    "N(0,1), N(0,1.3²)": (Distribution(), Distribution(deviations=(1.3,))),
+    "mixture, N(0,1.7²)": (TWO, Distribution(deviations=(1.7,))),
+    "exp(1), exp(1.4)": (Distribution(exponential=True), Distribution(deviations=(1.4,), exponential=True)),
+    "N(0,1), N(2,1)": (Distribution(), Distribution(means=(2.0,))),
 }
-GRIDS: dict[str, dict[str, tuple[Law | Named, Law | Named]]] = {
+GRIDS: dict[str, dict[str, tuple[Distribution | Named, Distribution | Named]]] = {
     "tuning": {
-        **{f"N({shift},1), N(0,1)": (Law(means=(shift,)), Law()) for shift in (0.0, 0.1, 0.3, 0.5, 1.0, 1.4)},
-        "N(0,2²), N(0,1)": (Law(deviations=(2.0,)), Law()),
+        **{
+            f"N({shift},1), N(0,1)": (Distribution(means=(shift,)), Distribution())
+            for shift in (0.0, 0.1, 0.3, 0.5, 1.0, 1.4)
+        },
+        "N(0,2²), N(0,1)": (Distribution(deviations=(2.0,)), Distribution()),
         "mixture, N(0,1.7²)": PAIRS["mixture, N(0,1.7²)"],
-        "t(5), N(0,1)": (Named(stats.t(5)), Law()),
+        "t(5), N(0,1)": (Named(stats.t(5)), Distribution()),
         "beta(1,1), beta(2,1)": (Named(stats.beta(1, 1)), Named(stats.beta(2, 1))),
         "beta(2,2), beta(1,1)": (Named(stats.beta(2, 2)), Named(stats.beta(1, 1))),
     },
     "confirmation": {
-        **{f"N({shift},1), N(0,1)": (Law(means=(shift,)), Law()) for shift in (0.2, 0.8, 1.2)},
-        "N(0,1), N(0,1.5²)": (Law(), Law(deviations=(1.5,))),
-        "N(0,1), N(0.1,1.1²)": (Law(), Law(means=(0.1,), deviations=(1.1,))),
+        **{f"N({shift},1), N(0,1)": (Distribution(means=(shift,)), Distribution()) for shift in (0.2, 0.8, 1.2)},
+        "N(0,1), N(0,1.5²)": (Distribution(), Distribution(deviations=(1.5,))),
+        "N(0,1), N(0.1,1.1²)": (Distribution(), Distribution(means=(0.1,), deviations=(1.1,))),
         "gamma(2), gamma(3)": (Named(stats.gamma(2)), Named(stats.gamma(3))),
         "gamma(2), gamma(2)": (Named(stats.gamma(2)), Named(stats.gamma(2))),
-        "Laplace, N(0,1.4²)": (Named(stats.laplace()), Law(deviations=(1.4,))),
+        "Laplace, N(0,1.4²)": (Named(stats.laplace()), Distribution(deviations=(1.4,))),
         "Laplace moved by 0.5": (Named(stats.laplace(0.5)), Named(stats.laplace())),
         "logistic moved by 0.7": (Named(stats.logistic()), Named(stats.logistic(0.7))),
         "exp(1), exp(1.4)": PAIRS["exp(1), exp(1.4)"],
         "uniform, uniform": (Named(stats.uniform()), Named(stats.uniform())),
-        "skewed mixture, N(0.6,1.4²)": (Law((0.7, 0.3), (0.0, 2.5), (1.0, 0.5)), Law(means=(0.6,), deviations=(1.4,))),
+        "skewed mixture, N(0.6,1.4²)": (
+            Distribution((0.7, 0.3), (0.0, 2.5), (1.0, 0.5)),
+            Distribution(means=(0.6,), deviations=(1.4,)),
+        ),
     },
 }
 
 
-def truth(P: Law | Named, Q: Law | Named, kind: str) -> float:
+def truth(P: Distribution | Named, Q: Distribution | Named, kind: str) -> float:
     return truth_of(P, Q, check_kind(kind))
 
 
-def truth_of(P: Law | Named, Q: Law | Named, found: Kind) -> float:
+def truth_of(P: Distribution | Named, Q: Distribution | Named, found: Kind) -> float:
     nodes, node_weights = np.polynomial.legendre.leggauss(40)
-    # Panels end where exponential laws begin and where the ratio of the normal ones is one.
+    # Panels end where exponential distributions begin and where the ratio of the normal ones is one.
     edges = np.concatenate([np.linspace(-15, 60, 301), [0.35]])
     edges = np.unique(edges)
     half = np.diff(edges) / 2
@@ -140,7 +147,13 @@ def row(name: str, pair: str, d: int, size: int, repetitions: int, kind: str, op
 
 
 def grid_row(
-    pair: str, P: Law | Named, Q: Law | Named, d: int, sizes: tuple[int, int], repetitions: int, kind: str
+    pair: str,
+    P: Distribution | Named,
+    Q: Distribution | Named,
+    d: int,
+    sizes: tuple[int, int],
+    repetitions: int,
+    kind: str,
 ) -> str:
     found = check_kind("alpha", 0.3) if kind == "alpha=0.3" else check_kind(kind)
     expected, random = truth_of(P, Q, found), np.random.default_rng(12)
@@ -158,7 +171,7 @@ def grid_row(
 
 def print_heading(repetitions: int, size: int) -> None:
     print(f"{repetitions} repetitions of {size} rows on either side\n")
-    print("| estimator | laws | d | kind | truth | bias | deviation | mean standard error | coverage |")
+    print("| estimator | distributions | d | kind | truth | bias | deviation | mean standard error | coverage |")
     print("|---|---|---|---|---|---|---|---|---|")
 
 
@@ -203,7 +216,9 @@ def main() -> None:
 
 def print_tables(arguments: argparse.Namespace) -> None:
     if arguments.grid is not None:
-        print("| laws | d | rows | kind | truth | bias / deviation | offered | coverage |\n" + 8 * "|---" + "|")
+        print(
+            "| distributions | d | rows | kind | truth | bias / deviation | offered | coverage |\n" + 8 * "|---" + "|"
+        )
         for pair, (P, Q) in GRIDS[arguments.grid].items():
             for d in (1, 2):
                 for kind in arguments.kinds:

@@ -106,13 +106,13 @@ def bin_edges(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
 def dit_of(name: str) -> Estimator:
     def estimate(X: np.ndarray, Y: np.ndarray) -> float:
         dit, divergences = import_module("dit"), import_module("dit.divergences")
-        edges, laws = bin_edges(X, Y), []
+        edges, distributions = bin_edges(X, Y), []
         for sample in (X, Y):
             counts = np.histogram(sample[:, 0], edges)[0]
-            laws.append(dit.Distribution([(i,) for i in range(len(counts))], list(counts / counts.sum())))
+            distributions.append(dit.Distribution([(i,) for i in range(len(counts))], list(counts / counts.sum())))
         if name == "kl":
-            return float(divergences.kullback_leibler_divergence(*laws)) * math.log(2)
-        return float(divergences.jensen_shannon_divergence(laws)) * math.log(2)
+            return float(divergences.kullback_leibler_divergence(*distributions)) * math.log(2)
+        return float(divergences.jensen_shannon_divergence(distributions)) * math.log(2)
 
     return estimate
 

@@ -115,8 +115,9 @@ def _add_compare(commands: Any) -> None:
         "compare",
         allow_abbrev=False,
         help="how far apart the rows of two tables are",
-        description="Estimate divergences between the laws that the rows of two tables come from, with error bars, "
-        "and test whether it is one law.",
+        description="Estimate divergences between the distributions that the rows of two tables come from, "
+        "with error bars, "
+        "and test whether it is one distribution.",
     )
     compare.add_argument("first", metavar="A.csv", help="table of numbers (CSV, or Parquet through pandas)")
     compare.add_argument("second", metavar="B.csv", help="table with the same columns, in any order")

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise CommandError(str(error)) from error
     print(_heading(arguments, first, second), end="\n\n")
     print(_table(results))
-    print(f"\nPermutation test that both come from one law: p = {magnitude(test.p_value)} "
+    print(f"\nPermutation test that both come from one distribution: p = {magnitude(test.p_value)} "
           f"({count(arguments.permutations)} permutations)")  # fmt: skip
     if arguments.output is not None:
         _write(arguments.output, results)

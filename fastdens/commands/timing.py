@@ -46,12 +46,12 @@ def compared_with_numpy(
 ) -> tuple[float, str]:
     """How many times faster the compiled computation is, and on what.
 
-    The compiled function and its twin in `fastdens.reference` get the same arguments, of a size that the twin can do;
-    rows are repeated where there are few, since a call that takes microseconds tells nothing about loops.
+    The compiled function and its reference in `fastdens.reference` get the same arguments, of a size that the reference
+    can do; rows are repeated where there are few, since a call that takes microseconds tells nothing about loops.
     """
-    compiled, twin, size = comparison(model, np.ascontiguousarray(data), weights)
+    compiled, of_reference, size = comparison(model, np.ascontiguousarray(data), weights)
     compiled()  # the first call starts threads and fills caches
-    return best_time(twin) / best_time(compiled), size
+    return best_time(of_reference) / best_time(compiled), size
 
 
 def of_scaled(comparison: Comparison) -> Comparison:

@@ -131,9 +131,10 @@ def drop_zero_weights(X: np.ndarray, weights: np.ndarray | None) -> tuple[np.nda
 
 
 def check_probabilities(p: Any, name: str, *, axis: int | None = None, normalize: bool = False) -> np.ndarray:
-    """Discrete laws as float64: finite, not negative, each summing to 1, or to anything but 0 with `normalize`.
+    """Discrete distributions as float64: finite, not negative, each summing to 1, or to anything but 0 with
+    `normalize`.
 
-    One law, of shape (n_outcomes,), or with `axis`, which becomes the last, any number of them.
+    One distribution, of shape (n_outcomes,), or with `axis`, which becomes the last, any number of them.
     A sum may miss 1 by 1e-9 (1e-5 for float32 values); the values are returned as given, or scaled with `normalize`.
     """
     array = _to_float_array(p, name)
@@ -178,7 +179,7 @@ def _place(flat: int, array: np.ndarray) -> Any:
 def check_pair_of_probabilities(
     p: Any, q: Any, *, axis: int | None = None, normalize: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Discrete laws p and q on the same outcomes; with `axis`, two stacks of them that broadcast."""
+    """Discrete distributions p and q on the same outcomes; with `axis`, two stacks of them that broadcast."""
     p = check_probabilities(p, "p", axis=axis, normalize=normalize)
     q = check_probabilities(q, "q", axis=axis, normalize=normalize)
     if p.shape[-1] != q.shape[-1]:

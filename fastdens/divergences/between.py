@@ -1,4 +1,4 @@
-"""The divergence between any two of: fitted models, samples, histograms, log-densities, discrete laws."""
+"""The divergence between any two of: fitted models, samples, histograms, log-densities, discrete distributions."""
 
 from __future__ import annotations
 
@@ -49,15 +49,16 @@ def divergence(
     random_state: Any = None,
     n_threads: int | None = None,
 ) -> Divergence:
-    r"""Divergence between two laws: models, samples, histograms, log-densities or discrete laws in any combination.
+    r"""Divergence between two distributions: models, samples, histograms, log-densities or discrete distributions in
+    any combination.
 
     .. math:: D_f(P, Q) = \int q f(p / q), \qquad \mathrm{TV} = \tfrac12 \int |p - q| = \sup_A |P(A) - Q(A)|
 
     Parameters
     ----------
-    P, Q : fitted model, array-like, DiscreteLaw, law of scipy.stats, or callable
+    P, Q : fitted model, array-like, DiscreteLaw, distribution of scipy.stats, or callable
         A fitted model of the package, or any object with ``score_samples`` and ``sample``; a sample, an array of shape
-        (n_samples, n_features); a `DiscreteLaw`; a continuous law of scipy.stats with its parameters; or a
+        (n_samples, n_features); a `DiscreteLaw`; a continuous distribution of scipy.stats with its parameters; or a
         log-density, a function from rows of shape (n, n_features) to natural logarithms of shape (n,), -inf for 0,
         that integrates to 1. A model says where its density is 0 and where it has kinks; any other object with
         ``score_samples`` is taken for a density on all of the space, with its mass where its draws are.
@@ -91,9 +92,10 @@ def divergence(
     n_neighbors, model, n_folds : optional
         For samples: the number of neighbours, the model to plug in, and the number of parts of cross-fitting (5).
     clip : bool, default=True
-        Whether an estimate below 0, as samples of nearly equal laws give, is set to 0, and one above the largest value
-        of the kind to that. False keeps `value` as it comes out, so that the average over many pairs of samples is not
-        raised; `interval` stays within what the divergence can be. Values that are not random never need it.
+        Whether an estimate below 0, as samples of nearly equal distributions give, is set to 0, and one above the
+        largest value of the kind to that. False keeps `value` as it comes out, so that the average over many pairs of
+        samples is not raised; `interval` stays within what the divergence can be. Values that are not random never need
+        it.
     random_state : int, Generator, RandomState or None, default=None
         Source of random numbers where draws are made; None for fresh ones.
     n_threads : int, optional
@@ -127,13 +129,13 @@ def divergence(
     Notes
     -----
     *Closed form*: two Gaussians, but for "js" and "f", and "tv" of unequal covariances in several dimensions; two
-    histograms with any edges; discrete laws. Where there is no formula Gaussians are integrated in as few dimensions as
-    their covariances differ in, which is one where these are equal.
+    histograms with any edges; discrete distributions. Where there is no formula Gaussians are integrated in as few
+    dimensions as their covariances differ in, which is one where these are equal.
 
     *Quadrature*: adaptive Gauss-Kronrod rules (Piessens et al. 1983) between the kinks and jumps of the densities, and,
     for the total variation on the line, the roots of p - q; infinite ends are folded in. The interval is the value and
-    the rules' estimate of the error. A divergence is infinite where one law has mass and the other has none and a unit
-    of it costs that, or where the tails of the integrand do not fall off.
+    the rules' estimate of the error. A divergence is infinite where one distribution has mass and the other has none
+    and a unit of it costs that, or where the tails of the integrand do not fall off.
 
     *Monte Carlo*: half of the draws are of P and half of Q, weighted for the mixture (p + q) / 2 (Hesterberg 1995), so
     that "tv", "js" and "hellinger" have bounded terms, and E[(p - q) / m] = 0 as control variate. "kl", "chi2" and
@@ -144,8 +146,9 @@ def divergence(
     else the middle. From couplings of the components, projections on lines, and the bounds of Durrieu, Thiran and
     Kelly (2012).
 
-    A discrete law has no mass where a law with a density has: their divergence is the largest of the kind, 1 for "tv",
-    ln 2 for "js", infinite for "kl". A sample is not taken for a discrete law, but for draws of one with a density.
+    A discrete distribution has no mass where a distribution with a density has: their divergence is the largest of the
+    kind, 1 for "tv", ln 2 for "js", infinite for "kl". A sample is not taken for a discrete distribution, but for draws
+    of one with a density.
 
     References
     ----------
@@ -210,7 +213,7 @@ def _refuse(options: dict[str, Any], where: str) -> None:
             raise ValueError(f"{name} must be None {where}, got {value!r}")
 
 
-# --- samples and discrete laws ----------------------------------------------------------------------------------------
+# --- samples and discrete distributions -------------------------------------------------------------------------------
 
 
 def _both(P: Any, Q: Any, support: Any, samplers: Any) -> tuple[Side, Side]:
@@ -238,21 +241,25 @@ def _from_samples(
     pair = (None, None) if samplers is None else samplers
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise TypeError(f"samplers must be a pair, one for P and one for Q, got {samplers!r}")
-    laws = 0
+    distributions = 0
     for at, name in enumerate("PQ"):
         if isinstance(sides[at], np.ndarray):
             if pair[at] is not None:
                 raise ValueError(f"samplers must be None for {name}, which is a sample, got {pair[at]!r}")
             continue
-        law = side_of(sides[at], name, support, pair[at])
-        laws += law.is_function
-        if law.n_features not in (0, n_features):
+        distribution = side_of(sides[at], name, support, pair[at])
+        distributions += distribution.is_function
+        if distribution.n_features not in (0, n_features):
             raise ValueError(f"P and Q must have the same dimension, got {n_features} of the sample and "
-                             f"{law.n_features} of {name}")  # fmt: skip
-        if law.n_features == 0:
-            law.n_features, law.low, law.high = n_features, np.full(n_features, -np.inf), np.full(n_features, np.inf)
-        sides[at] = law
-    if support is not None and not laws:
+                             f"{distribution.n_features} of {name}")  # fmt: skip
+        if distribution.n_features == 0:
+            distribution.n_features, distribution.low, distribution.high = (
+                n_features,
+                np.full(n_features, -np.inf),
+                np.full(n_features, np.inf),
+            )
+        sides[at] = distribution
+    if support is not None and not distributions:
         raise ValueError(f"support must be None where neither side is a log-density, got {support!r}")
     return estimate_from_samples(
         sides[0], sides[1], kind, method=method,
@@ -275,8 +282,8 @@ def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, A
     assert atoms is not None
     if is_sample(other):
         raise ValueError(
-            f"{name} must be a law where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw of its "
-            "distinct rows and their frequencies"
+            f"{name} must be a distribution where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw "
+            "of its distinct rows and their frequencies"
         )
     side = side_of(other, name, support, None)
     if not side.is_function:

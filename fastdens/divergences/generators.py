@@ -78,7 +78,7 @@ class Generator:
 
     @property
     def largest(self) -> float:
-        """The divergence of laws on disjoint sets, which no other exceeds."""
+        """The divergence of distributions on disjoint sets, which no other exceeds."""
         return self.at_zero + self.slope_at_infinity
 
     def terms(self, p: np.ndarray, q: np.ndarray) -> np.ndarray:

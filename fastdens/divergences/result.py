@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastdens.core.savable import savable
 from fastdens.divergences.kinds import Kind
 
-# Two-sided 95 % of the normal law.
+# Two-sided 95 % of the normal distribution.
 QUANTILE = 1.959963984540054
 
 

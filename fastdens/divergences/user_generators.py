@@ -16,8 +16,8 @@ _PROBES = np.unique(np.concatenate([np.logspace(-8, 8, 129), np.linspace(0.05, 4
 def user_generator(f: Callable[[np.ndarray], np.ndarray]) -> Generator:
     """A generator from a vectorised function of t > 0: convexity and f(1) = 0 are checked, limits and the rest found.
 
-    What users write may differ from the registry's form by a multiple of t - 1, which no divergence of two laws feels;
-    the multiple is chosen here so that f'(1) = 0.
+    What users write may differ from the registry's form by a multiple of t - 1, which no divergence of two
+    distributions feels; the multiple is chosen here so that f'(1) = 0.
     """
     if not callable(f):
         raise TypeError(f"f must be a function of an array of ratios t > 0, got {f!r}")

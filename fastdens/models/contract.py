@@ -119,7 +119,7 @@ class Density:
         super().__init_subclass__(**kwargs)
         savable(cls)
 
-    # --- parameters -------------------------------------------------------------------------------------------------
+    # --- parameters ---------------------------------------------------------------------------------------------------
 
     @classmethod
     def _parameter_defaults(cls) -> dict[str, Any]:
@@ -162,7 +162,7 @@ class Density:
                 shown.append(f"{name}={' '.join(repr(value).split())}")  # an array's lines in one
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    # --- data -------------------------------------------------------------------------------------------------------
+    # --- data ---------------------------------------------------------------------------------------------------------
 
     def _fit_data(
         self, X: Any, sample_weight: Any = None, min_samples: int = 1
@@ -225,7 +225,7 @@ class Density:
         self._check_fitted()
         return validation.check_integer(n_samples, "n_samples", minimum)
 
-    # --- scores -----------------------------------------------------------------------------------------------------
+    # --- scores -------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         raise TypeError(f"{type(self).__name__} does not define fit; use one of the models of fastdens")
@@ -254,7 +254,7 @@ class Density:
         weights = validation.check_sample_weight(sample_weight, len(log_density))
         return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
 
-    # --- what others ask of the distribution ------------------------------------------------------------------------
+    # --- what others ask of the distribution --------------------------------------------------------------------------
 
     def _description(self) -> Description:
         """What the fitted distribution states about itself; `description_of` calls it, and checks for a fit."""
@@ -263,7 +263,7 @@ class Density:
             "the support of the density (see fastdens.models.contract)"
         )
 
-    # --- scikit-learn's protocols -----------------------------------------------------------------------------------
+    # --- scikit-learn's protocols -------------------------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")

@@ -1,4 +1,4 @@
-"""Draws from a mixture of normal laws."""
+"""Draws from a mixture of normal distributions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours by comparing all pairs: the twin of `fastdens.neighbors.neighbors`."""
+"""Nearest neighbours by comparing all pairs: the reference of `fastdens.neighbors.neighbors`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twin of `fastdens.subsets.set_families`: every interval, box and half-plane, with NumPy."""
+"""Reference of `fastdens.subsets.set_families`: every interval, box and half-plane, with NumPy."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Twin of `fastdens.subsets.set_functions`: all subsets at once, with NumPy."""
+"""Reference of `fastdens.subsets.set_functions`: all subsets at once, with NumPy."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Twin of `fastdens.subsets.subsets`: the definition, with NumPy."""
+"""Reference of `fastdens.subsets.subsets`: the definition, with NumPy."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Twin of `fastdens.subsets.up_sets`: all subsets, with NumPy."""
+"""Reference of `fastdens.subsets.up_sets`: all subsets, with NumPy."""
 
 import numpy as np
 

@@ -16,7 +16,7 @@ from fastdens.subsets import _set_families as set_families
 LARGEST_SUM = 1 << 58
 
 # Nanoseconds on one core, to decide whether threads are worth waking (Intel Xeon, November 2026): per pair of points in
-# the search for a box, on average over 5000 points of two laws, and per direction that a turning line passes.
+# the search for a box, on average over 5000 points of two distributions, and per direction that a turning line passes.
 NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 20.0
 # Up to so many intervals are found one by one, each in a pass; more by merging.
 FEW_INTERVALS = 24

@@ -64,7 +64,7 @@ class SubsetTable:
 
 
 def list_subsets(p: Any, q: Any, *, labels: Sequence[Any] | None = None) -> SubsetTable:
-    r"""All subsets of the outcomes of two discrete laws with their probabilities, in order of size.
+    r"""All subsets of the outcomes of two discrete distributions with their probabilities, in order of size.
 
     .. math:: D(p, q) = \max_A |P(A) - Q(A)|
 
@@ -85,7 +85,7 @@ def list_subsets(p: Any, q: Any, *, labels: Sequence[Any] | None = None) -> Subs
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ or exceed 16, or there are not as many labels.
+        If p or q is not a discrete distribution, their lengths differ or exceed 16, or there are not as many labels.
 
     See Also
     --------

@@ -59,7 +59,8 @@ class SubsetMaximum:
 def total_variation_subsets(
     p: Any, q: Any, n_threads: int | None = None, *, max_size: int | None = None
 ) -> SubsetMaximum:
-    r"""Total variation distance of two discrete laws by its definition: the largest discrepancy over all subsets.
+    r"""Total variation distance of two discrete distributions by its definition: the largest discrepancy over all
+    subsets.
 
     .. math:: D(p, q) = \max_{A} \left| \sum_{i \in A} p_i - \sum_{i \in A} q_i \right|
 
@@ -83,7 +84,7 @@ def total_variation_subsets(
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ or exceed 40.
+        If p or q is not a discrete distribution, their lengths differ or exceed 40.
 
     See Also
     --------
@@ -110,7 +111,7 @@ def total_variation_subsets(
     >>> result.subset, result.maximal_subset
     (array([0]), array([0, 1, 2]))
     """
-    p, q = _check_laws(p, q)
+    p, q = _check_distributions(p, q)
     n_threads = check_n_threads(n_threads)
     differences = p - q
     if max_size is not None and validation.check_integer(max_size, "max_size", 1) < len(p):
@@ -152,7 +153,7 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ or exceed 40.
+        If p or q is not a discrete distribution, their lengths differ or exceed 40.
     MemoryError
         If the array is larger than the memory that is free.
 
@@ -167,7 +168,7 @@ def subset_discrepancies(p: Any, q: Any, n_threads: int | None = None) -> np.nda
     >>> fd.subset_discrepancies([0.5, 0.5], [0.25, 0.75])
     array([ 0.  ,  0.25, -0.25,  0.  ])
     """
-    p, q = _check_laws(p, q)
+    p, q = _check_distributions(p, q)
     n_threads = check_n_threads(n_threads)
     n = len(p)
     needed, available = 8 * 2**n, _available_bytes()
@@ -214,7 +215,7 @@ def _of_limited_size(
 _SCALE = 2**1074
 
 
-def _check_laws(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
+def _check_distributions(p: Any, q: Any) -> tuple[np.ndarray, np.ndarray]:
     p, q = validation.check_pair_of_probabilities(p, q)
     if len(p) > MOST_OUTCOMES:
         raise ValueError(

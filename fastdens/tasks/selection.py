@@ -168,8 +168,8 @@ def select_density(
 
     .. math:: \\hat s = \\sum_i w_i \\log \\hat p_{-f(i)}(x_i) / \\sum_i w_i,
 
-    an estimate of minus the cross-entropy between the law of the data and the estimate: the larger it is, the smaller
-    the Kullback-Leibler divergence. Its standard error,
+    an estimate of minus the cross-entropy between the distribution of the data and the estimate: the larger it is, the
+    smaller the Kullback-Leibler divergence. Its standard error,
     :math:`\\sqrt{n/(n-1) \\sum_i w_i^2 (\\log \\hat p_i - \\hat s)^2} / \\sum_i w_i`, treats the rows as independent,
     which leaves out that the folds share training rows. To compare two models use ``difference`` and
     ``difference_error``: they pair the points, and a difference under two errors says little.

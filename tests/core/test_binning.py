@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import fastdens as fd
 from fastdens.core import _binning as compiled
 from fastdens.core import binning
-from fastdens.reference import binning as twin
+from fastdens.reference import binning as of_reference
 
 LARGEST, SMALLEST = np.finfo(float).max, 5e-324
 
@@ -30,8 +30,8 @@ def around(edges: np.ndarray, n: int = 300) -> np.ndarray:
 
 
 def check(X: np.ndarray, edges: list[np.ndarray]) -> None:
-    """Cells against the twin, with the coarse and the fine guide table, and without one."""
-    expected = twin.find_cells(X, edges)
+    """Cells against the reference, with the coarse and the fine guide table, and without one."""
+    expected = of_reference.find_cells(X, edges)
     np.testing.assert_array_equal(binning.find_cells(X, edges), expected)
     np.testing.assert_array_equal(binning.find_cells(X[:3].copy(), edges), expected[:3])
     many = max(1, 9 * max(map(len, edges)) // len(X) + 1)  # rows enough for the finest guide table
@@ -81,8 +81,8 @@ def test_a_million_bins():
     edges = np.linspace(-3, 5, 10**6 + 1)
     x = around(edges, 10**6)
     cells = binning.find_cells(x[:, None], [edges])
-    np.testing.assert_array_equal(cells, twin.find_cells(x[:, None], [edges]))
-    np.testing.assert_array_equal(binning.sum_cells(cells, 10**6), twin.sum_cells(cells, 10**6))
+    np.testing.assert_array_equal(cells, of_reference.find_cells(x[:, None], [edges]))
+    np.testing.assert_array_equal(binning.sum_cells(cells, 10**6), of_reference.sum_cells(cells, 10**6))
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -122,7 +122,7 @@ def test_sums_are_those_of_histogramdd(d, weighted, random):
     (np.testing.assert_allclose if weighted else np.testing.assert_array_equal)(found[:-1], expected.ravel())
     assert found[-1] == pytest.approx((len(X) if w is None else w.sum()) - expected.sum())
     values = random.normal(size=expected.size + 1)
-    np.testing.assert_array_equal(binning.take_values(values, cells), twin.take_values(values, cells))
+    np.testing.assert_array_equal(binning.take_values(values, cells), of_reference.take_values(values, cells))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.int8])
@@ -154,7 +154,7 @@ def test_the_same_for_any_number_of_threads(n_bins, random, monkeypatch):
     for result in results[1:]:
         for ours, first in zip(result, results[0]):
             np.testing.assert_array_equal(ours, first)
-    np.testing.assert_array_equal(results[0][1], twin.sum_cells(results[0][0], 2 * n_bins))
+    np.testing.assert_array_equal(results[0][1], of_reference.sum_cells(results[0][0], 2 * n_bins))
 
 
 def test_one_block_longer_than_the_way_between_two_looks_for_ctrl_c():

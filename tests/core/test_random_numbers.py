@@ -1,4 +1,5 @@
-"""The compiled random numbers: words of xoshiro256++, twins, the laws in the middle and in the tails, independence."""
+"""The compiled random numbers: words of xoshiro256++, references, the distributions in the middle and in the tails,
+independence."""
 
 import mpmath
 import numpy as np
@@ -9,7 +10,7 @@ import fastdens as fd
 from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.core import _random_numbers as random_numbers
 from fastdens.core.random_blocks import ROWS_PER_BLOCK, Categories, Lanes, PaddedMatrices
-from fastdens.reference import random_numbers as twin
+from fastdens.reference import random_numbers as of_reference
 
 SETS = instruction_sets.available()
 N = 10**6
@@ -64,51 +65,53 @@ def test_words_are_those_of_the_definition(instruction_set):
 
 
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1024, 5000])
-def test_numbers_are_those_of_the_twin(instruction_set, n):
+def test_numbers_are_those_of_the_reference(instruction_set, n):
     for name in ("uniforms", "normals"):
         found, after = filled(getattr(random_numbers, name), n)
-        expected, twin_after = filled(getattr(twin, name), n)
+        expected, reference_after = filled(getattr(of_reference, name), n)
         np.testing.assert_allclose(found, expected, rtol=0 if name == "uniforms" else 4e-15, atol=0)
-        assert np.array_equal(after, twin_after)
+        assert np.array_equal(after, reference_after)
 
 
 @pytest.mark.parametrize("n", [0, 1, 341, 1500])
-def test_rows_are_those_of_the_twin(instruction_set, n):
+def test_rows_are_those_of_the_reference(instruction_set, n):
     random = np.random.default_rng(1)
     kept, alias = random.uniform(size=7), random.integers(0, 7, 7)
     for name, arguments in (("categories", (kept, alias)), ("integers", (7,))):
         picks, _ = filled(getattr(random_numbers, name), n, *arguments, dtype=np.intp)
-        expected, _ = filled(getattr(twin, name), n, *arguments, dtype=np.intp)
+        expected, _ = filled(getattr(of_reference, name), n, *arguments, dtype=np.intp)
         assert np.array_equal(picks, expected)
     for d in (1, 2, 3, 8, 10, 17) if n > 1 else (33, 300):
         means, scales = random.normal(size=(7, d)), random.uniform(1, 2, (7, d))
         upper = [np.triu(random.normal(size=(d, d))) for _ in range(7)]
         padded = [PaddedMatrices(upper).padded, PaddedMatrices(upper[:1]).padded]
-        cases = [(random_numbers.normals_around, twin.normals_around, s) for s in (scales, scales[:1])]
-        cases += [(random_numbers.normals_by_matrix, twin.normals_by_matrix, matrices) for matrices in padded]
+        cases = [(random_numbers.normals_around, of_reference.normals_around, s) for s in (scales, scales[:1])]
+        cases += [(random_numbers.normals_by_matrix, of_reference.normals_by_matrix, matrices) for matrices in padded]
         for compiled, reference, spread in cases:
             found, after = filled(compiled, (n, d), means, spread, picks)
-            expected, twin_after = filled(reference, (n, d), means, spread, picks)
+            expected, reference_after = filled(reference, (n, d), means, spread, picks)
             np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-            assert np.array_equal(after, twin_after)
+            assert np.array_equal(after, reference_after)
         single, _ = filled(
             random_numbers.normals_around, (n, d), means.astype(np.float32), scales, picks, dtype=np.float32
         )
-        np.testing.assert_allclose(single, filled(twin.normals_around, (n, d), means, scales, picks)[0], atol=2e-6)
+        np.testing.assert_allclose(
+            single, filled(of_reference.normals_around, (n, d), means, scales, picks)[0], atol=2e-6
+        )
         assert single.dtype == np.float32
 
 
 @pytest.mark.parametrize("d", [1, 3])
 @pytest.mark.parametrize("n", [0, 1, 341, 3000])
-def test_points_in_cells_are_those_of_the_twin(instruction_set, d, n):
+def test_points_in_cells_are_those_of_the_reference(instruction_set, d, n):
     random = np.random.default_rng(2)
     categories = Categories(random.exponential(size=7))
     sides = np.sort(random.normal(size=(7, d, 2)))
-    law = categories.kept, categories.alias, sides
-    found, after = filled(random_numbers.points_in_cells, (n, d), *law)
-    expected, twin_after = filled(twin.points_in_cells, (n, d), *law)
+    distribution = categories.kept, categories.alias, sides
+    found, after = filled(random_numbers.points_in_cells, (n, d), *distribution)
+    expected, reference_after = filled(of_reference.points_in_cells, (n, d), *distribution)
     np.testing.assert_allclose(found, expected, rtol=1e-14)
-    assert np.array_equal(after, twin_after)
+    assert np.array_equal(after, reference_after)
 
 
 def test_a_point_stays_below_the_upper_edge_of_its_cell():
@@ -119,12 +122,12 @@ def test_a_point_stays_below_the_upper_edge_of_its_cell():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 1000])
-def test_aliases_are_those_of_the_twin(n):
+def test_aliases_are_those_of_the_reference(n):
     shares = np.random.default_rng(n).exponential(size=n) ** 3
     shares *= n / shares.sum()
     found, expected = (shares.copy(), np.empty(n, np.intp)), (shares.copy(), np.empty(n, np.intp))
     random_numbers.fill_aliases(found[0], np.empty(n, np.intp), found[1])
-    twin.fill_aliases(expected[0], np.empty(n, np.intp), expected[1])
+    of_reference.fill_aliases(expected[0], np.empty(n, np.intp), expected[1])
     held = [kept.copy() for kept, _ in (found, expected)]
     for (kept, alias), masses in zip((found, expected), held):
         np.add.at(masses, alias, 1 - kept)
@@ -138,7 +141,7 @@ def test_normal_numbers_are_exact_to_rounding(instruction_set):
     extremes = np.array([0, 2**64 - 1, 2**63, 2**12, 2**63 - 1, 2**62, 3 * 2**62, 2**64 - 2**12], dtype=np.uint64)
     lanes[0], lanes[3] = extremes, -extremes  # the first word is rotated(s0 + s3) + s0 = s0
     start = lanes.copy()
-    words = twin.words(lanes.copy(), 6400).reshape(-1, 2, 32)
+    words = of_reference.words(lanes.copy(), 6400).reshape(-1, 2, 32)
     assert np.array_equal(words[0, 0, :8], extremes)
     found = np.empty(6400)
     random_numbers.normals(start, found)
@@ -157,7 +160,7 @@ def test_normal_numbers_are_exact_to_rounding(instruction_set):
                     assert abs(value - exact) <= 1e-15 * abs(exact)
 
 
-def test_moments_and_law_of_normal_numbers():
+def test_moments_and_distribution_of_normal_numbers():
     z, _ = filled(random_numbers.normals, N, seed=4)
     assert stats.kstest(z, "norm").pvalue > 1e-3
     for power, mean, variance in ((1, 0, 1), (2, 1, 2), (3, 0, 15), (4, 3, 96)):
@@ -229,7 +232,7 @@ def test_whole_numbers_are_equally_likely():
     assert stats.chisquare(np.bincount(picks, minlength=1000)).pvalue > 1e-3
 
 
-def test_a_mixture_with_large_matrices_draws_the_same_law():
+def test_a_mixture_with_large_matrices_draws_the_same_distribution():
     """Beyond PaddedMatrices.MOST_NUMBERS rows are sorted by component and multiplied by BLAS."""
     random = np.random.default_rng(0)
     X = random.normal(size=(600, 60)) + 20 * np.repeat(np.arange(10), 60)[:, None]

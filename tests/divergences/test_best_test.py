@@ -1,4 +1,4 @@
-"""The test of Neyman and Pearson: exact errors of discrete laws, simulated ones of models, and optimality."""
+"""The test of Neyman and Pearson: exact errors of discrete distributions, simulated ones of models, and optimality."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.stats import norm
 import fastdens as fd
 
 
-def laws(seed, n=6):
+def distributions(seed, n=6):
     """Multiples of 2^-20, some zero, some equal: every sum below is exact."""
     random = np.random.default_rng(seed)
     return [np.diff([0, *np.sort(random.integers(0, 2**20, n - 1) >> 16 << 16), 2**20]) / 2**20 for _ in range(2)]
@@ -21,7 +21,7 @@ def laws(seed, n=6):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_sum_of_errors_is_one_minus_the_total_variation_exactly(seed):
-    p, q = laws(seed)
+    p, q = distributions(seed)
     test = fd.best_test(p, q)
     assert Fraction(test.error_of_first_kind) + Fraction(test.error_of_second_kind) == 1 - Fraction(
         fd.total_variation(p, q)
@@ -40,7 +40,7 @@ def test_power_at_a_size_is_the_largest_there_is(size):
     from scipy.optimize import linprog
 
     for seed in range(10):
-        p, q = laws(seed)
+        p, q = distributions(seed)
         test = fd.best_test(p, q, size)
         best = linprog(-q, A_ub=p[None, :], b_ub=[size], bounds=(0, 1))
         assert test.power == pytest.approx(-best.fun, abs=1e-9)
@@ -49,7 +49,7 @@ def test_power_at_a_size_is_the_largest_there_is(size):
             assert test.size == pytest.approx(size, abs=1e-15)
 
 
-def test_equal_and_disjoint_laws():
+def test_equal_and_disjoint_distributions():
     same = fd.best_test([0.5, 0.5], [0.5, 0.5])
     assert (same.error_of_first_kind, same.error_of_second_kind, same.accepts_p.tolist()) == (0, 1, [0, 1])
     apart = fd.best_test([1, 0, 0], [0, 0.5, 0.5])
@@ -80,13 +80,16 @@ def test_many_observations():
     assert abs(test.error_of_first_kind - norm.cdf(-1)) < 4 * test.standard_errors[0]
     p, q = np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.7, 0.05])
     test = fd.best_test(p, q, n_observations=3, n_draws=20_000, random_state=3)
-    joint = [np.multiply.outer(np.multiply.outer(law, law), law).ravel() for law in (p, q)]
+    joint = [
+        np.multiply.outer(np.multiply.outer(distribution, distribution), distribution).ravel()
+        for distribution in (p, q)
+    ]
     total = test.error_of_first_kind + test.error_of_second_kind
     assert abs(total - (1 - fd.total_variation(*joint))) < 4 * math.hypot(*test.standard_errors)
 
 
 def test_errors():
-    with pytest.raises(TypeError, match="P and Q must be two discrete laws or two models, got list, Gaussian"):
+    with pytest.raises(TypeError, match="P and Q must be two discrete distributions or two models, got list, Gaussian"):
         fd.best_test([0.5, 0.5], normal(0))
     with pytest.raises(ValueError, match="size must lie between 0 and 1, got 2"):
         fd.best_test([0.5, 0.5], [0.5, 0.5], 2)

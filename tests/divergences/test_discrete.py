@@ -1,4 +1,5 @@
-"""Divergences of discrete laws: against fifty digits, SciPy, exact conventions at zero, and bugs that others had."""
+"""Divergences of discrete distributions: against fifty digits, SciPy, exact conventions at zero, and bugs that others
+had."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ CALLS = {
 
 
 def by_definition(name, p, q):
-    """In fifty digits, of laws that are normalised exactly."""
-    p, q = [[mpmath.mpf(float(x)) for x in law] for law in (p, q)]
+    """In fifty digits, of distributions that are normalised exactly."""
+    p, q = [[mpmath.mpf(float(x)) for x in distribution] for distribution in (p, q)]
     p, q = [x / sum(p) for x in p], [x / sum(q) for x in q]
     log = mpmath.log
 
@@ -95,7 +96,7 @@ def test_against_scipy():
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_stacks_of_laws_along_any_axis(name):
+def test_stacks_of_distributions_along_any_axis(name):
     random = np.random.default_rng(7)
     p, q = random.dirichlet(np.ones(5), size=(3, 4)), random.dirichlet(np.ones(5))
     got = CALLS[name](p, q)
@@ -148,7 +149,7 @@ def test_why_it_is_infinite():
 
 
 # D6.3: roots of negative rounding errors
-def test_nearly_equal_laws():
+def test_nearly_equal_distributions():
     random = np.random.default_rng(8)
     for dtype in (np.float32, np.float64):
         for _ in range(50):
@@ -163,7 +164,7 @@ def test_nearly_equal_laws():
     assert fd.js_distance(third, np.nextafter(third, 1)) < 1e-15
 
 
-def test_identical_laws_are_at_distance_zero():
+def test_identical_distributions_are_at_distance_zero():
     p = np.random.default_rng(9).dirichlet(np.ones(1000))
     for name in CALLS:
         if name != "cross_entropy":
@@ -240,8 +241,8 @@ LAWS = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).di
 
 @given(LAWS)
 @settings(max_examples=60, deadline=None)
-def test_inequalities_between_distances(laws):
-    p, q, r = laws
+def test_inequalities_between_distances(distributions):
+    p, q, r = distributions
     tv, h, js, kl = (
         getattr(fd, name)(p, q) for name in PAIRED[:1] + ("hellinger_distance", "js_divergence", "kl_divergence")
     )
@@ -261,8 +262,8 @@ def test_inequalities_between_distances(laws):
 
 @given(LAWS, st.sampled_from(["tv", "kl", "js", "squared_hellinger", "chi2", "jeffreys"]))
 @settings(max_examples=60, deadline=None)
-def test_merging_outcomes_loses_and_products_add(laws, word):
-    p, q, r = laws
+def test_merging_outcomes_loses_and_products_add(distributions, word):
+    p, q, r = distributions
     merged = fd.f_divergence(p.reshape(4, 2).sum(axis=1), q.reshape(4, 2).sum(axis=1), word)
     assert merged <= fd.f_divergence(p, q, word) + 1e-12
     joint = fd.kl_divergence(np.outer(p, r).ravel(), np.outer(q, p).ravel())

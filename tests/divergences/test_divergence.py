@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.stats
-from divergence_laws import A, B, accuracy, gaussian, mixture_1d
+from divergence_distributions import A, B, accuracy, gaussian, mixture_1d
 from scipy import integrate
 
 import fastdens as fd
@@ -115,7 +115,7 @@ def test_orders_for_gaussians_against_quadrature(kind, alpha):
     assert found.value == pytest.approx(formula.value, rel=1e-10)
 
 
-def test_formula_for_distant_laws_in_renyi_of_which_the_integral_is_zero():
+def test_formula_for_distant_distributions_in_renyi_of_which_the_integral_is_zero():
     found = fd.divergence(norm(), norm(200, 1), "renyi", alpha=0.5)
     assert found.value == pytest.approx(0.5 * 200**2 / 2, rel=1e-12)
 
@@ -154,7 +154,7 @@ def test_infinite_orders_of_gaussians():
 
 def test_equal_covariances_are_integrated_in_one_dimension():
     p, q = gaussian(6, 3), gaussian(6, 3)
-    q._set_law(p.mean_ + np.array([0.5, 0, 0, 1, 0, 0]), p.covariance_)
+    q._set_distribution(p.mean_ + np.array([0.5, 0, 0, 1, 0, 0]), p.covariance_)
     gap = q.mean_ - p.mean_
     distance = math.sqrt(gap @ np.linalg.solve(p.covariance_, gap))
     found = fd.divergence(p, q, "js")
@@ -170,12 +170,12 @@ def test_tails_decide_between_finite_and_infinite():
     assert fd.divergence(scipy.stats.cauchy(), norm(), "kl").value == math.inf
     assert fd.divergence(scipy.stats.t(2), norm(), "kl").value == math.inf
     assert fd.divergence(norm(), scipy.stats.cauchy(), "kl").value == pytest.approx(0.25924453248886, abs=1e-11)
-    # E x^2 / 2 of Student's law with 3 degrees is 1.5, and its entropy is known.
+    # E x^2 / 2 of Student's distribution with 3 degrees is 1.5, and its entropy is known.
     kl = 1.5 + 0.5 * math.log(2 * math.pi) - scipy.stats.t(3).entropy()
     assert fd.divergence(scipy.stats.t(3), norm(), "kl").value == pytest.approx(kl, rel=1e-10)
 
 
-def test_cauchy_laws_against_the_formula():
+def test_cauchy_distributions_against_the_formula():
     # Chyzak and Nielsen (2019)
     found = fd.divergence(scipy.stats.cauchy(0, 1), scipy.stats.cauchy(1, 2), "kl")
     assert found.value == pytest.approx(math.log(((1 + 2) ** 2 + 1) / (4 * 1 * 2)), rel=1e-11)
@@ -205,7 +205,7 @@ def test_far_from_the_origin():
     assert found.value == pytest.approx(0.5, rel=1e-6)
 
 
-def test_nearly_equal_laws_keep_their_digits():
+def test_nearly_equal_distributions_keep_their_digits():
     shift = 1e-5
     p, q = mixture_1d([0.5, 0.5], [0, 3], [1, 1]), mixture_1d([0.5, 0.5], [shift, 3 + shift], [1, 1])
     slope = mixture_1d([0.5, 0.5], [0, 3], [1, 1])

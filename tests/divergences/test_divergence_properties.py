@@ -1,4 +1,4 @@
-"""Laws that divergences between any laws with densities obey."""
+"""Distributions that divergences between any distributions with densities obey."""
 
 import math
 
@@ -36,8 +36,8 @@ def mixture(weights, means, covariances):
     return model
 
 
-def random_law(rng):
-    """A law on the line of one of five sorts, all with mass everywhere about 0."""
+def random_distribution(rng):
+    """A distribution on the line of one of five sorts, all with mass everywhere about 0."""
     sort, x = rng.integers(5), rng.normal(rng.normal(), rng.uniform(0.5, 1.5), (15, 1))
     if sort == 0:
         return fd.Gaussian().fit(x)
@@ -53,7 +53,7 @@ def random_law(rng):
 @pytest.mark.parametrize("seed", range(12))
 def test_symmetry_duality_bounds_and_inequalities(seed):
     rng = np.random.default_rng(seed)
-    p, q = random_law(rng), random_law(rng)
+    p, q = random_distribution(rng), random_distribution(rng)
     there = {kind: fd.divergence(p, q, kind).value for kind in KINDS}
     back = {kind: fd.divergence(q, p, kind).value for kind in KINDS}
     for kind in KINDS:
@@ -82,9 +82,9 @@ def test_symmetry_duality_bounds_and_inequalities(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_triangle_inequality_of_the_metrics(seed):
     rng = np.random.default_rng(100 + seed)
-    laws = [random_law(rng) for _ in range(3)]
+    distributions = [random_distribution(rng) for _ in range(3)]
     for kind in METRICS:
-        a, b, c = (fd.divergence(laws[i], laws[j], kind).value for i, j in ((0, 1), (1, 2), (0, 2)))
+        a, b, c = (fd.divergence(distributions[i], distributions[j], kind).value for i, j in ((0, 1), (1, 2), (0, 2)))
         assert a <= b + c + SLACK
         assert b <= a + c + SLACK
         assert c <= a + b + SLACK
@@ -105,16 +105,16 @@ def test_affine_maps_change_nothing_on_the_line(kind):
 def test_affine_maps_change_nothing_in_space(kind, d):
     rng = np.random.default_rng(d)
     p, q = (fd.Gaussian().fit(rng.normal(size=(20, d)) + rng.normal(size=d)) for _ in range(2))
-    q._set_law(q.mean_, p.covariance_)
+    q._set_distribution(q.mean_, p.covariance_)
     A, shift = rng.normal(size=(d, d)) + 2 * np.eye(d), rng.normal(size=d)
     moved = [fd.Gaussian().fit(rng.normal(size=(20, d))) for _ in range(2)]
     for new, old in zip(moved, (p, q)):
-        new._set_law(A @ old.mean_ + shift, A @ old.covariance_ @ A.T)
+        new._set_distribution(A @ old.mean_ + shift, A @ old.covariance_ @ A.T)
     assert fd.divergence(*moved, kind).value == pytest.approx(fd.divergence(p, q, kind).value, rel=1e-8)
 
 
 def test_a_change_of_variable_that_is_not_affine():
-    # exp takes normal laws to lognormal ones.
+    # exp takes normal distributions to lognormal ones.
     for kind in ("tv", "kl", "js"):
         a, b = scipy.stats.lognorm(1.0), scipy.stats.lognorm(0.7, scale=math.exp(0.5))
         plain = fd.divergence(scipy.stats.norm(0, 1), scipy.stats.norm(0.5, 0.7), kind).value
@@ -150,9 +150,9 @@ def test_marginals_and_bins_are_never_further_apart(kind):
         edges = np.linspace(-3, 3, 6)
         cells = []
         for m in marginals:
-            laws = [(w, scipy.stats.norm(c, s)) for w, c, s in
+            distributions = [(w, scipy.stats.norm(c, s)) for w, c, s in
                     zip(m.weights_, m.means_[:, 0], np.sqrt(m.covariances_.ravel()))]  # fmt: skip
-            cdf = sum(w * law.cdf([-np.inf, *edges, np.inf]) for w, law in laws)
+            cdf = sum(w * distribution.cdf([-np.inf, *edges, np.inf]) for w, distribution in distributions)
             cells.append(fd.DiscreteLaw(np.arange(7.0), np.diff(cdf)))
         assert fd.divergence(*cells, kind).value <= one
 

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.stats
-from divergence_laws import PLANE, A, B, draws, gaussian
+from divergence_distributions import PLANE, A, B, draws, gaussian
 from scipy import integrate
 
 import fastdens as fd
@@ -53,7 +53,7 @@ def test_a_log_density_is_not_called_outside_its_support():
     assert fd.divergence(norm(), halfway, "kl", support=(0, 2)).value == math.inf
 
 
-def test_laws_of_scipy():
+def test_distributions_of_scipy():
     assert fd.divergence(scipy.stats.expon(), scipy.stats.expon(scale=2), "kl").value == pytest.approx(
         math.log(2) + 0.5 - 1, rel=1e-12
     )
@@ -87,7 +87,7 @@ def test_models_of_scikit_learn():
 
 
 def test_any_object_with_scores_and_draws():
-    class Law:
+    class Distribution:
         n_features_in_ = 1
 
         def score_samples(self, X):
@@ -96,7 +96,7 @@ def test_any_object_with_scores_and_draws():
         def sample(self, n):
             return np.random.default_rng(0).normal(size=(n, 1))
 
-    assert fd.divergence(Law(), norm(1), "kl").value == pytest.approx(0.5, rel=1e-12)
+    assert fd.divergence(Distribution(), norm(1), "kl").value == pytest.approx(0.5, rel=1e-12)
 
 
 def test_densities_on_the_sphere():
@@ -112,7 +112,7 @@ def test_densities_on_the_sphere():
         fd.divergence(p, q, method="quadrature")
 
 
-def test_a_discrete_law_and_one_with_a_density_have_nothing_in_common():
+def test_a_discrete_distribution_and_one_with_a_density_have_nothing_in_common():
     for n in (1, 10, 1000):
         k = np.arange(n + 1)
         walk = fd.DiscreteLaw((2 * k - n) / math.sqrt(n), scipy.stats.binom.pmf(k, n, 0.5))
@@ -125,7 +125,7 @@ def test_a_discrete_law_and_one_with_a_density_have_nothing_in_common():
         fd.divergence(walk, gaussian(2, 1))
 
 
-def test_discrete_laws_match_outcomes():
+def test_discrete_distributions_match_outcomes():
     p = fd.DiscreteLaw([0.0, 1.0, 2.0, 2.0], [0.25, 0.25, 0.25, 0.25])
     q = fd.DiscreteLaw([2.0, 3.0, -0.0], [0.5, 0.25, 0.25])
     assert fd.divergence(p, q).value == 0.25
@@ -145,19 +145,19 @@ def test_samples_go_to_their_estimators(monkeypatch):
     monkeypatch.setitem(sys.modules, "fastdens.divergences.samples.estimates", module)
     X, w = PLANE[:, :1], np.ones(80)
     assert fd.divergence(X, A, "kl", method="plug_in", n_folds=3, weights=(w, None), n_threads=1) == "estimate"
-    rows, law, kind, options = asked.pop()
+    rows, distribution, kind, options = asked.pop()
     assert (rows == X).all()
-    assert law.score_samples(X) == pytest.approx(A.score_samples(X))
-    assert law.sample(5, random_state=0).shape == (5, 1)
+    assert distribution.score_samples(X) == pytest.approx(A.score_samples(X))
+    assert distribution.sample(5, random_state=0).shape == (5, 1)
     assert kind.name == "kl"
     assert options["method"] == "plug_in"
     assert options["n_folds"] == 3
     assert options["weights"] == (w, None)
     assert options["n_neighbors"] is options["model"] is None
     fd.divergence(lambda Z: norm.logpdf(Z[:, 0]), X.tolist(), samplers=(lambda n, rng: rng.normal(size=(n, 1)), None))
-    law, rows, kind, options = asked.pop()
-    assert law.score_samples(X) == pytest.approx(norm.logpdf(X[:, 0]))
-    assert law.sample(4, random_state=0).shape == (4, 1)
+    distribution, rows, kind, options = asked.pop()
+    assert distribution.score_samples(X) == pytest.approx(norm.logpdf(X[:, 0]))
+    assert distribution.sample(4, random_state=0).shape == (4, 1)
     assert (rows == X).all()
     assert options["weights"] == (None, None)
     with pytest.raises(ValueError, match="same dimension, got 1 of the sample and 2 of Q"):
@@ -170,10 +170,16 @@ def test_samples_go_to_their_estimators(monkeypatch):
         fd.divergence(X, np.array([[np.nan]]))
 
 
-def test_identical_laws_are_at_zero():
-    for law in (A, norm(), fd.KernelDensity().fit(PLANE), draws.random_mixture(4, 1), fd.Histogram(3).fit(PLANE)):
+def test_identical_distributions_are_at_zero():
+    for distribution in (
+        A,
+        norm(),
+        fd.KernelDensity().fit(PLANE),
+        draws.random_mixture(4, 1),
+        fd.Histogram(3).fit(PLANE),
+    ):
         for kind in ("tv", "kl", "js_distance"):
-            assert fd.divergence(law, law, kind, random_state=0).value == 0.0
+            assert fd.divergence(distribution, distribution, kind, random_state=0).value == 0.0
 
 
 # --- user functions and errors ----------------------------------------------------------------------------------------
@@ -218,7 +224,7 @@ def test_a_function_of_ones_own():
     ((A, abs), {"support": (1, 0)}, "support must be a pair"),
     ((fd.KNeighborsDensity(3, normalized=False).fit(PLANE), gaussian(2, 1)), {}, "P must integrate to 1.*normalized"),
     ((fd.AdaptiveKernelDensity("balloon").fit(PLANE), gaussian(2, 1)), {}, "P must integrate to 1.*balloon"),
-    ((fd.DiscreteLaw([0.0], [1.0]), PLANE[:, :1]), {}, "Q must be a law where the other side is a DiscreteLaw"),
+    ((fd.DiscreteLaw([0.0], [1.0]), PLANE[:, :1]), {}, "Q must be a distribution where the other side"),
     ((fd.DiscreteLaw([0.0], [1.0]), A), {"method": "quadrature"}, "where a side is a DiscreteLaw, got 'quadrature'"),
     ((fd.DiscreteLaw([0.0], [1.0]), A), {"tolerance": 1.0}, "tolerance must be None where a side is a DiscreteLaw"),
     ((fd.DiscreteLaw([0.0], [1.0]), A), {"support": (0, 1)}, "support must be None where neither side"),
@@ -233,7 +239,7 @@ def test_errors_name_argument_rule_and_value(arguments, options, message):
 @pytest.mark.parametrize(("arguments", "options", "message"), [
     ((A, B, 3), {}, "kind must be one of"),
     ((A, B), {"clip": 0}, "clip must be True or False, got 0"),
-    ((scipy.stats.binom(3, 0.5), A), {}, "P is a discrete law of SciPy.*DiscreteLaw"),
+    ((scipy.stats.binom(3, 0.5), A), {}, "P is a discrete distribution of SciPy.*DiscreteLaw"),
     ((A, abs), {"samplers": 3}, "samplers must be a pair"),
     ((A, abs), {"samplers": (None, 3)}, "samplers must hold functions"),
     ((A, abs), {"support": 3}, "support must be a pair"),
@@ -244,7 +250,7 @@ def test_wrong_types(arguments, options, message):
         fd.divergence(*arguments, **options)
 
 
-def test_discrete_laws_are_checked():
+def test_discrete_distributions_are_checked():
     with pytest.raises(ValueError, match="probabilities must sum to 1"):
         fd.DiscreteLaw([0.0, 1.0], [0.5, 0.6])
     with pytest.raises(ValueError, match="one entry per point"):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from divergence_laws import PLANE, A, B, draws, gaussian, mixture
+from divergence_distributions import PLANE, A, B, draws, gaussian, mixture
 
 import fastdens as fd
 from fastdens.divergences.generators import GENERATORS
@@ -29,10 +29,10 @@ def test_quadrature_in_the_plane_against_formulas(kind):
 
 
 def test_total_variation_in_the_plane_against_polar_coordinates():
-    # Of two round laws about one centre: p > q within a circle.
+    # Of two round distributions about one centre: p > q within a circle.
     p, q = gaussian(2, 4, "spherical"), gaussian(2, 4, "spherical")
-    p._set_law(np.zeros(2), 1.0)
-    q._set_law(np.zeros(2), 4.0)
+    p._set_distribution(np.zeros(2), 1.0)
+    q._set_distribution(np.zeros(2), 4.0)
     square = 2 * 4 / 3 * math.log(4)
     expected = (1 - math.exp(-square / 2)) - (1 - math.exp(-square / 8))
     found = fd.divergence(p, q)
@@ -95,18 +95,18 @@ def test_monte_carlo_stops_at_the_error_asked_for_and_repeats_itself():
 
 
 def test_roots_of_a_divergence_near_zero_have_errors_of_their_size():
-    p, q = law_in_four_dimensions(), law_in_four_dimensions()
+    p, q = distribution_in_four_dimensions(), distribution_in_four_dimensions()
     found = fd.divergence(p, q, "js_distance", random_state=0, max_evaluations=20_000)
     assert found.value == 0.0
     assert found.standard_error < 0.02
     assert found.interval[0] == 0.0 < found.interval[1] < 0.02
 
 
-def law_in_four_dimensions():
+def distribution_in_four_dimensions():
     return draws.random_mixture(4, 1)
 
 
-def test_a_draw_where_the_other_law_has_no_mass_makes_it_infinite():
+def test_a_draw_where_the_other_distribution_has_no_mass_makes_it_infinite():
     box = fd.Histogram(bins=2).fit(np.random.default_rng(0).uniform(-1, 1, (50, 3)))
     assert fd.divergence(gaussian(3, 1), box, "kl", random_state=0).value == math.inf
     assert math.isfinite(fd.divergence(box, gaussian(3, 1), "kl", random_state=0).value)
@@ -127,7 +127,7 @@ def test_the_error_knows_of_draws_that_are_rare():
 
 
 def test_the_control_variate_takes_away_variance():
-    # Laws nearly equal: the term of KL is nearly linear in (p - q) / m, up to its square.
+    # Distributions nearly equal: the term of KL is nearly linear in (p - q) / m, up to its square.
     found = fd.divergence(norm(), norm(0.01), "jeffreys", method="monte_carlo", random_state=0, max_evaluations=2**15)
     assert found.value == pytest.approx(1e-4, rel=0.05)
     assert found.standard_error < 2e-6

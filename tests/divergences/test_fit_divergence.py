@@ -107,9 +107,9 @@ def test_options_reach_em():
     assert fitted.get_params() == model.get_params()
 
 
-def test_the_value_for_a_sample_is_that_of_its_law():
-    law = mixture([1.0], [[1.0, 2.0]], [[[2.0, 0.5], [0.5, 1.0]]])
-    X = law.sample(4000, random_state=0)[0]
+def test_the_value_for_a_sample_is_that_of_its_distribution():
+    distribution = mixture([1.0], [[1.0, 2.0]], [[[2.0, 0.5], [0.5, 1.0]]])
+    X = distribution.sample(4000, random_state=0)[0]
     fitted = fd.fit_divergence(fd.Gaussian(), X)
     # The fit is right, and a density estimate from 4000 points worse: nothing is lost.
     assert fitted.divergence_.value < 0.01
@@ -119,16 +119,19 @@ def test_the_value_for_a_sample_is_that_of_its_law():
 
 
 def test_forward_kl_of_a_density_has_its_moments():
-    law = blobs()
-    mean, covariance = total_moments(law)
-    fitted = fd.fit_divergence(fd.Gaussian(), law)
+    distribution = blobs()
+    mean, covariance = total_moments(distribution)
+    fitted = fd.fit_divergence(fd.Gaussian(), distribution)
     np.testing.assert_allclose(fitted.mean_, mean, rtol=1e-13)
     np.testing.assert_allclose(fitted.covariance_, covariance, rtol=1e-13)
-    diagonal = fd.fit_divergence(fd.Gaussian("diag"), law)
+    diagonal = fd.fit_divergence(fd.Gaussian("diag"), distribution)
     np.testing.assert_allclose(diagonal.covariance_, np.diag(covariance), rtol=1e-13)
     # Without a closed form, by quadrature: a function of the same values.
     by_nodes = fd.fit_divergence(
-        fd.Gaussian(), law.score_samples, sampler=lambda n, rng: law.sample(n, random_state=rng)[0], random_state=0
+        fd.Gaussian(),
+        distribution.score_samples,
+        sampler=lambda n, rng: distribution.sample(n, random_state=rng)[0],
+        random_state=0,
     )
     np.testing.assert_allclose(by_nodes.mean_, mean, atol=1e-8)
     np.testing.assert_allclose(by_nodes.covariance_, covariance, atol=1e-7)
@@ -187,10 +190,10 @@ def test_gradients_are_those_of_finite_differences(kind, alpha, covariance_type)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 @pytest.mark.parametrize("known", ["mixture", "kernel", "function"])
 def test_gradients_along_the_paths_of_draws(covariance_type, known):
-    law = mixture([0.4, 0.6], [[0.0, 0.0, 0.0], [1.0, 2.0, 0.0]], [[1.0, 2.0, 0.5], [2.0, 1.0, 1.0]], "diag")
+    distribution = mixture([0.4, 0.6], [[0.0, 0.0, 0.0], [1.0, 2.0, 0.0]], [[1.0, 2.0, 0.5], [2.0, 1.0, 1.0]], "diag")
     if known == "kernel":
-        law = fd.KernelDensity(bandwidth=0.9).fit(law.sample(40, random_state=0)[0])
-    target = law if known != "function" else law.score_samples
+        distribution = fd.KernelDensity(bandwidth=0.9).fit(distribution.sample(40, random_state=0)[0])
+    target = distribution if known != "function" else distribution.score_samples
     target = target_of(target, (lambda n, rng: rng.normal(size=(n, 3))) if known == "function" else None, None, None)
     single, rng = some_objective(None, covariance_type, n_components=1, d=3)
     start = single.coordinates.mixture(single.coordinates.start)
@@ -269,13 +272,13 @@ def test_a_mixture_is_found(kind, d, covariance_type):
 
 
 def test_forward_covers_and_reverse_chooses_one_mode():
-    law = blobs()
-    forward = fd.fit_divergence(fd.Gaussian(), law, "kl")
-    reverse = fd.fit_divergence(fd.Gaussian(), law, "reverse_kl", random_state=0)
-    np.testing.assert_allclose(forward.covariance_, total_moments(law)[1], rtol=1e-12)
-    # The heaviest mode, and nearly -ln of its weight: the divergence from a law that is p given the mode
-    np.testing.assert_allclose(reverse.mean_, law.means_[0], atol=0.05)
-    np.testing.assert_allclose(reverse.covariance_, law.covariances_[0], atol=0.08)
+    distribution = blobs()
+    forward = fd.fit_divergence(fd.Gaussian(), distribution, "kl")
+    reverse = fd.fit_divergence(fd.Gaussian(), distribution, "reverse_kl", random_state=0)
+    np.testing.assert_allclose(forward.covariance_, total_moments(distribution)[1], rtol=1e-12)
+    # The heaviest mode, and nearly -ln of its weight: the divergence from a distribution that is p given the mode
+    np.testing.assert_allclose(reverse.mean_, distribution.means_[0], atol=0.05)
+    np.testing.assert_allclose(reverse.covariance_, distribution.covariances_[0], atol=0.08)
     assert reverse.divergence_.value == pytest.approx(-math.log(0.45), abs=0.01)
     assert reverse.divergence_.value < -math.log(0.45)
 
@@ -291,13 +294,14 @@ def test_reverse_kl_of_a_sample_through_its_estimated_density():
     assert fitted.divergence_.value == pytest.approx(-math.log(0.45), abs=0.1)
 
 
-def by_simplex(law, kind):
-    """Least divergence of one-dimensional normal laws, by SciPy's simplex and its own quadrature on a fixed grid."""
+def by_simplex(distribution, kind):
+    """Least divergence of one-dimensional normal distributions, by SciPy's simplex and its own quadrature on a fixed
+    grid."""
     from scipy.integrate import simpson
     from scipy.optimize import minimize
 
     x = np.linspace(-40, 50, 9001)
-    log_p = law.score_samples(x[:, None])
+    log_p = distribution.score_samples(x[:, None])
     generator = check_kind(kind).generator
 
     def value(theta):
@@ -312,9 +316,9 @@ def by_simplex(law, kind):
 
 @pytest.mark.parametrize("kind", ["reverse_kl", "js", "squared_hellinger", "jeffreys", "chi2", "tv"])
 def test_minima_are_those_of_another_optimiser(kind):
-    law = mixture([0.6, 0.4], [[0.0], [6.0]], [[[1.0]], [[2.0]]])
-    best = by_simplex(law, kind)
-    fitted = fd.fit_divergence(fd.Gaussian(), law, kind, random_state=0)
+    distribution = mixture([0.6, 0.4], [[0.0], [6.0]], [[[1.0]], [[2.0]]])
+    best = by_simplex(distribution, kind)
+    fitted = fd.fit_divergence(fd.Gaussian(), distribution, kind, random_state=0)
     digits = 2e-5 if kind == "tv" else 1e-8
     assert fitted.divergence_.value == pytest.approx(best.fun, abs=digits)
     assert fitted.divergence_.interval[0] - digits <= best.fun
@@ -323,12 +327,12 @@ def test_minima_are_those_of_another_optimiser(kind):
         assert math.sqrt(fitted.covariance_[0, 0]) == pytest.approx(math.exp(best.x[1]), abs=2e-5)
 
 
-def divergence_of(fitted, law, kind):
+def divergence_of(fitted, distribution, kind):
     """By a plain sum over a fine grid."""
     axis = np.linspace(-12, 18, 601)
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     chosen = check_kind(kind)
-    terms = chosen.generator.terms_of_logs(law.score_samples(x), fitted.score_samples(x))
+    terms = chosen.generator.terms_of_logs(distribution.score_samples(x), fitted.score_samples(x))
     return float(chosen.of(terms.sum() * (axis[1] - axis[0]) ** 2))
 
 
@@ -340,12 +344,12 @@ def fit_to_blobs(kind):
 
 @pytest.mark.parametrize("kind", ["js", "tv", "hellinger"])
 def test_each_divergence_is_least_for_its_own_fit(kind):
-    law = blobs()
+    distribution = blobs()
     fits = {k: fit_to_blobs(k) for k in ("kl", "reverse_kl", kind)}
-    own = divergence_of(fits[kind], law, kind)
+    own = divergence_of(fits[kind], distribution, kind)
     assert own == pytest.approx(fits[kind].divergence_.value, abs=1e-4)
-    assert own < divergence_of(fits["kl"], law, kind) - 0.01
-    assert own < divergence_of(fits["reverse_kl"], law, kind) - 0.001
+    assert own < divergence_of(fits["kl"], distribution, kind) - 0.01
+    assert own < divergence_of(fits["reverse_kl"], distribution, kind) - 0.001
     trace = fits[kind].divergence_trace_
     assert len(trace) == fits[kind].n_iter_
     if kind != "tv":  # its first entry is that of a smooth search on coarse nodes, which has ended
@@ -353,10 +357,10 @@ def test_each_divergence_is_least_for_its_own_fit(kind):
 
 
 def test_draws_and_quadrature_agree():
-    law = blobs()
+    distribution = blobs()
     for kind in ("reverse_kl", "js"):
         exact = fit_to_blobs(kind)
-        drawn = fd.fit_divergence(fd.Gaussian(), law, kind, method="monte_carlo", random_state=0)
+        drawn = fd.fit_divergence(fd.Gaussian(), distribution, kind, method="monte_carlo", random_state=0)
         np.testing.assert_allclose(drawn.mean_, exact.mean_, atol=0.1)
         error = drawn.divergence_.standard_error
         assert 0 < error < 0.02
@@ -368,7 +372,7 @@ def test_draws_and_quadrature_agree():
 
 
 def unnormalised(x):
-    """exp of this is a normal law in the first feature, a Student law in the second, times 100."""
+    """exp of this is a normal distribution in the first feature, a Student distribution in the second, times 100."""
     return math.log(100) - 0.5 * (x[:, 0] - 1) ** 2 - 3 * np.log1p(x[:, 1] ** 2 / 5)
 
 
@@ -395,9 +399,9 @@ def test_a_function_of_the_users_has_the_gradient_of_the_registry(kind):
 @pytest.mark.parametrize("model", [fd.Gaussian(), fd.GaussianMixture(2, covariance_type="diag")], ids=["one", "two"])
 def test_a_function_of_the_users_finds_the_fit_of_the_registry(kind, model):
     f, factor = OWN_FUNCTIONS[kind]
-    law = mixture([0.5, 0.3, 0.2], [[0.0], [3.0], [5.0]], [[[1.0]], [[0.5]], [[1.5]]])
-    expected = fd.fit_divergence(model, law, kind, n_starts=2, random_state=0)
-    found = fd.fit_divergence(model, law, "f", f=f, n_starts=2, random_state=0)
+    distribution = mixture([0.5, 0.3, 0.2], [[0.0], [3.0], [5.0]], [[[1.0]], [[0.5]], [[1.5]]])
+    expected = fd.fit_divergence(model, distribution, kind, n_starts=2, random_state=0)
+    found = fd.fit_divergence(model, distribution, "f", f=f, n_starts=2, random_state=0)
     assert found.converged_
     assert found.divergence_.value == pytest.approx(factor * expected.divergence_.value, rel=1e-5, abs=1e-8)
     points = np.linspace(-3, 8, 23)[:, None]
@@ -416,11 +420,13 @@ def test_a_function_of_the_users_fits_samples_and_draws():
 
 def test_a_function_with_a_kink_comes_near_its_minimum():
     """Four times the total variation, about as small as the registry's own search makes it."""
-    law = mixture([0.6, 0.4], [[0.0], [5.0]], [[[1.0]], [[0.5]]])
-    expected = fd.fit_divergence(fd.Gaussian(), law, "tv", n_starts=2, random_state=0)
+    distribution = mixture([0.6, 0.4], [[0.0], [5.0]], [[[1.0]], [[0.5]]])
+    expected = fd.fit_divergence(fd.Gaussian(), distribution, "tv", n_starts=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", convergence_warning())
-        found = fd.fit_divergence(fd.Gaussian(), law, "f", f=lambda t: 2 * np.abs(t - 1), n_starts=2, random_state=0)
+        found = fd.fit_divergence(
+            fd.Gaussian(), distribution, "f", f=lambda t: 2 * np.abs(t - 1), n_starts=2, random_state=0
+        )
     assert found.divergence_.value / 4 == pytest.approx(expected.divergence_.value, abs=1e-3)
 
 
@@ -455,9 +461,9 @@ def test_a_function_of_three_features(more):
 
 def test_a_narrow_peak_is_not_overlooked():
     # A thousandth of the width of the box, and between the first nodes
-    law = mixture([0.5, 0.5], [[0.0, 0.0], [3.3, 2.1]], [np.eye(2), np.eye(2) * 1e-5])
-    box = Box(target_of(law, None, None, None), law.sample(4000, random_state=0)[0])
-    nodes = cell_nodes(box, law.score_samples, [law.score_samples], 1e-6, 1 << 16)
+    distribution = mixture([0.5, 0.5], [[0.0, 0.0], [3.3, 2.1]], [np.eye(2), np.eye(2) * 1e-5])
+    box = Box(target_of(distribution, None, None, None), distribution.sample(4000, random_state=0)[0])
+    nodes = cell_nodes(box, distribution.score_samples, [distribution.score_samples], 1e-6, 1 << 16)
     mass = np.exp(nodes.log_weights + nodes.log_p).sum()
     assert mass == pytest.approx(1, abs=1e-5)
 
@@ -473,7 +479,7 @@ def test_an_outlier_far_away_changes_little(kind):
     assert fits[1].divergence_.value == pytest.approx(fits[0].divergence_.value, abs=0.01)
 
 
-def test_draws_of_components_follow_their_law():
+def test_draws_of_components_follow_their_distribution():
     parameters = Mixture(np.array([0.3, 0.7]), np.array([[0.0], [5.0]]), np.array([1.0, 2.0]), "spherical")
     x = Noise(4000, 1, np.random.default_rng(0)).draws(parameters)[:, 0]
     assert np.count_nonzero(x > 2.5) == pytest.approx(0.7 * 4000, abs=40)
@@ -485,9 +491,9 @@ def test_draws_of_components_follow_their_law():
 
 @pytest.mark.parametrize("kind", ["reverse_kl", "js", "hellinger"])
 def test_fits_follow_affine_maps(kind):
-    law, A, b = blobs(), np.array([[2e3, 0.0], [1e3, 50.0]]), np.array([1e4, -3.0])
-    moved = mixture(law.weights_, law.means_ @ A.T + b, A @ law.covariances_ @ A.T)
-    before = fd.fit_divergence(fd.Gaussian(), law, kind, random_state=0)
+    distribution, A, b = blobs(), np.array([[2e3, 0.0], [1e3, 50.0]]), np.array([1e4, -3.0])
+    moved = mixture(distribution.weights_, distribution.means_ @ A.T + b, A @ distribution.covariances_ @ A.T)
+    before = fd.fit_divergence(fd.Gaussian(), distribution, kind, random_state=0)
     after = fd.fit_divergence(fd.Gaussian(), moved, kind, random_state=1)
     back = np.linalg.inv(A)
     np.testing.assert_allclose((after.mean_ - b) @ back.T, before.mean_, atol=1e-5)
@@ -510,11 +516,11 @@ def test_the_seed_decides_and_threads_do_not(kind, d):
 
 
 def test_the_fit_is_a_model_like_any_other(tmp_path):
-    law = blobs()
-    X = law.sample(50, random_state=0)[0]
+    distribution = blobs()
+    X = distribution.sample(50, random_state=0)[0]
     for model in (fd.Gaussian("diag"), fd.GaussianMixture(2, random_state=3)):
         before = dict(vars(model))
-        fitted = fd.fit_divergence(model, law, "js", n_starts=2)
+        fitted = fd.fit_divergence(model, distribution, "js", n_starts=2)
         assert vars(model) == before
         assert type(fitted) is type(model)
         assert fitted.get_params() == model.get_params()
@@ -525,14 +531,14 @@ def test_the_fit_is_a_model_like_any_other(tmp_path):
         assert loaded.divergence_ == fitted.divergence_
     assert fitted.sample(7, random_state=0)[0].shape == (7, 2)
     assert fitted.bic(X) > 0
-    assert fitted.lower_bound_ == pytest.approx(fitted.score(law.sample(20000, random_state=0)[0]), abs=0.05)
+    assert fitted.lower_bound_ == pytest.approx(fitted.score(distribution.sample(20000, random_state=0)[0]), abs=0.05)
 
 
 def test_starts_may_be_given():
-    law = mixture([0.5, 0.5], [[-4.0], [4.0]], [[[1.0]], [[1.0]]])
+    distribution = mixture([0.5, 0.5], [[-4.0], [4.0]], [[[1.0]], [[1.0]]])
     for side in (-4.0, 4.0):
         model = fd.GaussianMixture(1, weights_init=[1.0], means_init=[[side]], precisions_init=[[[1.0]]])
-        fitted = fd.fit_divergence(model, law, "reverse_kl", n_starts=1, random_state=0)
+        fitted = fd.fit_divergence(model, distribution, "reverse_kl", n_starts=1, random_state=0)
         assert fitted.means_[0, 0] == pytest.approx(side, abs=0.01)
 
 
@@ -607,7 +613,8 @@ def test_errors_name_what_is_wrong(model, target, kind, options, error, words):
 
 
 def test_an_infinite_divergence_is_an_error():
-    # The square of any normal law over a density that falls like exp(-x^4) has no integral but for narrow ones.
+    # The square of any normal distribution over a density that falls like exp(-x^4) has no integral but for narrow
+    # ones.
     def log_density(x):
         return -((0.05 * x[:, 0]) ** 16)
 

@@ -99,7 +99,7 @@ def test_a_function_of_the_users_own_gives_what_the_registry_has():
     }.items():
         ours, row = user_generator(f), GENERATORS[name]
         assert ours.terms(p, q).sum() == pytest.approx(row.terms(p, q).sum(), rel=1e-10), name
-        if math.isfinite(row.largest):  # outcomes of one law alone, where the limits of f count
+        if math.isfinite(row.largest):  # outcomes of one distribution alone, where the limits of f count
             present = np.arange(30) % 5 > 0
             with_zeros = [
                 np.where(present, p, 0) / p[present].sum(),

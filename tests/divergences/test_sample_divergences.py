@@ -45,7 +45,7 @@ def truth_of_shift(kind, shift):
     return float(kind.of(total))
 
 
-# --- terms ----------------------------------------------------------------------------------------------------------
+# --- terms ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -66,10 +66,10 @@ def test_slopes_are_differences(name):
 
 def expectation(function, u, k, l):
     """E of function(u + ln G_l - ln G_k) for Gamma variables of these shapes: G_k / (G_k + G_l) is a Beta variable."""
-    law = stats.beta(k, l)
+    distribution = stats.beta(k, l)
 
     def integrand(b):
-        return function(np.array([u + math.log((1 - b) / b)]))[0] * law.pdf(b)
+        return function(np.array([u + math.log((1 - b) / b)]))[0] * distribution.pdf(b)
 
     kink = 1 / (1 + math.exp(-u))  # where the argument is zero
     return sum(integrate.quad(integrand, *ends, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
@@ -91,16 +91,17 @@ def test_noise_of_neighbours_leaves_no_bias(kind, log_ratio):
 def test_noise_on_one_side_only():
     for name in ("kl", "squared_hellinger"):
         generator, k, u = GENERATORS[name], 4, 0.6
-        law = stats.gamma(k)
+        distribution = stats.gamma(k)
         for which in (0, 1):
-            found = integrate.quad(
-                lambda g: corrected_term(generator, np.array([u - math.log(g)]), k, None, which)[0] * law.pdf(g),  # noqa: B023
-                0, np.inf, epsabs=1e-11,
-            )[0]  # fmt: skip
+
+            def term(g):
+                return corrected_term(generator, np.array([u - math.log(g)]), k, None, which)[0]  # noqa: B023
+
+            found = integrate.quad(lambda g: term(g) * distribution.pdf(g), 0, np.inf, epsabs=1e-11)[0]  # noqa: B023
             assert found == pytest.approx(terms(generator, np.array([u]))[which][0], rel=1e-7)
 
 
-# --- neighbours -----------------------------------------------------------------------------------------------------
+# --- neighbours -------------------------------------------------------------------------------------------------------
 
 
 def kl_by_brute_force(X, Y, k):
@@ -127,7 +128,7 @@ def test_kl_by_brute_force(d, k):
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.parametrize("name", [*SMOOTH, "hellinger", "js_distance"])
-def test_normal_laws_within_three_standard_errors(d, name):
+def test_normal_distributions_within_three_standard_errors(d, name):
     kind = check_kind(name)
     for shift in (0.5, 1.0):
         found = estimate_from_samples(*normal_pair(2000, d, shift, seed=3), kind)
@@ -160,7 +161,8 @@ class Uniform:
 
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_entropy_from_one_to_ten_neighbours(d):
-    # KL from the uniform law is ln(volume) less the entropy; a factor of two in the radius would show as d ln 2.
+    # KL from the uniform distribution is ln(volume) less the entropy; a factor of two in the radius would show as d ln
+    # 2.
     X = np.random.default_rng(d).normal(10, 1, (4000, d))
     expected = d * math.log(20) - d / 2 * math.log(2 * math.pi * math.e)
     for k in range(1, 11):
@@ -203,7 +205,7 @@ def test_threads_and_inputs_are_left_alone():
     assert np.array_equal(Y, copies[1])
 
 
-# --- ties -----------------------------------------------------------------------------------------------------------
+# --- ties -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -233,7 +235,7 @@ def test_thirty_percent_of_duplicates():
     assert estimate_from_samples(*rounded, check_kind("js")).value == pytest.approx(0.1114, rel=0.2)
 
 
-def test_an_atom_of_one_law_alone_is_singular():
+def test_an_atom_of_one_distribution_alone_is_singular():
     X, Y = np.zeros((400, 1)), np.random.default_rng(0).normal(size=(400, 1))
     assert estimate_from_samples(X, Y, check_kind("tv")).value > 0.95
     found = estimate_from_samples(X, Y, check_kind("kl"))
@@ -286,7 +288,7 @@ def test_whitening_in_blocks_of_rows(d):
     assert not np.signbit(whitening(centred)(zeros)).any()
 
 
-# --- where intervals are offered ------------------------------------------------------------------------------------
+# --- where intervals are offered --------------------------------------------------------------------------------------
 
 
 def test_no_interval_where_none_is_supported():
@@ -317,7 +319,7 @@ def test_function_of_the_users_own():
     assert found.value == pytest.approx(0.5, abs=0.08)
 
 
-# --- models, bounds -------------------------------------------------------------------------------------------------
+# --- models, bounds ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -370,7 +372,8 @@ def test_against_a_known_density(method):
 
 @pytest.mark.parametrize("method", ["nearest_neighbors", "plug_in", "variational"])
 def test_estimates_below_zero_are_kept_where_asked(method):
-    """Of equal laws: some raw estimates are negative, clipped ones are those or 0, and intervals are the same."""
+    """Of equal distributions: some raw estimates are negative, clipped ones are those or 0, and intervals are the
+    same."""
     raw, clipped = [], []
     for seed in range(12 if method == "nearest_neighbors" else 4):
         X, Y = normal_pair(60, 1, 0.0, seed)
@@ -393,8 +396,8 @@ def test_what_is_not_clipped_is_the_same_function_of_the_divergence():
     assert of_alpha < 0
     assert of_renyi == pytest.approx(math.log1p(-0.25 * of_alpha) / -0.5)
     # A certain value is what it is.
-    laws = fd.Gaussian().fit(X), fd.Gaussian().fit(Y)
-    assert fd.divergence(*laws, "kl", clip=False) == fd.divergence(*laws, "kl")
+    distributions = fd.Gaussian().fit(X), fd.Gaussian().fit(Y)
+    assert fd.divergence(*distributions, "kl", clip=False) == fd.divergence(*distributions, "kl")
 
 
 def test_above_the_largest_value():
@@ -412,7 +415,7 @@ def test_binomial_bounds():
 
 
 def test_sets_are_judged_by_other_rows():
-    # Rows that a set was learnt from would make the difference positive where the laws agree.
+    # Rows that a set was learnt from would make the difference positive where the distributions agree.
     found = [set_difference(*normal_pair(100, 2, 0.0, seed=seed), np.random.default_rng(seed)) for seed in range(60)]
     differences, errors, _ = np.array(found).T
     assert abs(differences.mean()) < 3 * errors.mean() / math.sqrt(60)
@@ -469,7 +472,7 @@ def test_variational_bound_with_weights_and_many_features():
     assert weighted.value == pytest.approx(found.value, abs=1e-4)
 
 
-# --- refusals -------------------------------------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Total variation of discrete laws as half the L1 distance, correctly rounded."""
+"""Total variation of discrete distributions as half the L1 distance, correctly rounded."""
 
 from fractions import Fraction
 

@@ -17,7 +17,7 @@ def pair(n, m, shift, seed, d=2):
 
 
 @pytest.mark.parametrize("kind", ["js", "tv", "kl"])
-def test_p_values_are_uniform_where_the_laws_agree(kind):
+def test_p_values_are_uniform_where_the_distributions_agree(kind):
     found = np.array(
         [fd.two_sample_test(*pair(40, 30, 0.0, seed), kind=kind, n_permutations=49, random_state=seed).p_value
          for seed in range(200)]
@@ -53,7 +53,7 @@ def test_statistic_by_hand(kind):
     assert found.n_permutations == 9
 
 
-def test_different_laws_are_told_apart():
+def test_different_distributions_are_told_apart():
     found = fd.two_sample_test(*pair(200, 200, 1.0, 0), random_state=0, n_permutations=99)
     assert found.p_value == 0.01
     assert found.statistic > found.null_mean + 5 * found.null_standard_deviation

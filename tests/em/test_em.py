@@ -1,4 +1,4 @@
-"""The E step and one EM iteration: against the twin, SciPy and exact arithmetic, on every instruction set."""
+"""The E step and one EM iteration: against the reference, SciPy and exact arithmetic, on every instruction set."""
 
 import functools
 import importlib
@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 import fastdens as fd
 from fastdens.em import covariances as shapes
 from fastdens.em import em as engine
-from fastdens.reference import em as twin
+from fastdens.reference import em as of_reference
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 
@@ -52,21 +52,25 @@ def assert_same_step(step, expected, rtol):
 
 
 @functools.cache
-def steps_of_the_twin(covariance_type, d, n_components):
-    """Options of two EM steps, and the twin's E step and EM steps; once for all instruction sets."""
+def steps_of_the_reference(covariance_type, d, n_components):
+    """Options of two EM steps, and the reference's E step and EM steps; once for all instruction sets."""
     X, *parameters = problem(covariance_type, d, n_components)
     weights = np.random.default_rng(1).uniform(size=len(X))
     # A floor that keeps components with fewer rows than features well-conditioned.
     options = {"reg_covar": 0.02}, {"sample_weight": weights, "reg_covar": 0.5}
-    return options, twin.e_step(X, *parameters), [twin.em_step(X, *parameters, **some) for some in options]
+    return (
+        options,
+        of_reference.e_step(X, *parameters),
+        [of_reference.em_step(X, *parameters, **some) for some in options],
+    )
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 @pytest.mark.parametrize("n_components", [1, 2, 7, 33])
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 17, 70])
-def test_both_steps_equal_their_twins(covariance_type, d, n_components, instruction_set):
+def test_both_steps_equal_their_references(covariance_type, d, n_components, instruction_set):
     X, *parameters = problem(covariance_type, d, n_components)
-    options, (expected, shares), steps = steps_of_the_twin(covariance_type, d, n_components)
+    options, (expected, shares), steps = steps_of_the_reference(covariance_type, d, n_components)
     log_likelihood, responsibilities = fd.e_step(X, *parameters)
     np.testing.assert_allclose(log_likelihood, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(responsibilities, shares, rtol=1e-9, atol=1e-12)
@@ -78,13 +82,13 @@ LARGE = ((2, 1000, 200), (300, 3, 150))  # features, components, rows
 
 
 @functools.cache
-def large_problems_by_the_twin(covariance_type):
+def large_problems_by_the_reference(covariance_type):
     expected = {}
     for d, n_components, n in LARGE:
         X, *parameters = problem(covariance_type, d, n_components, n)
-        expected[d] = twin.e_step(X, *parameters)[0]
+        expected[d] = of_reference.e_step(X, *parameters)[0]
     X, *parameters = problem(covariance_type, 150, 2, 700)
-    return expected | {"step": twin.em_step(X, *parameters, reg_covar=0.1)}
+    return expected | {"step": of_reference.em_step(X, *parameters, reg_covar=0.1)}
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
@@ -92,15 +96,15 @@ def test_large_mixtures_and_dimensions(covariance_type, instruction_set):
     """Tiles shrink as the mixture grows."""
     for d, n_components, n in LARGE:
         X, *parameters = problem(covariance_type, d, n_components, n)
-        expected = large_problems_by_the_twin(covariance_type)[d]
+        expected = large_problems_by_the_reference(covariance_type)[d]
         np.testing.assert_allclose(fd.e_step(X, *parameters)[0], expected, rtol=1e-11)
     X, *parameters = problem(covariance_type, 150, 2, 700)
-    expected = large_problems_by_the_twin(covariance_type)["step"]
+    expected = large_problems_by_the_reference(covariance_type)["step"]
     assert_same_step(fd.em_step(X, *parameters, reg_covar=0.1), expected, 1e-9)
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
-def test_the_twin_is_scipys_density(covariance_type):
+def test_the_reference_is_scipys_density(covariance_type):
     X, weights, means, factors, _ = problem(covariance_type, 4, 3)
     densities = np.stack(
         [
@@ -109,10 +113,10 @@ def test_the_twin_is_scipys_density(covariance_type):
         ],
         axis=1,
     )
-    log_likelihood, responsibilities = twin.e_step(X, weights, means, factors, covariance_type)
+    log_likelihood, responsibilities = of_reference.e_step(X, weights, means, factors, covariance_type)
     np.testing.assert_allclose(log_likelihood, np.log(densities.sum(axis=1)), rtol=1e-11)
     np.testing.assert_allclose(responsibilities, densities / densities.sum(axis=1, keepdims=True), rtol=1e-9)
-    step = twin.em_step(X, weights, means, factors, covariance_type, reg_covar=0.0)
+    step = of_reference.em_step(X, weights, means, factors, covariance_type, reg_covar=0.0)
     r = responsibilities
     np.testing.assert_allclose(step[1], (r.T @ X) / r.sum(axis=0)[:, None], rtol=1e-10, atol=1e-12)
     full = [np.cov(X.T, aweights=r[:, k], bias=True) for k in range(3)]
@@ -184,7 +188,7 @@ def test_shifted_and_scaled_data(covariance_type, shift, scale, instruction_set)
     moved, moved_means, moved_factors = X * scale + shift, means * scale + shift, factors / scale
     # What the rounding of the shifted numbers leaves of the original ones.
     X, means = (moved - shift) / scale, (moved_means - shift) / scale
-    expected = twin.em_step(X, weights, means, factors, covariance_type, reg_covar=0.0)
+    expected = of_reference.em_step(X, weights, means, factors, covariance_type, reg_covar=0.0)
     step = fd.em_step(moved, weights, moved_means, moved_factors, covariance_type, reg_covar=0.0)
     np.testing.assert_allclose(step.weights, expected[0], rtol=1e-9)
     np.testing.assert_allclose((step.means - shift) / scale, expected[1], atol=1e-6 if shift else 1e-10)
@@ -230,7 +234,7 @@ def test_features_of_very_different_scales(covariance_type):
         scale[0] if covariance_type == "spherical" else scale if covariance_type == "diag" else scale[:, None]
     )
     log_likelihood, responsibilities = fd.e_step(X * scale, weights, means * scale, factors, covariance_type)
-    expected = twin.e_step(X, *problem(covariance_type, 4, 3)[1:])
+    expected = of_reference.e_step(X, *problem(covariance_type, 4, 3)[1:])
     np.testing.assert_allclose(responsibilities, expected[1], atol=1e-12)
     np.testing.assert_allclose(log_likelihood, expected[0] - np.log(scale).sum(), rtol=1e-11)
     step = fd.em_step(X * scale, weights, means * scale, factors, covariance_type, reg_covar=0.0)

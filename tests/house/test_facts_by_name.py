@@ -112,7 +112,7 @@ def test_labels_beside_draws_are_left_out_in_one_place():
     [
         (questions_of_class, "isinstance(model, Gaussian)"),
         (questions_of_class, "isinstance(model, (Histogram, fd.KernelDensity))"),
-        (questions_of_class, "isinstance(law, Density | None)"),
+        (questions_of_class, "isinstance(distribution, Density | None)"),
         (questions_of_class, "type(model) is GaussianMixture"),
         (questions_of_class, "type(model).__name__ == 'ScaledDensity'"),
         (questions_of_class, "match model:\n    case KNeighborsDensity():\n        pass"),

@@ -174,8 +174,8 @@ def test_no_model_is_imported_within_their_room(path):
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=name_of)
-def test_no_work_is_done_by_a_twin(path):
-    """The report times twins beside the compiled code; nothing else of the package touches them."""
+def test_no_work_is_done_by_a_reference(path):
+    """The report times references beside the compiled code; nothing else of the package touches them."""
     if room_of(path) not in ("reference", "__init__") and path.name != "timing.py":
         assert "fastdens.reference" not in path.read_text()
         assert "import reference" not in path.read_text()

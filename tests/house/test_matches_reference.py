@@ -1,4 +1,4 @@
-"""One table: every public compiled function against its twin, on every instruction set and every kind of array."""
+"""One table: every public compiled function against its reference, on every instruction set and every kind of array."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENGINES = {topic: f"fastdens.{topic}.{topic}" for topic in TOPICS} | {"kernel_su
 KERNELS = tuple(fd.reference.kernel_sums.PROFILES)
 
 
-def engine_and_twin(topic: str, name: str) -> tuple[Any, Any]:
+def engine_and_reference(topic: str, name: str) -> tuple[Any, Any]:
     return (
         getattr(importlib.import_module(ENGINES[topic]), name),
         getattr(importlib.import_module(f"fastdens.reference.{topic}"), name),
@@ -40,7 +40,9 @@ class Row(NamedTuple):
     arguments: dict[str, Any]
     rtol: float = 1e-11
     float32_rtol: float = 2e-5
-    scales_with_data: bool = False  # so the twin may be given data of ordinary size, where its squares do not underflow
+    scales_with_data: bool = (
+        False  # so the reference may be given data of ordinary size, where its squares do not underflow
+    )
 
 
 ROWS = {
@@ -54,12 +56,12 @@ ROWS = {
 
 
 def compare(row: Row, X: Any, keep: bool) -> None:
-    engine, twin = engine_and_twin(row.topic, row.function)
+    engine, of_reference = engine_and_reference(row.topic, row.function)
     values = np.asarray(X, dtype=float)
     exponent = int(np.frexp(np.abs(values).max())[1]) if row.scales_with_data else 0
     result = engine(X, **row.arguments)
-    with np.errstate(over="ignore", invalid="ignore"):  # a twin states the mathematics plainly
-        expected = twin(np.ldexp(values, -exponent), **row.arguments)
+    with np.errstate(over="ignore", invalid="ignore"):  # a reference states the mathematics plainly
+        expected = of_reference(np.ldexp(values, -exponent), **row.arguments)
     if not isinstance(result, tuple):
         result, expected = (result,), (expected,)
     rtol = row.float32_rtol if keep else row.rtol
@@ -92,32 +94,32 @@ def test_degenerate_data(row, case, instruction_set):
 @pytest.mark.parametrize("row", ROWS)
 def test_bad_data_are_refused_before_anything_is_computed(row, case):
     X, error, text = REFUSED[case]
-    engine, _ = engine_and_twin(ROWS[row].topic, ROWS[row].function)
+    engine, _ = engine_and_reference(ROWS[row].topic, ROWS[row].function)
     with pytest.raises(error, match=text):
         engine(X, **ROWS[row].arguments)
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_a_twin_has_the_name_and_the_signature_of_the_engine(topic):
+def test_a_reference_has_the_name_and_the_signature_of_the_engine(topic):
     assert public_functions(topic)
     for name in public_functions(topic):
-        engine, twin = engine_and_twin(topic, name)
+        engine, of_reference = engine_and_reference(topic, name)
         ours, theirs = (
             [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
-            for function in (engine, twin)
+            for function in (engine, of_reference)
         )
         assert ours == theirs, name
 
 
 @pytest.mark.parametrize("topic", TOPICS)
-def test_twins_are_short_and_know_nothing_of_the_package(topic):
+def test_references_are_short_and_know_nothing_of_the_package(topic):
     module = importlib.import_module(f"fastdens.reference.{topic}")
     text = Path(module.__file__).read_text()
     assert "import fastdens" not in text
     assert "from fastdens" not in text
 
 
-def test_every_twin_is_offered_by_the_package_of_twins():
+def test_every_reference_is_offered_by_the_package_of_references():
     run_python(
         """
 import sys
@@ -147,7 +149,7 @@ else:
     assert all(getattr(fd.reference, name) is value for name, value in defined.items())
 
 
-def test_every_topic_has_its_engine_and_its_twin():
+def test_every_topic_has_its_engine_and_its_reference():
     for topic in TOPICS:
         importlib.import_module(ENGINES[topic])
         assert topic in dir(fd.reference)

@@ -55,9 +55,9 @@ def test_bounds_enclose_and_are_narrow(random, kernel):
 def test_bounds_of_signed_sums_of_float32_and_of_logarithms(random):
     X, Q, values = random.normal(size=(300, 1)), random.normal(size=(20, 1)), random.normal(size=(300, 2))
     found, lower, upper = fd.kernel_sum(X, Q, bandwidth=0.3, values=values, return_bounds=True)
-    twin = reference.kernel_sum(X, Q, bandwidth=0.3, values=values)
+    of_reference = reference.kernel_sum(X, Q, bandwidth=0.3, values=values)
     assert found.shape == (20, 2)
-    assert ((lower <= twin) & (twin <= upper)).all()
+    assert ((lower <= of_reference) & (of_reference <= upper)).all()
     assert (upper - lower < 1e-9).all()
     one_column = fd.kernel_sum(X, Q, bandwidth=0.3, values=values[:, 0], return_bounds=True)
     assert [array.shape for array in one_column] == [(20,)] * 3

@@ -44,23 +44,23 @@ def true_error(model, small, rng, n=100):
     return float(np.abs(full - sums(small, Q)).max() / full.max())
 
 
-def data_of(law, n, d, rng):
+def data_of(distribution, n, d, rng):
     return {
         "normal": lambda: rng.normal(size=(n, d)),
         "clusters": lambda: rng.normal(size=(n, d)) * 0.01 + rng.integers(0, 4, (n, 1)),
         "cauchy": lambda: rng.standard_cauchy((n, d)),
         "ties": lambda: np.round(rng.normal(size=(n, d)), 1),
         "line": lambda: rng.normal(size=(n, 1)) * np.ones(d),
-    }[law]()
+    }[distribution]()
 
 
-@pytest.mark.parametrize("law", ["normal", "clusters", "cauchy", "ties", "line"])
+@pytest.mark.parametrize("distribution", ["normal", "clusters", "cauchy", "ties", "line"])
 @pytest.mark.parametrize("d", [1, 2, 3])
 @pytest.mark.parametrize("kernel", SMOOTH)
-def test_no_difference_exceeds_the_bound(kernel, d, law):
-    rng = np.random.default_rng([SMOOTH.index(kernel), d, len(law)])
-    X = data_of(law, 500, d, rng)
-    weights = rng.exponential(size=len(X)) if law != "ties" else None
+def test_no_difference_exceeds_the_bound(kernel, d, distribution):
+    rng = np.random.default_rng([SMOOTH.index(kernel), d, len(distribution)])
+    X = data_of(distribution, 500, d, rng)
+    weights = rng.exponential(size=len(X)) if distribution != "ties" else None
     h = float(rng.choice([0.2, 1.0, 5.0]))
     model = fd.KernelDensity(bandwidth=h, kernel=kernel).fit(X, sample_weight=weights)
     for max_error in (1e-1, 1e-3):

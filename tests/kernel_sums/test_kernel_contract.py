@@ -56,7 +56,7 @@ def or_refusal(call, *words):
     return None
 
 
-# --- what a kernel states -------------------------------------------------------------------------------------------
+# --- what a kernel states ---------------------------------------------------------------------------------------------
 
 
 def test_the_order_of_contact_is_that_of_the_profile_at_the_edge(kernel):
@@ -143,7 +143,7 @@ def test_rows_that_cannot_be_are_refused():
         check_able(full, "a wing", "with feathers", lambda other: other.power == 0)
 
 
-# --- routes ---------------------------------------------------------------------------------------------------------
+# --- routes -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -182,7 +182,7 @@ def test_bounds_enclose_the_sum(kernel, points):
     assert ((lower <= expected * (1 + 1e-12)) & (expected * (1 - 1e-12) <= upper)).all()
 
 
-# --- bandwidths -----------------------------------------------------------------------------------------------------
+# --- bandwidths -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rule", ALL_RULES)
@@ -198,7 +198,7 @@ def test_the_self_convolution_starts_at_the_roughness(kernel):
         assert self_convolution(kernel, d, np.zeros(1))[0] == pytest.approx(math.exp(kernel.log_roughness(d)), rel=1e-5)
 
 
-# --- models ---------------------------------------------------------------------------------------------------------
+# --- models -----------------------------------------------------------------------------------------------------------
 
 # What a method needs of the kernel beyond what every kernel has.
 NEEDS = {

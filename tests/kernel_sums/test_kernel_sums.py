@@ -1,4 +1,4 @@
-"""Direct kernel sums against the twin, high precision and other packages; hard cases; errors."""
+"""Direct kernel sums against the reference, high precision and other packages; hard cases; errors."""
 
 import math
 

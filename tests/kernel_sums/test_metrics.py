@@ -33,7 +33,7 @@ def length(u, metric):
 @pytest.mark.parametrize("metric", [*NORMS, "haversine"])
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryKernel:
-    def test_agrees_with_the_twin(self, metric, name, instruction_set, random):
+    def test_agrees_with_the_reference(self, metric, name, instruction_set, random):
         X, Q, w = on_the_sphere(random, 203), on_the_sphere(random, 41), random.random(203) + 0.1
         h = 0.9
         with np.errstate(divide="ignore"):
@@ -83,8 +83,8 @@ class TestEveryKernel:
                 assert np.mean(np.abs(shares) == 1) == pytest.approx(0.5, abs=0.04)
                 shares = shares[np.abs(shares) < 1]
             assert stats.kstest(shares, stats.uniform(-1, 2).cdf).pvalue > 1e-4
-        law = integrate.cumulative_trapezoid(weight, radii, initial=0)
-        assert stats.kstest(distances, lambda r: np.interp(r, radii, law / law[-1])).pvalue > 1e-4
+        distribution = integrate.cumulative_trapezoid(weight, radii, initial=0)
+        assert stats.kstest(distances, lambda r: np.interp(r, radii, distribution / distribution[-1])).pvalue > 1e-4
 
     def test_single_precision(self, metric, name, random):
         X, Q = on_the_sphere(random, 90).astype(np.float32), on_the_sphere(random, 20).astype(np.float32)

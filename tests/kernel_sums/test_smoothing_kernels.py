@@ -89,7 +89,7 @@ def test_efficiency_factors_are_the_published_ones():
 
 @pytest.mark.parametrize("d", [1, 2, 4])
 @pytest.mark.parametrize("name", NAMES)
-def test_sampler_has_the_kernels_law(name, d, random):
+def test_sampler_has_the_kernels_distribution(name, d, random):
     kernel = KERNELS[name]
     draws = kernel.sample(random, 20_000, d)
     assert draws.shape == (20_000, d)

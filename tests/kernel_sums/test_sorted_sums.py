@@ -87,13 +87,15 @@ def test_random_problems_in_extended_precision(kernel):
 
 @pytest.mark.parametrize("kernel", SORTED)
 class TestEachKernel:
-    def test_agrees_with_the_twin_on_every_instruction_set(self, kernel, instruction_set, random):
+    def test_agrees_with_the_reference_on_every_instruction_set(self, kernel, instruction_set, random):
         X, Q = random.normal(size=(700, 1)), 2 * random.normal(size=(150, 1))
         for weights in (None, 10.0 ** random.uniform(-6, 6, 700)):
             for h in (0.02, 0.4, 30.0):
                 found = fd.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights, algorithm="sorted")
-                twin = reference.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights)
-                np.testing.assert_allclose(found, twin, rtol=1e-12, atol=1e-15 * (1 if weights is None else 1e6))
+                of_reference = reference.kernel_sum(X, Q, bandwidth=h, kernel=kernel, weights=weights)
+                np.testing.assert_allclose(
+                    found, of_reference, rtol=1e-12, atol=1e-15 * (1 if weights is None else 1e6)
+                )
 
     def test_many_points_in_one_window(self, kernel, random):
         X, Q = random.random((30_000, 1)), np.linspace(-1.02, 2.02, 31)[:, None]
@@ -199,14 +201,14 @@ def test_exponential_logs_are_finite_across_wide_gaps(random):
 
 def test_every_form_of_bandwidth_and_single_precision(random):
     X, Q = random.normal(size=(800, 1)), random.normal(size=(60, 1))
-    twin = reference.kernel_sum(X, Q, bandwidth=0.5, kernel="biweight")
+    of_reference = reference.kernel_sum(X, Q, bandwidth=0.5, kernel="biweight")
     for h in (0.5, [0.5], [[0.25]]):
         found = fd.kernel_sum(X, Q, bandwidth=h, kernel="biweight", algorithm="sorted")
-        np.testing.assert_allclose(found, twin, rtol=1e-12)
+        np.testing.assert_allclose(found, of_reference, rtol=1e-12)
     X, Q = X.astype(np.float32), Q.astype(np.float32)
     single = fd.kernel_sum(X, Q, bandwidth=0.5, kernel="biweight", algorithm="sorted")
     assert single.dtype == np.float32
-    np.testing.assert_allclose(single, twin, rtol=1e-5)
+    np.testing.assert_allclose(single, of_reference, rtol=1e-5)
 
 
 def test_the_plan_sorts_many_points_and_not_few(random):

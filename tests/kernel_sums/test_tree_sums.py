@@ -157,15 +157,15 @@ def test_the_plan_prefers_a_tree_where_few_points_are_near(random):
 
 
 @pytest.mark.parametrize("kernel", ["tophat", "epanechnikov", "biweight", "triweight"])
-def test_moments_agree_with_the_twin(kernel, instruction_set, random):
-    from fastdens.reference import tree_sums as twin
+def test_moments_agree_with_the_reference(kernel, instruction_set, random):
+    from fastdens.reference import tree_sums as of_reference
 
     X, w = random.normal(size=(300, 3)), random.random(300)
     prepared = TreeSum(X, KERNELS[kernel], 6.0, w)
     tree, expected = prepared.tree, np.zeros_like(prepared.moments)
     wanted = (prepared.reaches < 1) & (tree["counts"] > 0)
     assert wanted.sum() > 4
-    twin.node_moments(
+    of_reference.node_moments(
         tree["points"], prepared.weights, tree["starts"], tree["counts"], tree["kinds"], 64, prepared.power,
         prepared.centres, wanted, prepared.factors, expected, None,
     )  # fmt: skip

@@ -27,26 +27,26 @@ def on_one_axis(axis=0):
 
 
 def test_it_is_the_distribution_that_it_says():
-    model, law = on_one_axis()
-    np.testing.assert_allclose(model.score_samples(QUERIES[:, :1]), law.logpdf(QUERIES[:, 0]), rtol=1e-12)
-    assert stats.kstest(model.sample(2000, random_state=0)[:, 0], law.cdf).pvalue > 1e-3
+    model, distribution = on_one_axis()
+    np.testing.assert_allclose(model.score_samples(QUERIES[:, :1]), distribution.logpdf(QUERIES[:, 0]), rtol=1e-12)
+    assert stats.kstest(model.sample(2000, random_state=0)[:, 0], distribution.cdf).pvalue > 1e-3
 
 
 # --- divergences ------------------------------------------------------------------------------------------------------
 
 
 def test_divergences_are_exact_between_its_kinks():
-    (p, p_law), (q, q_law) = on_one_axis(0), on_one_axis(1)
-    x = np.linspace(*p_law.support(), 1_000_001)[1:-1]
-    total_variation = np.maximum(p_law.pdf(x) - q_law.pdf(x), 0).sum() * (x[1] - x[0])
-    kl = (p_law.pdf(x) * (p_law.logpdf(x) - q_law.logpdf(x))).sum() * (x[1] - x[0])
-    assert fd.divergence(p, p_law, "tv").value == pytest.approx(0.0, abs=1e-10)
+    (p, p_distribution), (q, q_distribution) = on_one_axis(0), on_one_axis(1)
+    x = np.linspace(*p_distribution.support(), 1_000_001)[1:-1]
+    total_variation = np.maximum(p_distribution.pdf(x) - q_distribution.pdf(x), 0).sum() * (x[1] - x[0])
+    kl = (p_distribution.pdf(x) * (p_distribution.logpdf(x) - q_distribution.logpdf(x))).sum() * (x[1] - x[0])
+    assert fd.divergence(p, p_distribution, "tv").value == pytest.approx(0.0, abs=1e-10)
     # Cut at their corners the integrands are smooth, and few panels will do.
     assert fd.divergence(p, q, "tv").n_evaluations < 2000
     for other, options in (
         (q, {}),
-        (q_law, {}),
-        (lambda X: q_law.logpdf(X[:, 0]), {"support": q_law.support()}),
+        (q_distribution, {}),
+        (lambda X: q_distribution.logpdf(X[:, 0]), {"support": q_distribution.support()}),
     ):
         found = fd.divergence(p, other, "tv", **options)
         assert (found.method, found.value) == ("quadrature", pytest.approx(total_variation, abs=1e-5))

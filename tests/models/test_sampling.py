@@ -1,4 +1,4 @@
-"""Draws in blocks: their laws, the same for any number of threads, O(1) categories."""
+"""Draws in blocks: their distributions, the same for any number of threads, O(1) categories."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_same_seed_same_draws_for_any_number_of_threads(model):
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-def test_draws_of_many_blocks_have_the_models_law(model):
+def test_draws_of_many_blocks_have_the_models_distribution(model):
     """Mean and covariance against those of the model; every block alike."""
     rows = rows_of(model.sample(MANY, random_state=0)).astype(float)
     first, last = rows[:ROWS_PER_BLOCK], rows[-ROWS_PER_BLOCK:]

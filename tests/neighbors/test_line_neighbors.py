@@ -1,4 +1,4 @@
-"""Neighbours on a line by sorting: as the twin and the tree find them, ties and copies included."""
+"""Neighbours on a line by sorting: as the reference and the tree find them, ties and copies included."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 import fastdens as fd
 from fastdens.neighbors import line_neighbors
-from fastdens.reference import neighbors as twin
+from fastdens.reference import neighbors as of_reference
 
 RANDOM = np.random.default_rng(0)
 POINTS = {
@@ -26,7 +26,7 @@ POINTS = {
 
 @pytest.mark.parametrize("name", POINTS)
 @pytest.mark.parametrize("k", [1, 2, 7, 64, 129])
-def test_against_the_twin(name, k):
+def test_against_the_reference(name, k):
     X = POINTS[name][:, None]
     assert line_neighbors.applies(X, X)
     for exclude_self in (False, True):
@@ -44,7 +44,7 @@ def test_against_the_twin(name, k):
 def test_other_queries_than_the_points(name):
     x = POINTS[name]
     Q = np.concatenate([x[:40], (x[:40] + x[40:80]) / 2, [x.min() - 5, x.max() + 5]])[:, None]
-    found, expected = fd.kneighbors(x[:, None], Q, k=9), twin.kneighbors(x[:, None], Q, k=9)
+    found, expected = fd.kneighbors(x[:, None], Q, k=9), of_reference.kneighbors(x[:, None], Q, k=9)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-15)
     by_tree = fd.KDTree(x[:, None]).query(Q, 9)
     np.testing.assert_array_equal(found[0], by_tree[0])

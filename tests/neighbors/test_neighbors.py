@@ -1,4 +1,4 @@
-"""Nearest and fixed-radius neighbours against SciPy, against the twin, and on data that broke other trees."""
+"""Nearest and fixed-radius neighbours against SciPy, against the reference, and on data that broke other trees."""
 
 import pickle
 import threading
@@ -66,20 +66,20 @@ def test_ten_thousand_small_cases_equal_brute_force(seed):
         np.testing.assert_array_equal(distances, np.sqrt(np.take_along_axis(squared, order, axis=1)))
 
 
-def test_every_function_equals_its_twin_bit_for_bit(random, instruction_set):
+def test_every_function_equals_its_reference_bit_for_bit(random, instruction_set):
     for _ in range(150):
         X, Q = small_case(random)
         k = int(random.integers(1, len(X) + 1))
-        tree, twin = fd.KDTree(X, 16), reference.KDTree(X)
-        assert_same(tree.query(Q, k), twin.query(Q, k))
+        tree, of_reference = fd.KDTree(X, 16), reference.KDTree(X)
+        assert_same(tree.query(Q, k), of_reference.query(Q, k))
         assert_same(fd.kneighbors(X, Q, k), reference.kneighbors(X, Q, k))
         assert_same(by_brute_force(X, Q, k), reference.kneighbors(X, Q, k))
         assert_same(fd.kneighbors(X, k=k), reference.kneighbors(X, k=k))
         for r in (0.0, 0.3, 1, np.inf, random.choice([0, 0.1, 1, 1.5], size=len(Q))):
-            np.testing.assert_array_equal(tree.count_radius(Q, r), twin.count_radius(Q, r))
+            np.testing.assert_array_equal(tree.count_radius(Q, r), of_reference.count_radius(Q, r))
             for sort_results in (False, True):
                 found, distances = tree.query_radius(Q, r, return_distance=True, sort_results=sort_results)
-                expected, expected_distances = twin.query_radius(Q, r, True, sort_results)
+                expected, expected_distances = of_reference.query_radius(Q, r, True, sort_results)
                 assert_same_rows(found, expected)
                 assert_same_rows(distances, expected_distances)
                 assert_same_rows(tree.query_radius(Q, r, sort_results=sort_results), expected)

@@ -1,4 +1,5 @@
-"""Distances of neighbours by rank: the bits of the twin, on every instruction set, for hard arrangements of points."""
+"""Distances of neighbours by rank: the bits of the reference, on every instruction set, for hard arrangements of
+points."""
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from fastdens.core import _instruction_sets as instruction_sets
 from fastdens.neighbors.packed_tree import _packed_tree as packed_tree
 from fastdens.neighbors.packed_tree import rank_distances
 from fastdens.neighbors.packed_tree.rank_distances import arrange, distances_of_ranks
-from fastdens.reference import rank_distances as twin
+from fastdens.reference import rank_distances as of_reference
 
 
 @pytest.fixture(params=instruction_sets.available())
@@ -56,7 +57,7 @@ def check(X, Y, ranks, n_threads=1):
                 continue
             for n_coincident in (1, here[-1], here[-1] + 1):
                 found = distances_of_ranks(queries, sample, here, n_coincident, n_threads)
-                expected = twin.distances_of_ranks(queries.points, sample.points, here, n_coincident, own)
+                expected = of_reference.distances_of_ranks(queries.points, sample.points, here, n_coincident, own)
                 assert all(map(np.array_equal, found, expected))
 
 
@@ -65,7 +66,7 @@ KINDS = ["normal", "ties", "equal", "one axis", "heavy tails", "far clusters", "
 
 @pytest.mark.parametrize("kind", [*KINDS, "signed zeros", "tiny"])
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
-def test_distances_are_those_of_the_twin(instruction_set, d, kind):
+def test_distances_are_those_of_the_reference(instruction_set, d, kind):
     if kind == "tiny" and d == 1:
         return  # squares vanish, which the line does not form
     for n, m, ranks in ((700, 1100, [1, 4, 5]), (70, 64, [7, 8, 9]), (65, 513, [11, 12, 13, 16])):
@@ -78,7 +79,7 @@ def test_every_size_of_the_last_leaves(n, d):
     check(points("normal", n, d), points("ties", 40, d, 1), [1, 2, 3, 16])
 
 
-def test_laws_that_are_apart():
+def test_distributions_that_are_apart():
     X, Y = points("normal", 500, 3), points("normal", 900, 3, 1) * 0.01 + 30
     check(X, Y, [1, 6, 7])
 

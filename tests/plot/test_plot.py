@@ -62,7 +62,7 @@ def test_contour_levels_hold_their_share_of_the_mass():
     x = np.linspace(-6, 6, 401)
     height = np.exp(-0.5 * (x[:, None] ** 2 + x**2)) / (2 * np.pi)
     masses = (0.9, 0.5, 0.1)
-    # For a normal law in the plane the region of mass p ends at the density (1 - p) / 2 pi.
+    # For a normal distribution in the plane the region of mass p ends at the density (1 - p) / 2 pi.
     np.testing.assert_allclose(panels.mass_levels(height, masses), (1 - np.array(masses)) / (2 * np.pi), rtol=2e-3)
     assert panels.mass_levels(np.zeros((3, 3)), masses).size == 0
 

@@ -1,4 +1,5 @@
-"""Largest discrepancies over families of sets: every family by brute force with fractions, laws, witnesses, errors."""
+"""Largest discrepancies over families of sets: every family by brute force with fractions, distributions, witnesses,
+errors."""
 
 import importlib.util
 import itertools
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 import fastdens as fd
 from fastdens.divergences.families.family_arguments import FAMILIES
 from fastdens.divergences.families.set_witnesses import HalfPlane, IntervalUnion
-from fastdens.reference import set_families as twin
+from fastdens.reference import set_families as of_reference
 from fastdens.subsets import set_families as engine
 
 ON_THE_LINE = ("half-lines", "intervals", "interval-unions")
@@ -28,7 +29,7 @@ def options_of(family, k=2):
     return {"k": k} if family in ("interval-unions", "size") else {}
 
 
-def random_laws(random, n, zeros=0):
+def random_distributions(random, n, zeros=0):
     p, q = random.exponential(size=(2, n))
     p[:zeros] = 0
     return p / p.sum(), q / q.sum()
@@ -112,7 +113,7 @@ def check_witness(result, X, Y=None):
             np.testing.assert_array_equal(np.flatnonzero(result.witness.contains(points)), indices)
 
 
-def check_law(p, q, points, family, k=2, exactly=False):
+def check_distribution(p, q, points, family, k=2, exactly=False):
     options = options_of(family, k) | ({"exactly": True} if exactly else {})
     given_points = {} if family in ("size", "partition") else {"points": points}
     result = fd.set_discrepancy(p, q, family, **given_points, **options)
@@ -151,12 +152,12 @@ def layouts(random, n, family):
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if f not in ("partition", "up-sets")])
-def test_laws_against_all_sets_in_fractions(family, random):
+def test_distributions_against_all_sets_in_fractions(family, random):
     for n in (1, 2, 3, 5, 7):
         for points in layouts(random, n, family):
-            check_law(*random_laws(random, n, zeros=n // 4), points, family)
+            check_distribution(*random_distributions(random, n, zeros=n // 4), points, family)
             p, q = random.multinomial(8, np.full(n, 1 / n), size=2) / 8  # ties in sums
-            result, best = check_law(p, q, points, family)
+            result, best = check_distribution(p, q, points, family)
             assert result.exact
             if family not in ("size", "all"):
                 assert set(result.indices) - set(np.flatnonzero(p == q)) <= set.union(*best)
@@ -168,21 +169,21 @@ def test_laws_against_all_sets_in_fractions(family, random):
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
 def test_sets_of_a_size(k, exactly, random):
     for _ in range(20):
-        check_law(*random_laws(random, 6), None, "size", k, exactly)
+        check_distribution(*random_distributions(random, 6), None, "size", k, exactly)
     p = np.array([0.25, np.nextafter(0.25, 1), 0.25, 0.25 - 2**-54])
     q = np.array([1e-25, 2e-25, 0.5, 0.5])  # differences that rounding makes equal
-    check_law(p, q, None, "size", min(k, 4), exactly)
+    check_distribution(p, q, None, "size", min(k, 4), exactly)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
 def test_unions_of_at_most_k_intervals(k, random):
     for _ in range(15):
-        check_law(*random_laws(random, 7), random.normal(size=(7, 1)), "interval-unions", k)
+        check_distribution(*random_distributions(random, 7), random.normal(size=(7, 1)), "interval-unions", k)
 
 
-def test_partition_takes_the_cells_where_one_law_has_more(random):
+def test_partition_takes_the_cells_where_one_distribution_has_more(random):
     for labels in (list("abcabca"), [3, 3, 3, 3, 3, 3, 3], range(7), [0, 1, 0, 1, 0, 1, 2]):
-        p, q = random_laws(random, 7)
+        p, q = random_distributions(random, 7)
         result = fd.set_discrepancy(p, q, "partition", cells=labels)
         sums = {}
         for label, a, b in zip(labels, p, q):
@@ -222,7 +223,7 @@ def test_samples_against_all_sets_in_fractions(family, weighted, random):
             check_witness(result, X, Y)
 
 
-# --- a continuous law -------------------------------------------------------------------------------------------------
+# --- a continuous distribution ----------------------------------------------------------------------------------------
 
 
 def line_by_brute_force(x, weights, distribution, family, k):
@@ -240,21 +241,21 @@ def line_by_brute_force(x, weights, distribution, family, k):
 
 @pytest.mark.parametrize("family", ON_THE_LINE)
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_sample_against_a_continuous_law(family, n, random):
-    law = scipy.stats.norm(0.2, 1.3)
+def test_sample_against_a_continuous_distribution(family, n, random):
+    distribution = scipy.stats.norm(0.2, 1.3)
     for x in (random.normal(size=n), random.integers(0, 3, n).astype(float)):
-        result = fd.sample_discrepancy(x, law, family, **options_of(family))
-        most = line_by_brute_force(x.tolist(), [Fraction(1, n)] * n, law.cdf, family, 2)
+        result = fd.sample_discrepancy(x, distribution, family, **options_of(family))
+        most = line_by_brute_force(x.tolist(), [Fraction(1, n)] * n, distribution.cdf, family, 2)
         assert result.value == pytest.approx(float(most), abs=result.error or 0.0)
         if family != "interval-unions":
             assert result.exact
         check_witness(result, x)
-        swapped = fd.sample_discrepancy(law, x, family, **options_of(family))
+        swapped = fd.sample_discrepancy(distribution, x, family, **options_of(family))
         assert (swapped.value, swapped.difference) == (result.value, -result.difference)
         np.testing.assert_array_equal(swapped.indices_Y, result.indices)
 
 
-def test_law_against_a_continuous_law_and_what_its_witness_holds(random):
+def test_distribution_against_a_continuous_distribution_and_what_its_witness_holds(random):
     p = random.dirichlet(np.ones(5))
     points = random.normal(size=5)
     for family in ON_THE_LINE:
@@ -304,8 +305,10 @@ def test_kolmogorov_smirnov_as_scipy(n, m, random):
     ):
         expected = scipy.stats.ks_2samp(x, y, method="asymp").statistic
         assert fd.kolmogorov_distance(x, y) == pytest.approx(expected, abs=1e-13)
-        law = scipy.stats.norm(4, 2)
-        assert fd.kolmogorov_distance(x, law) == pytest.approx(scipy.stats.kstest(x, law.cdf).statistic, abs=1e-15)
+        distribution = scipy.stats.norm(4, 2)
+        assert fd.kolmogorov_distance(x, distribution) == pytest.approx(
+            scipy.stats.kstest(x, distribution.cdf).statistic, abs=1e-15
+        )
 
 
 def test_kuiper_is_the_sum_of_the_one_sided_statistics(random):
@@ -314,7 +317,7 @@ def test_kuiper_is_the_sum_of_the_one_sided_statistics(random):
     assert fd.sample_discrepancy(x, y, "intervals").value == pytest.approx(sum(one_sided), abs=1e-15)
 
 
-# --- laws of the families ---------------------------------------------------------------------------------------------
+# --- distributions of the families ------------------------------------------------------------------------------------
 
 small = st.integers(-3, 3), st.integers(-3, 3), st.integers(0, 4), st.integers(0, 4)
 rationals = st.lists(st.tuples(*small), min_size=1, max_size=9).filter(
@@ -370,8 +373,8 @@ def test_invariances(rows):
         assert twice == values(X, Y, family)
 
 
-def test_exchanging_the_laws_changes_the_sign_only(random):
-    p, q = random_laws(random, 12)
+def test_exchanging_the_distributions_changes_the_sign_only(random):
+    p, q = random_distributions(random, 12)
     points = random.normal(size=(12, 2))
     for family in FAMILIES:
         options = options_of(family) | ({"cells": np.arange(12) % 4} if family == "partition" else {})
@@ -386,7 +389,7 @@ def test_exchanging_the_laws_changes_the_sign_only(random):
 
 
 def test_all_sets_are_the_total_variation(random):
-    p, q = random_laws(random, 1000)
+    p, q = random_distributions(random, 1000)
     assert fd.set_discrepancy(p, q, "all").value == pytest.approx(fd.total_variation(p, q), abs=1e-15)
     assert fd.set_discrepancy(p, q, "interval-unions", k=1000).value == fd.set_discrepancy(p, q, "all").value
     assert fd.set_discrepancy(p, q, "size", k=1000).value == fd.set_discrepancy(p, q, "all").value
@@ -403,7 +406,7 @@ def test_float_weights_are_relative_and_their_rounding_is_stated(random):
         assert abs(Fraction(found.value) - abs(exact)) < found.error
 
 
-# --- the compiled searches and their twins ----------------------------------------------------------------------------
+# --- the compiled searches and their references -----------------------------------------------------------------------
 
 
 def ranks(x):
@@ -411,32 +414,32 @@ def ranks(x):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 60, 150])
-def test_searches_match_their_twins(n, random, monkeypatch):
+def test_searches_match_their_references(n, random, monkeypatch):
     values = random.integers(-5, 6, n)
     for points in (random.normal(size=(n, 2)), random.permutation(n * n)[:n, None] // [1, n] % n * 1.0):
         points = np.unique(points, axis=0)
         weights = values[: len(points)]
         columns, rows = ranks(points[:, 0]), ranks(points[:, 1])
         value, box = engine.largest_box(columns, rows, weights)
-        expected, _ = twin.largest_box(columns, rows, weights)
+        expected, _ = of_reference.largest_box(columns, rows, weights)
         assert abs(value) == abs(expected)
         if value:
             inside = (columns >= box[0]) & (columns <= box[1]) & (rows >= box[2]) & (rows <= box[3])
             assert weights[inside].sum() == value
         value, inside, normal, _ = engine.largest_half_plane(points, weights)
-        expected, twin_inside, _, _ = twin.largest_half_plane(points, weights)
-        assert abs(value) == abs(expected) == abs(weights[twin_inside].sum())
+        expected, reference_inside, _, _ = of_reference.largest_half_plane(points, weights)
+        assert abs(value) == abs(expected) == abs(weights[reference_inside].sum())
         assert weights[inside].sum() == value
         if inside.any() and not inside.all():
             assert (points @ normal)[inside].min() > (points @ normal)[~inside].max()
     for k, few in itertools.product((1, 2, 5, 40), (0, 100)):
         monkeypatch.setattr(engine, "FEW_INTERVALS", few)
-        chosen, expected = engine.largest_union(values, k), twin.largest_union(values, k)
+        chosen, expected = engine.largest_union(values, k), of_reference.largest_union(values, k)
         assert values[chosen].sum() == values[expected].sum()
         assert np.count_nonzero(np.diff(np.append(False, chosen)) & chosen) <= k
     for x in (np.sort(random.normal(size=n)), np.sort(random.integers(0, 9, n)) / 8.0):
         for y in (x[::2].copy(), np.sort(random.normal(size=2 * n)), np.array([0.5])):
-            assert engine.extreme_half_lines(x, y) == twin.extreme_half_lines(x, y)
+            assert engine.extreme_half_lines(x, y) == of_reference.extreme_half_lines(x, y)
 
 
 @pytest.mark.parametrize("side", [2, 3, 5, 40])
@@ -447,16 +450,16 @@ def test_boxes_are_found_without_a_first_guess(side, random, monkeypatch):
         columns, rows = (ranks(random.integers(0, side, n)) for _ in range(2))
         values = random.integers(-5, 6, n)
         value, box = engine.largest_box(columns, rows, values)
-        assert abs(value) == abs(twin.largest_box(columns, rows, values)[0])
+        assert abs(value) == abs(of_reference.largest_box(columns, rows, values)[0])
         if value:
             inside = (columns >= box[0]) & (columns <= box[1]) & (rows >= box[2]) & (rows <= box[3])
             assert values[inside].sum() == value
 
 
-def test_many_runs_are_merged_as_the_twin_chooses(random):
+def test_many_runs_are_merged_as_the_reference_chooses(random):
     values = random.integers(-100, 101, 3000)
     for k in (1, 3, 17, 25, 100):
-        assert values[engine.largest_union(values, k)].sum() == values[twin.largest_union(values, k)].sum()
+        assert values[engine.largest_union(values, k)].sum() == values[of_reference.largest_union(values, k)].sum()
 
 
 def test_collinear_to_the_last_bit_and_one_bit_off(random):
@@ -474,7 +477,7 @@ def test_collinear_to_the_last_bit_and_one_bit_off(random):
 
 
 def test_the_whole_plane_is_a_half_plane():
-    # q has less mass than p by what laws may miss: the largest sum is over everything.
+    # q has less mass than p by what distributions may miss: the largest sum is over everything.
     points = np.array([[0.0, 1.0], [0.0, -1.0], [0.5, -7.0]])
     p, q = np.array([0.25, 0.25, 0.5]), np.array([0.25, 0.25, 0.5]) - 1e-10
     found = fd.set_discrepancy(p, q, "half-planes", points)
@@ -570,38 +573,38 @@ def test_accepts_lists_float32_strided_and_frames(random):
     assert fd.set_discrepancy(np.float32([0.1, 0.9]), [1, 0]).value == 1 - float(np.float32(0.1))
 
 
-of_laws, of_samples = fd.set_discrepancy, fd.sample_discrepancy
+of_distributions, of_samples = fd.set_discrepancy, fd.sample_discrepancy
 HALVES = [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: of_laws(HALVES, HALVES, "discs"), ValueError, "family must be one of .*, got 'discs'"),
-        (lambda: of_laws(HALVES, [0.5, 0.6]), ValueError, "q must sum to 1"),
-        (lambda: of_laws(HALVES, [1.0]), ValueError, "same number of outcomes, got 2 and 1"),
-        (lambda: of_laws(HALVES, HALVES, points=[1.0]), ValueError, r"points must have one entry per outcome"),
-        (lambda: of_laws(HALVES, HALVES, points=[1.0, np.nan]), ValueError, "points contains NaN"),
-        (lambda: of_laws(HALVES, HALVES, "boxes"), ValueError, "points must be given where family is 'boxes'"),
-        (lambda: of_laws(HALVES, HALVES, "boxes", [1, 2]), ValueError, "Expected 2D array, got 1D"),
-        (lambda: of_laws(HALVES, HALVES, "boxes", [[1], [2]]), ValueError, "points must have 2 features"),
-        (lambda: of_laws(HALVES, HALVES, "intervals", [[1, 2]] * 2), ValueError, "points must have 1 feature"),
-        (lambda: of_laws(HALVES, HALVES, "size"), ValueError, "k must be an integer of at least 1 where"),
-        (lambda: of_laws(HALVES, HALVES, "size", k=0), ValueError, "k must be an integer of at least 1"),
-        (lambda: of_laws(HALVES, HALVES, "size", k=1.5), TypeError, "k must be an integer of at least 1"),
-        (lambda: of_laws(HALVES, HALVES, "size", k=3, exactly=True), ValueError, "at most 2, got 3"),
-        (lambda: of_laws(HALVES, HALVES, k=2), ValueError, "k must be None unless family is"),
-        (lambda: of_laws(HALVES, HALVES, exactly=True), ValueError, "exactly must be False unless"),
-        (lambda: of_laws(HALVES, HALVES, "size", k=1, exactly="yes"), TypeError, "exactly must be True or"),
-        (lambda: of_laws(HALVES, HALVES, "partition"), ValueError, "cells must be given with"),
-        (lambda: of_laws(HALVES, HALVES, cells=[1, 2]), ValueError, "cells must be given with"),
-        (lambda: of_laws(HALVES, HALVES, "partition", cells=[1]), ValueError, r"cells must have shape \(2,\)"),
-        (lambda: of_laws(HALVES, HALVES, "size", [1, 2], k=1), ValueError, "points must be None where"),
-        (lambda: of_laws(HALVES, HALVES, n_threads=0), ValueError, "n_threads must be"),
-        (lambda: of_laws(HALVES, scipy.special.ndtr, "size", k=1), ValueError, "family must be one of the"),
-        (lambda: of_laws(HALVES, lambda x: x - 5), ValueError, "distribution function must lie between"),
-        (lambda: of_laws(HALVES, lambda x: 0.5 - x / 4), ValueError, "distribution function must not decrease"),
-        (lambda: of_laws(HALVES, lambda x: 0.5), ValueError, r"one value per point \(2\), got shape \(\)"),
+        (lambda: of_distributions(HALVES, HALVES, "discs"), ValueError, "family must be one of .*, got 'discs'"),
+        (lambda: of_distributions(HALVES, [0.5, 0.6]), ValueError, "q must sum to 1"),
+        (lambda: of_distributions(HALVES, [1.0]), ValueError, "same number of outcomes, got 2 and 1"),
+        (lambda: of_distributions(HALVES, HALVES, points=[1.0]), ValueError, r"points must have one entry per outcome"),
+        (lambda: of_distributions(HALVES, HALVES, points=[1.0, np.nan]), ValueError, "points contains NaN"),
+        (lambda: of_distributions(HALVES, HALVES, "boxes"), ValueError, "points must be given where family is 'boxes'"),
+        (lambda: of_distributions(HALVES, HALVES, "boxes", [1, 2]), ValueError, "Expected 2D array, got 1D"),
+        (lambda: of_distributions(HALVES, HALVES, "boxes", [[1], [2]]), ValueError, "points must have 2 features"),
+        (lambda: of_distributions(HALVES, HALVES, "intervals", [[1, 2]] * 2), ValueError, "points must have 1 feature"),
+        (lambda: of_distributions(HALVES, HALVES, "size"), ValueError, "k must be an integer of at least 1 where"),
+        (lambda: of_distributions(HALVES, HALVES, "size", k=0), ValueError, "k must be an integer of at least 1"),
+        (lambda: of_distributions(HALVES, HALVES, "size", k=1.5), TypeError, "k must be an integer of at least 1"),
+        (lambda: of_distributions(HALVES, HALVES, "size", k=3, exactly=True), ValueError, "at most 2, got 3"),
+        (lambda: of_distributions(HALVES, HALVES, k=2), ValueError, "k must be None unless family is"),
+        (lambda: of_distributions(HALVES, HALVES, exactly=True), ValueError, "exactly must be False unless"),
+        (lambda: of_distributions(HALVES, HALVES, "size", k=1, exactly="yes"), TypeError, "exactly must be True or"),
+        (lambda: of_distributions(HALVES, HALVES, "partition"), ValueError, "cells must be given with"),
+        (lambda: of_distributions(HALVES, HALVES, cells=[1, 2]), ValueError, "cells must be given with"),
+        (lambda: of_distributions(HALVES, HALVES, "partition", cells=[1]), ValueError, r"cells must have shape \(2,\)"),
+        (lambda: of_distributions(HALVES, HALVES, "size", [1, 2], k=1), ValueError, "points must be None where"),
+        (lambda: of_distributions(HALVES, HALVES, n_threads=0), ValueError, "n_threads must be"),
+        (lambda: of_distributions(HALVES, scipy.special.ndtr, "size", k=1), ValueError, "family must be one of the"),
+        (lambda: of_distributions(HALVES, lambda x: x - 5), ValueError, "distribution function must lie between"),
+        (lambda: of_distributions(HALVES, lambda x: 0.5 - x / 4), ValueError, "function must not decrease"),
+        (lambda: of_distributions(HALVES, lambda x: 0.5), ValueError, r"one value per point \(2\), got shape \(\)"),
         (lambda: of_samples([1.0], [2.0], "size", k=1), ValueError, "family must be one of"),
         (lambda: of_samples([[1.0, 2.0]], [2.0], "all"), ValueError, "Y must have 2 features like X, got 1"),
         (lambda: of_samples([], [2.0]), ValueError, r"0 sample\(s\).*required for X"),
@@ -610,7 +613,7 @@ HALVES = [0.5, 0.5]
         (lambda: of_samples([1.0], [2.0], weight_Y=[0]), ValueError, "weight_Y: .*got all zero"),
         (lambda: of_samples([1.0], np.cbrt, weight_Y=[1]), ValueError, "weight_Y must be None where Y is"),
         (lambda: of_samples(np.cbrt, [1.0], weight_X=[1]), ValueError, "weight_X must be None where X is"),
-        (lambda: of_samples(np.cbrt, np.cbrt), ValueError, "X and Y must not both be continuous laws"),
+        (lambda: of_samples(np.cbrt, np.cbrt), ValueError, "X and Y must not both be continuous distributions"),
         (lambda: fd.kolmogorov_distance(HALVES, HALVES, [0, 1], weight_P=[1, 1]), ValueError, "weight_P and weight_Q"),
         (
             lambda: of_samples([[0, 0], [1e-200, 1]], [[1, 1]], "half-planes"),

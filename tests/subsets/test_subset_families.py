@@ -12,8 +12,8 @@ import pytest
 
 import fastdens as fd
 from fastdens.core import _instruction_sets as instruction_sets
-from fastdens.reference import set_functions as set_function_twin
-from fastdens.reference import subsets as twin
+from fastdens.reference import set_functions as set_function_reference
+from fastdens.reference import subsets as of_reference
 
 SLIDE = ([0.5, 0.25, 0.25, 0.0], [0.0, 0.25, 0.25, 0.5])
 
@@ -26,7 +26,7 @@ def instruction_set(request):
     instruction_sets.use(before)
 
 
-def random_laws(random, n):
+def random_distributions(random, n):
     """Small whole numbers over their sum: many ties, many equal probabilities."""
     counts = random.integers(0, 9, size=(2, n))
     counts[:, 0] += 1
@@ -36,7 +36,7 @@ def random_laws(random, n):
 def test_limited_size_against_all_combinations(instruction_set):
     random = np.random.default_rng(0)
     for n in (1, 2, 5, 9, 12, 13):
-        p, q = random_laws(random, n)
+        p, q = random_distributions(random, n)
         exact = [Fraction(a) - Fraction(b) for a, b in zip(p.tolist(), q.tolist())]
         for most in {1, 2, n // 2 or 1, max(1, n - 1), n, n + 3}:
             found = fd.total_variation_subsets(p, q, max_size=most)
@@ -48,7 +48,7 @@ def test_limited_size_against_all_combinations(instruction_set):
             assert set(found.subset) <= set(found.maximal_subset)
             assert len(found.maximal_subset) <= most
             assert found.n_subsets == len(sums)
-            expected = twin.total_variation_subsets(p, q, max_size=most)
+            expected = of_reference.total_variation_subsets(p, q, max_size=most)
             assert expected.distance == pytest.approx(found.distance, abs=1e-14)
             assert expected.n_subsets == found.n_subsets
 
@@ -77,7 +77,7 @@ def test_the_slides_example_lists_all_sixteen_subsets_in_its_order():
 
 
 def test_the_listing_agrees_with_the_array_of_discrepancies():
-    p, q = random_laws(np.random.default_rng(2), 7)
+    p, q = random_distributions(np.random.default_rng(2), 7)
     table, discrepancies = fd.list_subsets(p, q, labels="abcdefg"), fd.subset_discrepancies(p, q)
     assert len(set(table.subsets)) == 128
     for row, subset in enumerate(table.subsets):
@@ -103,7 +103,7 @@ def test_additive_set_functions_have_the_maximum_of_the_total_variation():
 
 
 def test_a_capacity_that_is_not_additive():
-    """Possibility against probability: the largest differs from half the L1 distance of any two laws."""
+    """Possibility against probability: the largest differs from half the L1 distance of any two distributions."""
     p = np.array([0.5, 0.25, 0.125, 0.125])
     found = fd.maximum_over_subsets(lambda members: np.where(members, p, 0).max(axis=1) / 0.5 - members @ p, 4)
     assert found.distance == 0.5
@@ -131,7 +131,7 @@ def check_maximum(found, expected):
 def test_maximum_against_the_definition(n, instruction_set):
     """All forms, sizes and ties: integers, so that many subsets have the largest value, and doubles."""
     random = np.random.default_rng(n)
-    p, q = random_laws(random, n)
+    p, q = random_distributions(random, n)
     for values in (random.integers(-4, 5, 2**n).astype(float), random.normal(size=2**n), np.zeros(2**n)):
         for most in {None, 1, 2, n // 2 or 1, n}:
             expected = by_definition(values, n, n if most is None else most)
@@ -144,21 +144,21 @@ def test_maximum_against_the_definition(n, instruction_set):
     for most in (None, 3):
         function = lambda of: np.sqrt(of[0]) - of[1] ** 2  # noqa: E731
         found = fd.maximum_over_subsets(function, measures=[p, q], max_size=most)
-        expected = set_function_twin.maximum_over_subsets(function, measures=[p, q], max_size=most)
+        expected = set_function_reference.maximum_over_subsets(function, measures=[p, q], max_size=most)
         assert found.distance == pytest.approx(expected.distance, rel=1e-14)
         assert found.n_subsets == expected.n_subsets
 
 
-def test_the_twin_agrees_and_has_the_same_signature():
+def test_the_reference_agrees_and_has_the_same_signature():
     ours, theirs = (
         [(p.name, p.kind, p.default) for p in inspect.signature(module.maximum_over_subsets).parameters.values()]
-        for module in (fd, set_function_twin)
+        for module in (fd, set_function_reference)
     )
     assert ours == theirs
     random = np.random.default_rng(3)
     values = random.integers(-3, 4, 2**9).astype(float)
     for most in (None, 1, 4):
-        expected = set_function_twin.maximum_over_subsets(values, max_size=most)
+        expected = set_function_reference.maximum_over_subsets(values, max_size=most)
         check_maximum(
             fd.maximum_over_subsets(values, max_size=most),
             (expected.distance, expected.subset.tolist(), expected.maximal_subset.tolist(), expected.n_subsets),

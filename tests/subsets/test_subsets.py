@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fastdens as fd
 from fastdens.core import _instruction_sets as instruction_sets
-from fastdens.reference import subsets as twin_of
+from fastdens.reference import subsets as reference_of
 from fastdens.subsets import subsets as engine
 from fastdens.subsets._subsets import LOW_MULTIPLE
 
@@ -26,7 +26,7 @@ def instruction_set(request):
     instruction_sets.use(before)
 
 
-def random_laws(n, seed, zeros=0, ties=0):
+def random_distributions(n, seed, zeros=0, ties=0):
     rng = np.random.default_rng(seed)
     p, q = rng.exponential(size=(2, n))
     p[:zeros] = 0
@@ -73,15 +73,17 @@ def test_slide_example_both_ways():
 @pytest.mark.parametrize("n", range(1, 15))
 def test_exact_maximum_and_witnesses_against_fractions(n, instruction_set):
     for seed in range(4):
-        check_against_all_subsets(*random_laws(n, 100 * n + seed, zeros=n // 4, ties=n // 3 if seed % 2 else 0))
+        check_against_all_subsets(
+            *random_distributions(n, 100 * n + seed, zeros=n // 4, ties=n // 3 if seed % 2 else 0)
+        )
 
 
-laws = st.integers(1, 9).flatmap(
+distributions = st.integers(1, 9).flatmap(
     lambda n: st.tuples(*[st.lists(st.integers(0, 20), min_size=n, max_size=n).filter(any) for _ in range(2)])
 )
 
 
-@given(laws, st.integers(0, 2**20))
+@given(distributions, st.integers(0, 2**20))
 @settings(max_examples=60, deadline=None)
 def test_exact_with_ties_and_differences_of_one_unit_in_the_last_place(counts, nudges):
     p, q = (np.array(c) / sum(c) for c in counts)
@@ -110,7 +112,7 @@ def test_larger_side_wins_where_the_sums_differ_by_rounding():
 
 
 @pytest.mark.parametrize("n", [1, 3, 6, 11, 12, 22])
-def test_equal_laws_have_distance_zero_and_every_subset_as_witness(n, instruction_set):
+def test_equal_distributions_have_distance_zero_and_every_subset_as_witness(n, instruction_set):
     p = np.full(n, 1 / n)
     result = fd.total_variation_subsets(p, p)
     assert result.distance == 0.0
@@ -130,29 +132,29 @@ def test_many_ties_do_not_explode():
 
 
 @functools.cache
-def twin_of_random_laws(n):
+def reference_of_random_distributions(n):
     """Once for all instruction sets."""
-    return twin_of.total_variation_subsets(*random_laws(n, n))
+    return reference_of.total_variation_subsets(*random_distributions(n, n))
 
 
 @pytest.mark.parametrize("n", [10, 11, 12, 20, 21, 22, 23])
 def test_matches_reference_and_scheffe(n, instruction_set):
-    p, q = random_laws(n, n)
-    result, twin = fd.total_variation_subsets(p, q), twin_of_random_laws(n)
-    assert result.distance == pytest.approx(twin.distance, rel=1e-14)
+    p, q = random_distributions(n, n)
+    result, of_reference = fd.total_variation_subsets(p, q), reference_of_random_distributions(n)
+    assert result.distance == pytest.approx(of_reference.distance, rel=1e-14)
     assert result.distance == pytest.approx(fd.total_variation(p, q), abs=1e-15)
     if sum(map(Fraction, p.tolist())) >= sum(map(Fraction, q.tolist())):
-        smallest, largest = twin.subset, twin.maximal_subset
-    else:  # the other side is larger, by the rounding of the sums, which the twin does not look at
+        smallest, largest = of_reference.subset, of_reference.maximal_subset
+    else:  # the other side is larger, by the rounding of the sums, which the reference does not look at
         smallest, largest = np.flatnonzero(p < q), np.flatnonzero(p <= q)
     np.testing.assert_array_equal(result.subset, smallest)
     np.testing.assert_array_equal(result.maximal_subset, largest)
-    assert result.n_subsets == twin.n_subsets
+    assert result.n_subsets == of_reference.n_subsets
 
 
 def test_enumeration_itself_finds_the_maximum_over_every_block(instruction_set):
     # The rounded enumeration, before the exact correction: the maximum of all 2^23 rounded sums and its first index.
-    p, q = random_laws(23, 5)
+    p, q = random_distributions(23, 5)
     differences = p - q
     low, middle = engine._subset_sums(differences[:11]), engine._subset_sums(differences[11:21])
     expected = 0.0
@@ -183,14 +185,14 @@ def test_enumeration_sees_a_maximum_in_any_place(instruction_set):
 
 @pytest.mark.parametrize("n", range(1, 15))
 def test_discrepancies_within_the_stated_error_of_the_exact_sums(n, instruction_set):
-    p, q = random_laws(n, n, ties=n // 3)
+    p, q = random_distributions(n, n, ties=n // 3)
     found, exact = fd.subset_discrepancies(p, q), exact_discrepancies(p, q)
     assert found.shape == (2**n,)
     assert found.dtype == np.float64
     allowance = Fraction(4 * n, 2**106) * sum(abs(Fraction(a) - Fraction(b)) for a, b in zip(p, q))
     for value, truth in zip(found.tolist(), exact):
         assert abs(Fraction(value) - truth) <= Fraction(math.ulp(value)) / 2 + allowance
-    np.testing.assert_allclose(found, twin_of.subset_discrepancies(p, q), atol=1e-15)
+    np.testing.assert_allclose(found, reference_of.subset_discrepancies(p, q), atol=1e-15)
 
 
 def test_discrepancies_index_bit_i_means_outcome_i():
@@ -205,11 +207,11 @@ def test_discrepancies_index_bit_i_means_outcome_i():
 
 def test_bit_identical_for_any_number_of_threads(monkeypatch):
     monkeypatch.setattr(sys.modules["fastdens.core.threads"], "WORTH_A_THREAD_NS", 0.0)
-    p, q = random_laws(25, 1)
+    p, q = random_distributions(25, 1)
     results = [fd.total_variation_subsets(p, q, n_threads=n) for n in (1, 2, 7)]
     assert len({r.distance for r in results}) == 1
     assert len({r.subset.tobytes() for r in results}) == 1
-    p, q = random_laws(17, 1)
+    p, q = random_distributions(17, 1)
     assert len({fd.subset_discrepancies(p, q, n_threads=n).tobytes() for n in (1, 2, 7)}) == 1
 
 

@@ -10,7 +10,7 @@ import scipy.optimize
 import scipy.sparse
 
 import fastdens as fd
-from fastdens.reference.up_sets import largest_up_set as twin
+from fastdens.reference.up_sets import largest_up_set as of_reference
 from fastdens.subsets.up_sets import largest_up_set
 
 
@@ -24,7 +24,7 @@ def up_sets(n, pairs):
     return [{i for i in range(n) if m >> i & 1} for m in masks if all(not m >> i & 1 or m >> j & 1 for i, j in pairs)]
 
 
-def test_laws_against_all_up_sets_in_fractions(random):
+def test_distributions_against_all_up_sets_in_fractions(random):
     for n in (1, 2, 3, 5, 8, 10):
         for _ in range(6):
             pairs = random_pairs(random, n)
@@ -43,12 +43,12 @@ def test_laws_against_all_up_sets_in_fractions(random):
                 assert found.witness is None
 
 
-def test_searches_match_their_twin(random):
+def test_searches_match_their_reference(random):
     """The smallest of the best up-sets, bit by bit; many ties."""
     for _ in range(400):
         n = int(random.integers(1, 11))
         pairs, values = random_pairs(random, n), random.integers(-4, 5, n)
-        np.testing.assert_array_equal(largest_up_set(values, pairs), twin(values, pairs))
+        np.testing.assert_array_equal(largest_up_set(values, pairs), of_reference(values, pairs))
 
 
 @pytest.mark.parametrize("n", [50, 400])
@@ -96,7 +96,7 @@ def test_a_cycle_makes_outcomes_equal(random):
     assert everything.value == 0.0
 
 
-def test_laws_that_are_stochastically_ordered():
+def test_distributions_that_are_stochastically_ordered():
     """Mass that moves up only: no up-set loses any (Strassen 1965)."""
     p, q = [0.5, 0.25, 0.25, 0.0], [0.25, 0.25, 0.25, 0.25]
     order = [(0, 1), (0, 2), (1, 3), (2, 3)]

@@ -1,4 +1,4 @@
-"""Laws that the tests of divergences share, and the studies with their oracles."""
+"""Distributions that the tests of divergences share, and the studies with their oracles."""
 
 import importlib.util
 import sys

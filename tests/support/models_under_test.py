@@ -9,7 +9,7 @@ import numpy as np
 
 import fastdens as fd
 
-# Starting points make the mixture a function of its data alone, so that laws about data can be tested on it.
+# Starting points make the mixture a function of its data alone, so that distributions about data can be tested on it.
 _STARTS = np.array([[0.5, -0.5], [4.0, 3.0]])
 
 MODELS: dict[str, Callable[[], Any]] = {

@@ -98,11 +98,11 @@ def test_trees(mmap, path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_merged_marginal_and_conditional_laws(path):
+def test_merged_marginal_and_conditional_distributions(path):
     model = fd.Gaussian().fit(data())
-    for law in (model.merge(model), model.marginal(1), model.condition(0, 0.5)):
-        fd.save(law, path)
-        assert same(vars(fd.load(path)), vars(law))
+    for distribution in (model.merge(model), model.marginal(1), model.condition(0, 0.5)):
+        fd.save(distribution, path)
+        assert same(vars(fd.load(path)), vars(distribution))
 
 
 def test_feature_names(path):

@@ -1,4 +1,5 @@
-"""Rows in the cells of a grid: counts of a histogram beside the NumPy twin, np.histogramdd and SciPy; and scores."""
+"""Rows in the cells of a grid: counts of a histogram beside the NumPy reference, np.histogramdd and SciPy; and
+scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uniform and normal numbers beside the NumPy twin, which draws the same ones, and NumPy's own generator."""
+"""Uniform and normal numbers beside the NumPy reference, which draws the same ones, and NumPy's own generator."""
 
 from __future__ import annotations
 

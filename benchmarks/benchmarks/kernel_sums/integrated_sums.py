@@ -1,4 +1,4 @@
-"""Distribution functions of kernel density estimates: every route beside the NumPy twin and the peers."""
+"""Distribution functions of kernel density estimates: every route beside the NumPy reference and the peers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class DistributionFunctions(Comparison):
 
 
 class Quantiles(Comparison):
-    """Quantiles at many probabilities; the twin inverts its cdf by SciPy's root finder, one after the other."""
+    """Quantiles at many probabilities; the reference inverts its cdf by SciPy's root finder, one after the other."""
 
     cases = ("gaussian", "epanechnikov")
 

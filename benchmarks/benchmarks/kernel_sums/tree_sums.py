@@ -1,4 +1,4 @@
-"""Kernel sums by the tree beside direct ones, the NumPy twin and scikit-learn's tree."""
+"""Kernel sums by the tree beside direct ones, the NumPy reference and scikit-learn's tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kernel sums with a bandwidth per point, and gradients, beside the NumPy twin."""
+"""Kernel sums with a bandwidth per point, and gradients, beside the NumPy reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Largest discrepancies over families of sets: the compiled searches beside the NumPy twin, and whole calls at size."""
+"""Largest discrepancies over families of sets: the compiled searches beside the NumPy reference, and whole calls at
+size."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from ..common import Comparison, size
 
 
 def signed_points(n):
-    """n distinct points of two laws that differ little, +1 for those of the first and -1 for those of the second."""
+    """n distinct points of two distributions that differ little, +1 for those of the first and -1 for those of the
+    second."""
     random = np.random.default_rng(0)
     points = random.normal(size=(n, 2))
     points[n // 2 :] += 0.1
@@ -25,7 +27,7 @@ def ranks(x):
 
 
 class Boxes(Comparison):
-    """The rectangle of the largest sum; one thread. The twin looks at all O(n^2) of them, n^3 numbers in all."""
+    """The rectangle of the largest sum; one thread. The reference looks at all O(n^2) of them, n^3 numbers in all."""
 
     cases = ("n=100", "n=400")
 
@@ -82,7 +84,7 @@ class Kolmogorov(Comparison):
 
 
 class WholeCalls:
-    """Whole calls at sizes beyond the twin's: discrete laws on a million points, samples in the plane."""
+    """Whole calls at sizes beyond the reference's: discrete distributions on a million points, samples in the plane."""
 
     params = [["half-lines", "intervals", "interval-unions", "size", "all", "boxes", "half-planes"], [1, 2]]  # noqa: RUF012
     param_names = ["family", "threads"]  # noqa: RUF012

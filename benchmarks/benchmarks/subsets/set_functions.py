@@ -6,7 +6,7 @@ import fastdens as fd
 from fastdens.reference import set_functions
 
 from ..common import Comparison
-from .subsets import laws
+from .subsets import distributions
 
 
 class NotAdditive(Comparison):
@@ -16,7 +16,7 @@ class NotAdditive(Comparison):
     tolerance = 1e-14
 
     def prepare(self, case, implementation):
-        p, q = laws(case)
+        p, q = distributions(case)
         maximum = (set_functions if implementation == "reference" else fd).maximum_over_subsets
         if case.endswith("values"):
             values = fd.subset_discrepancies(p, q)

@@ -1,4 +1,4 @@
-"""Enumeration of all subsets: the largest discrepancy of two discrete laws, and every discrepancy."""
+"""Enumeration of all subsets: the largest discrepancy of two discrete distributions, and every discrepancy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .. import data
 from ..common import TINY, Comparison
 
 
-def laws(case):
+def distributions(case):
     n = min(int(case.split()[0].removeprefix("n=")), 8 if TINY else 99)
     return data.probabilities(n), data.probabilities(n, seed=1)
 
@@ -21,7 +21,7 @@ class LargestDiscrepancy(Comparison):
     tolerance = 1e-14
 
     def prepare(self, case, implementation):
-        p, q = laws(case)
+        p, q = distributions(case)
         if implementation == "reference":
             return lambda: reference.total_variation_subsets(p, q).distance
         return lambda: fd.total_variation_subsets(p, q, n_threads=1).distance
@@ -34,7 +34,7 @@ class Threads(Comparison):
     tolerance = 1e-14
 
     def prepare(self, case, implementation):
-        p, q = laws(case)
+        p, q = distributions(case)
         if implementation == "reference":
             return lambda: reference.total_variation_subsets(p, q).distance
         return lambda: fd.total_variation_subsets(p, q, n_threads=int(case.split()[1])).distance
@@ -47,7 +47,7 @@ class AllDiscrepancies(Comparison):
     tolerance = 1e-14
 
     def prepare(self, case, implementation):
-        p, q = laws(case)
+        p, q = distributions(case)
         if implementation == "reference":
             return lambda: reference.subset_discrepancies(p, q)
         return lambda: fd.subset_discrepancies(p, q, n_threads=1)

@@ -1,4 +1,4 @@
-"""Up-sets of a finite order: beside the twin, which enumerates all subsets, and at size."""
+"""Up-sets of a finite order: beside the reference, which enumerates all subsets, and at size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UpSets(Comparison):
 
 
 class UpSetsAtSize:
-    """Two laws on a chain of 10^5 outcomes, a lattice of 300 x 300, and 3000 points of the plane."""
+    """Two distributions on a chain of 10^5 outcomes, a lattice of 300 x 300, and 3000 points of the plane."""
 
     params = [["chain", "lattice", "plane"]]  # noqa: RUF012
     param_names = ["order"]  # noqa: RUF012

@@ -1,1 +1,1 @@
-"""Divergences between laws with densities: formulas, integrals, draws, bounds."""
+"""Divergences between distributions with densities: formulas, integrals, draws, bounds."""

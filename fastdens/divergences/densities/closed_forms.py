@@ -1,4 +1,4 @@
-"""Divergences without integration: between two Gaussians, two histograms, two discrete laws."""
+"""Divergences without integration: between two Gaussians, two histograms, two discrete distributions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GaussianPair(NamedTuple):
         return np.where(small, np.log(self.variances), np.log1p(np.where(small, 0.0, self.excess)))
 
     def components(self) -> tuple[Components, Components]:
-        """Both laws as mixtures of one component."""
+        """Both distributions as mixtures of one component."""
         d = len(self.means)
         p = Components(np.ones(1), self.means[None, :], np.diag(self.variances)[None, :, :])
         return p, Components(np.ones(1), np.zeros((1, d)), np.eye(d)[None, :, :])
@@ -198,23 +198,24 @@ def _masses_within(cells: Cells, edges: list[np.ndarray]) -> np.ndarray:
 
 
 def masses_divergence(p: np.ndarray, q: np.ndarray, kind: Kind) -> float:
-    """The f-divergence of two laws on the same outcomes."""
+    """The f-divergence of two distributions on the same outcomes."""
     terms = kind.generator.terms(p, q)
     return math.fsum(terms.tolist()) if np.isfinite(terms).all() else math.inf
 
 
 def atoms_divergence(p: Atoms, q: Atoms, kind: Kind) -> Divergence:
-    """Between two discrete laws: outcomes are the same where all their numbers are."""
+    """Between two discrete distributions: outcomes are the same where all their numbers are."""
     if p.points.shape[1] != q.points.shape[1]:
         raise ValueError(f"P and Q must have the same dimension, got {p.points.shape[1]} and {q.points.shape[1]}")
     points, place = np.unique(np.concatenate([p.points, q.points]), axis=0, return_inverse=True)
     place = place.reshape(-1)
-    masses = [np.bincount(at, weights=law.probabilities, minlength=len(points))
-              for at, law in ((place[: len(p.points)], p), (place[len(p.points) :], q))]  # fmt: skip
+    masses = [np.bincount(at, weights=distribution.probabilities, minlength=len(points))
+              for at, distribution in ((place[: len(p.points)], p), (place[len(p.points) :], q))]  # fmt: skip
     value = masses_divergence(masses[0], masses[1], kind)
     return computed(kind, value, ROUNDING * value if math.isfinite(value) else 0.0, "closed_form")
 
 
 def singular_divergence(kind: Kind) -> Divergence:
-    """Between a discrete law and one with a density, which live on disjoint sets: the largest value of the kind."""
+    """Between a discrete distribution and one with a density, which live on disjoint sets: the largest value of the
+    kind."""
     return computed(kind, kind.generator.largest, 0.0, "closed_form")

@@ -61,13 +61,18 @@ def between_densities(p: Side, q: Side, request: Request, method: str) -> Diverg
     gaussians = _two_gaussians(p, q)
     if method in ("auto", "quadrature") and gaussians is not None and p.n_features > 1:
         pair = closed_forms.reduced(closed_forms.gaussian_pair(*gaussians))
-        p, q = (side_of(mixture_of(law), side.name, None, None) for law, side in zip(pair.components(), (p, q)))
+        p, q = (
+            side_of(mixture_of(distribution), side.name, None, None)
+            for distribution, side in zip(pair.components(), (p, q))
+        )
     if method == "monte_carlo":
         return _drawn(p, q, request)
     if p.n_features > 2 or p.on_sphere:
         if method == "quadrature":
             where = "on the sphere" if p.on_sphere else f"in {p.n_features} dimensions"
-            raise ValueError(f"method='quadrature' is for one or two dimensions, got laws {where}; use {_others(p, q)}")
+            raise ValueError(
+                f"method='quadrature' is for one or two dimensions, got distributions {where}; use {_others(p, q)}"
+            )
         return _drawn(p, q, request)
     may_draw = method == "auto" and p.draw is not None and q.draw is not None
     if may_draw and (p.is_rough or q.is_rough):

@@ -45,7 +45,8 @@ _STRAIGHT = np.array([30.0, 40.0])
 
 
 class LogDensity(Protocol):
-    """What integrals ask of a law: its support, places to cut the axes at, and the logarithm of its density."""
+    """What integrals ask of a distribution: its support, places to cut the axes at, and the logarithm of its
+    density."""
 
     low: np.ndarray
     high: np.ndarray
@@ -282,7 +283,7 @@ def runs_away(p: LogDensity, q: LogDensity, generator: Generator, start: np.ndar
 def line_divergence(
     p: LogDensity, q: LogDensity, generator: Generator, tolerance: float, most_evaluations: int
 ) -> Integral:
-    """The f-divergence of two laws on the line, and their masses; infinite where the integral is.
+    """The f-divergence of two distributions on the line, and their masses; infinite where the integral is.
 
     Terms with a kink where p = q, as those of the total variation, are integrated between the roots of p - q.
     """

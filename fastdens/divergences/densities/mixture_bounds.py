@@ -4,7 +4,7 @@ With :math:`f = \sum_a \pi_a f_a` and :math:`g = \sum_b \omega_b g_b`:
 
 - every f-divergence is jointly convex: :math:`D(f, g) \le \sum_{ab} \gamma_{ab} D(f_a, g_b)` for any coupling
   :math:`\gamma` of the weights; the best one is a transport plan;
-- no divergence grows when both laws are projected on a line (data processing), where quadrature finds it;
+- no divergence grows when both distributions are projected on a line (data processing), where quadrature finds it;
 - Kullback and Leibler's: the bounds of Durrieu, Thiran and Kelly (2012), and the variational upper bound of Hershey and
   Olsen (2007);
 - Hellinger's: :math:`\int \sqrt{f g} \le \sum_{ab} \sqrt{\pi_a \omega_b} \int \sqrt{f_a g_b}`;
@@ -31,7 +31,7 @@ from fastdens.models.description import Components
 
 # Quadrature on the line: its error is taken off the lower bound.
 TOLERANCE, MOST_EVALUATIONS = 1e-9, 300_000
-# Lines that both laws are projected on, at most.
+# Lines that both distributions are projected on, at most.
 MOST_LINES = 8
 STEPS = 200  # of Hershey and Olsen's iteration; every one of them gives a bound
 
@@ -120,8 +120,8 @@ IMPROVED: dict[str, Callable[[_Pair, _Bounds], None]] = {
 }
 
 
-def _one(law: Components, k: int) -> Components:
-    return Components(np.ones(1), law.means[k : k + 1], law.covariances[k : k + 1])
+def _one(distribution: Components, k: int) -> Components:
+    return Components(np.ones(1), distribution.means[k : k + 1], distribution.covariances[k : k + 1])
 
 
 def _between_components(p: Components, q: Components, kind: Kind) -> np.ndarray | None:
@@ -191,7 +191,7 @@ def _feasible(plan: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def _projected(p: Components, q: Components, kind: Kind) -> tuple[float, int]:
-    """The largest f-divergence of both laws on a line, over lines that tell them apart."""
+    """The largest f-divergence of both distributions on a line, over lines that tell them apart."""
     d = p.means.shape[1]
     covariance = _covariance(p) + _covariance(q)
     lines = [np.linalg.solve(covariance, p.weights @ p.means - q.weights @ q.means)]
@@ -201,7 +201,7 @@ def _projected(p: Components, q: Components, kind: Kind) -> tuple[float, int]:
     lines = [line / np.linalg.norm(line) for line in lines if np.linalg.norm(line) > 1e-12][:MOST_LINES]
     best, n_evaluations = 0.0, 0
     for line in lines[:1] if d == 1 else lines:
-        sides = [_on_line(law, line) for law in (p, q)]
+        sides = [_on_line(distribution, line) for distribution in (p, q)]
         found = line_divergence(sides[0], sides[1], kind.generator, TOLERANCE, MOST_EVALUATIONS)
         n_evaluations += found.n_evaluations
         if np.abs(found.values[1:] - 1.0).max() < 1e-6:
@@ -210,14 +210,17 @@ def _projected(p: Components, q: Components, kind: Kind) -> tuple[float, int]:
     return best, n_evaluations
 
 
-def _covariance(law: Components) -> np.ndarray:
-    centred = law.means - law.weights @ law.means
-    return np.einsum("k,kij->ij", law.weights, law.covariances) + (centred * law.weights[:, None]).T @ centred
+def _covariance(distribution: Components) -> np.ndarray:
+    centred = distribution.means - distribution.weights @ distribution.means
+    return (
+        np.einsum("k,kij->ij", distribution.weights, distribution.covariances)
+        + (centred * distribution.weights[:, None]).T @ centred
+    )
 
 
-def _on_line(law: Components, line: np.ndarray) -> Side:
-    variances = np.einsum("i,kij,j->k", line, law.covariances, line)
-    projected = Components(law.weights, (law.means @ line)[:, None], variances[:, None, None])
+def _on_line(distribution: Components, line: np.ndarray) -> Side:
+    variances = np.einsum("i,kij,j->k", line, distribution.covariances, line)
+    projected = Components(distribution.weights, (distribution.means @ line)[:, None], variances[:, None, None])
     return side_of(mixture_of(projected), "", None, None)
 
 

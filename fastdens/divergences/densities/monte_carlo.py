@@ -1,4 +1,4 @@
-"""f-divergences by importance sampling from the mixture of the two laws."""
+"""f-divergences by importance sampling from the mixture of the two distributions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastdens.divergences.generators import Generator
 from fastdens.divergences.kinds import Kind
 from fastdens.divergences.result import Divergence, estimated
 
-# Draws of each law per step; a first step that small shows what is ahead.
+# Draws of each distribution per step; a first step that small shows what is ahead.
 FIRST_BATCH, BATCH = 2**12, 2**15
 # The standard error aimed at where none is asked for, relative to the distance.
 DEFAULT_RELATIVE_ERROR = 1e-3
@@ -89,14 +89,14 @@ def _terms(p: Side, q: Side, generator: Generator, X: np.ndarray) -> np.ndarray:
 def _combined(strata: list[_Moments], generator: Generator) -> tuple[float, float]:
     """The mean over the mixture, less what the control variate explains, and its standard error.
 
-    Where two laws hardly overlap, a draw that is rare may not have been made, and the others know nothing of its
-    variance. One such draw moves a mean by a range over the number of draws. So much of the control variate's variance
-    is taken for granted, lest it be trusted where it has hardly varied, and so much is added to the error: it is
-    nothing beside the rest otherwise.
+    Where two distributions hardly overlap, a draw that is rare may not have been made, and the others know nothing of
+    its variance. One such draw moves a mean by a range over the number of draws. So much of the control variate's
+    variance is taken for granted, lest it be trusted where it has hardly varied, and so much is added to the error: it
+    is nothing beside the rest otherwise.
     """
     n_draws = sum(s.count for s in strata)
     seen = np.maximum(strata[0].most, strata[1].most) - np.minimum(strata[0].least, strata[1].least)
-    # The largest term is that of a place where only one of the laws has mass: the mixture has half of it.
+    # The largest term is that of a place where only one of the distributions has mass: the mixture has half of it.
     largest = 2.0 * max(generator.at_zero, generator.slope_at_infinity)
     spread: Any = sum(s.squares / (s.count - 1) for s in strata)
     mean: Any = sum(s.mean for s in strata) / 2

@@ -149,7 +149,8 @@ def integrate_plane(
 def plane_divergence(
     p: LogDensity, q: LogDensity, generator: Generator, tolerance: float, most_evaluations: int
 ) -> Integral:
-    """The f-divergence of two laws in the plane, and their masses; infinite where one meets an infinite term."""
+    """The f-divergence of two distributions in the plane, and their masses; infinite where one meets an infinite
+    term."""
     axes = []
     for a in range(2):
         if min(p.high[a], q.high[a]) <= max(p.low[a], q.low[a]):

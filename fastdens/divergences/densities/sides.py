@@ -24,17 +24,17 @@ from fastdens.models.description import (
 from fastdens.models.drawing import draw, takes_seed
 from fastdens.models.mixture import GaussianMixture
 
-# Draws, always the same ones, by which the mass of a law of unknown shape is found.
+# Draws, always the same ones, by which the mass of a distribution of unknown shape is found.
 _N_SCOUTS = 4096
 # Where a log-density alone is looked at to find its mass: both signs of these, and 0.
 _SCAN = np.logspace(-6, 8, 1401)
-# A law's mass may be off by this much, and more where the model says so.
+# A distribution's mass may be off by this much, and more where the model says so.
 MASS_TOLERANCE = 1e-6
 
 
 @dataclass
 class Side:
-    """One of the two laws.
+    """One of the two distributions.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class Side:
 
 
 def is_sample(value: Any) -> bool:
-    """Whether a side is rows of data: anything that is neither a model, nor a law, nor a function."""
+    """Whether a side is rows of data: anything that is neither a model, nor a distribution, nor a function."""
     return not (
         callable(value)
         or describes_itself(value)
@@ -165,13 +165,15 @@ def side_of(value: Any, name: str, support: Any, sampler: Any) -> Side:
     if hasattr(value, "score_samples"):
         return _of_scorer(value, name)
     if hasattr(value, "logpmf"):
-        raise TypeError(f"{name} is a discrete law of SciPy: give its outcomes and probabilities as a DiscreteLaw")
+        raise TypeError(
+            f"{name} is a discrete distribution of SciPy: give its outcomes and probabilities as a DiscreteLaw"
+        )
     if hasattr(value, "logpdf"):
         return _of_scipy(value, name)
     if not callable(value):
         raise TypeError(
-            f"{name} must be a fitted model, rows of data, a DiscreteLaw, a continuous law of scipy.stats or a "
-            f"log-density, got {type(value).__name__}"
+            f"{name} must be a fitted model, rows of data, a DiscreteLaw, a continuous distribution of scipy.stats or "
+            f"a log-density, got {type(value).__name__}"
         )
     return _of_function(value, name, support, sampler)
 
@@ -215,13 +217,13 @@ def _of_components(components: Components, name: str, model: Any) -> Side:
 
 def mixture_of(components: Components) -> GaussianMixture:
     """The model with these components."""
-    law = GaussianMixture(len(components.weights))
-    law.weights_, law.means_ = components.weights, np.ascontiguousarray(components.means)
-    law.covariances_ = np.ascontiguousarray(components.covariances)
-    factors = np.linalg.cholesky(law.covariances_)
-    law.precisions_cholesky_ = np.ascontiguousarray(np.linalg.inv(factors).transpose(0, 2, 1))
-    law._check_fitted()
-    return law
+    distribution = GaussianMixture(len(components.weights))
+    distribution.weights_, distribution.means_ = components.weights, np.ascontiguousarray(components.means)
+    distribution.covariances_ = np.ascontiguousarray(components.covariances)
+    factors = np.linalg.cholesky(distribution.covariances_)
+    distribution.precisions_cholesky_ = np.ascontiguousarray(np.linalg.inv(factors).transpose(0, 2, 1))
+    distribution._check_fitted()
+    return distribution
 
 
 def _of_scorer(model: Any, name: str) -> Side:
@@ -240,39 +242,45 @@ def _of_scorer(model: Any, name: str) -> Side:
     return Side(name, int(d), model.score_samples, sampler, low, high, model)
 
 
-def _of_scipy(law: Any, name: str) -> Side:
-    """A continuous law of scipy.stats with its parameters, or a `gaussian_kde`."""
-    if hasattr(law, "resample"):
-        d = int(law.d)
+def _of_scipy(distribution: Any, name: str) -> Side:
+    """A continuous distribution of scipy.stats with its parameters, or a `gaussian_kde`."""
+    if hasattr(distribution, "resample"):
+        d = int(distribution.d)
 
         def resampled(n: int, random: np.random.Generator) -> np.ndarray:
-            return _rows(law.resample(n, seed=random).T)
+            return _rows(distribution.resample(n, seed=random).T)
 
-        points = np.asarray(law.dataset, dtype=np.float64).T
-        shares = np.asarray(law.weights, dtype=np.float64)
-        covariances = np.broadcast_to(np.asarray(law.covariance, dtype=np.float64), (len(points), d, d))
-        side = Side(name, d, lambda X: law.logpdf(X.T), resampled, *_open(d), law)
+        points = np.asarray(distribution.dataset, dtype=np.float64).T
+        shares = np.asarray(distribution.weights, dtype=np.float64)
+        covariances = np.broadcast_to(np.asarray(distribution.covariance, dtype=np.float64), (len(points), d, d))
+        side = Side(name, d, lambda X: distribution.logpdf(X.T), resampled, *_open(d), distribution)
         return replace(side, components=Components(shares, points, covariances)) if len(points) <= 1000 else side
-    d = int(getattr(law, "dim", 1))
-    inner = getattr(law, "dist", None)
+    d = int(getattr(distribution, "dim", 1))
+    inner = getattr(distribution, "dist", None)
     low, high = _open(d)
     components = None
     if inner is not None and d == 1:
-        ends = law.support()
+        ends = distribution.support()
         low, high = np.array([float(ends[0])]), np.array([float(ends[1])])
         if getattr(inner, "name", "") == "norm":
-            components = Components(np.ones(1), np.array([[law.mean()]]), np.array([[[law.var()]]]))
-    elif hasattr(law, "cov") and hasattr(law, "mean") and type(law).__name__ == "multivariate_normal_frozen":
-        components = Components(np.ones(1), np.asarray(law.mean)[None, :], np.asarray(law.cov)[None, :, :])
+            components = Components(np.ones(1), np.array([[distribution.mean()]]), np.array([[[distribution.var()]]]))
+    elif (
+        hasattr(distribution, "cov")
+        and hasattr(distribution, "mean")
+        and type(distribution).__name__ == "multivariate_normal_frozen"
+    ):
+        components = Components(
+            np.ones(1), np.asarray(distribution.mean)[None, :], np.asarray(distribution.cov)[None, :, :]
+        )
 
     def scores(X: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return np.atleast_1d(law.logpdf(_inside(X, low, high)[:, 0] if d == 1 else X))
+            return np.atleast_1d(distribution.logpdf(_inside(X, low, high)[:, 0] if d == 1 else X))
 
     def drawn(n: int, random: np.random.Generator) -> np.ndarray:
-        return _rows(np.reshape(law.rvs(size=n, random_state=random), (n, d)))
+        return _rows(np.reshape(distribution.rvs(size=n, random_state=random), (n, d)))
 
-    return Side(name, d, scores, drawn, low, high, law, components=components)
+    return Side(name, d, scores, drawn, low, high, distribution, components=components)
 
 
 def _of_function(function: Callable, name: str, support: Any, sampler: Any) -> Side:

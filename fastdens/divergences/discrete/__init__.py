@@ -1,1 +1,1 @@
-"""Laws on finitely many outcomes: distances, entropies, the best test between two."""
+"""Distributions on finitely many outcomes: distances, entropies, the best test between two."""

@@ -1,4 +1,4 @@
-"""The best test between two laws, from the set that the total variation has as its witness."""
+"""The best test between two distributions, from the set that the total variation has as its witness."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BestTest:
     standard_errors : tuple of two floats
         Standard errors of the two; 0 where they are exact.
     accepts_p : ndarray of intp, or None
-        Of discrete laws: the outcomes, counted from 0, on which it says P.
+        Of discrete distributions: the outcomes, counted from 0, on which it says P.
     """
 
     log_threshold: float
@@ -60,7 +60,7 @@ def best_test(
     n_draws: int = 100_000,
     random_state: Any = None,
 ) -> BestTest:
-    r"""Best test between two laws: the likelihood-ratio test of Neyman and Pearson.
+    r"""Best test between two distributions: the likelihood-ratio test of Neyman and Pearson.
 
     Without a size it makes the sum of its two error probabilities smallest, which is then
 
@@ -72,28 +72,28 @@ def best_test(
     Parameters
     ----------
     P, Q : array-like of shape (n_outcomes,), or fitted model
-        Two discrete laws, or two models (anything with `score_samples` and `sample`).
+        Two discrete distributions, or two models (anything with `score_samples` and `sample`).
     size : float, optional
         The error of the first kind, between 0 and 1.
     n_observations : int, default=1
         How many independent observations the test sees.
     n_draws : int, default=100000
-        How often each law is drawn from where the errors are found by simulation: for models, and for more than one
-        observation. With a size half of the draws find the threshold and the others judge it.
+        How often each distribution is drawn from where the errors are found by simulation: for models, and for more
+        than one observation. With a size half of the draws find the threshold and the others judge it.
     random_state : int, Generator, RandomState or None, default=None
         Source of the draws.
 
     Returns
     -------
     BestTest
-        Threshold and error probabilities; of discrete laws and one observation exact ones.
+        Threshold and error probabilities; of discrete distributions and one observation exact ones.
 
     Raises
     ------
     ValueError
-        If a law is not discrete or of other length, the size is not between 0 and 1, or a number is too small.
+        If a distribution is not discrete or of other length, the size is not between 0 and 1, or a number is too small.
     TypeError
-        If one law is discrete and the other a model.
+        If one distribution is discrete and the other a model.
 
     References
     ----------
@@ -110,16 +110,18 @@ def best_test(
     >>> test.accepts_p
     array([0, 1, 2])
     """
-    models = [hasattr(law, "score_samples") and hasattr(law, "sample") for law in (P, Q)]
+    models = [hasattr(distribution, "score_samples") and hasattr(distribution, "sample") for distribution in (P, Q)]
     if models[0] != models[1]:
-        raise TypeError(f"P and Q must be two discrete laws or two models, got {type(P).__name__}, {type(Q).__name__}")
+        raise TypeError(
+            f"P and Q must be two discrete distributions or two models, got {type(P).__name__}, {type(Q).__name__}"
+        )
     if size is not None:
         size = float(validation.check_between_0_and_1(size, "size"))
     n_observations = validation.check_integer(n_observations, "n_observations", 1)
     n_draws = validation.check_integer(n_draws, "n_draws", 2)
     random = validation.check_random_state(random_state)
     if models[0]:
-        of_p, of_q = (_ratios_of_models(law, P, Q, n_observations, n_draws, random) for law in (P, Q))
+        of_p, of_q = (_ratios_of_models(distribution, P, Q, n_observations, n_draws, random) for distribution in (P, Q))
         return _simulated(of_p, of_q, size)
     p, q = validation.check_pair_of_probabilities(P, Q)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -130,7 +132,9 @@ def best_test(
     log_ratio[(p == q) & (p > 0)] = 0.0
     if n_observations == 1:
         return _of_outcomes(p, q, log_ratio, size)
-    of_p, of_q = (_ratios_of_outcomes(law, log_ratio, n_observations, n_draws, random) for law in (p, q))
+    of_p, of_q = (
+        _ratios_of_outcomes(distribution, log_ratio, n_observations, n_draws, random) for distribution in (p, q)
+    )
     return _simulated(of_p, of_q, size)
 
 
@@ -168,14 +172,14 @@ def _simulated(under_p: np.ndarray, under_q: np.ndarray, size: float | None) -> 
 
 
 def _ratios_of_models(
-    law: Any, P: Any, Q: Any, n_observations: int, n_draws: int, random: np.random.Generator
+    distribution: Any, P: Any, Q: Any, n_observations: int, n_draws: int, random: np.random.Generator
 ) -> np.ndarray:
-    """ln(q / p) of draws from a law, summed over the observations."""
+    """ln(q / p) of draws from a distribution, summed over the observations."""
     ratios = np.empty(n_draws)
     step = max(1, _ROWS_AT_A_TIME // n_observations)
     for first in range(0, n_draws, step):
         count = min(step, n_draws - first)
-        rows = draw(law, count * n_observations, int(random.integers(2**31)))
+        rows = draw(distribution, count * n_observations, int(random.integers(2**31)))
         with np.errstate(invalid="ignore"):
             values = np.asarray(Q.score_samples(rows), dtype=float) - np.asarray(P.score_samples(rows), dtype=float)
         ratios[first : first + count] = values.reshape(count, n_observations).sum(axis=1)
@@ -183,9 +187,9 @@ def _ratios_of_models(
 
 
 def _ratios_of_outcomes(
-    law: np.ndarray, log_ratio: np.ndarray, n_observations: int, n_draws: int, random: np.random.Generator
+    distribution: np.ndarray, log_ratio: np.ndarray, n_observations: int, n_draws: int, random: np.random.Generator
 ) -> np.ndarray:
-    counts = random.multinomial(n_observations, law / law.sum(), size=n_draws)
+    counts = random.multinomial(n_observations, distribution / distribution.sum(), size=n_draws)
     with np.errstate(invalid="ignore"):
         infinite = np.where(counts > 0, np.where(np.isinf(log_ratio), log_ratio, 0.0), 0.0).sum(axis=1)
     finite = counts @ np.where(np.isinf(log_ratio), 0.0, log_ratio)

@@ -1,4 +1,4 @@
-"""Laws on points, as a side of a divergence."""
+"""Distributions on points, as a side of a divergence."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fastdens.models.description import Atoms, Description
 
 
 class DiscreteLaw:
-    """A law that puts probabilities on points, for `divergence`.
+    """A distribution that puts probabilities on points, for `divergence`.
 
-    Against a law with a density its total variation is 1, its Jensen-Shannon divergence ln 2 and its Kullback-Leibler
-    divergence infinite, however close the two look: the points have no mass under the density.
+    Against a distribution with a density its total variation is 1, its Jensen-Shannon divergence ln 2 and its
+    Kullback-Leibler divergence infinite, however close the two look: the points have no mass under the density.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class DiscreteLaw:
 
     Examples
     --------
-    A sum of n signs over the root of n, against the normal law:
+    A sum of n signs over the root of n, against the normal distribution:
 
     >>> import numpy as np, scipy.stats, fastdens as fd
     >>> n = 1000

@@ -1,4 +1,5 @@
-"""Distances and f-divergences of discrete laws: the definitions, on one pair of laws or on arrays of them."""
+"""Distances and f-divergences of discrete distributions: the definitions, on one pair of distributions or on arrays of
+them."""
 
 from __future__ import annotations
 
@@ -16,14 +17,15 @@ BLOCK = 1 << 13
 
 
 def total_variation(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Total variation distance of two discrete laws: half the L1 distance.
+    r"""Total variation distance of two discrete distributions: half the L1 distance.
 
     .. math:: D(p, q) = \tfrac12 \sum_i |p_i - q_i|
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     axis : int, default=-1
         The axis of the outcomes, in both arrays.
     normalize : bool, default=False
@@ -33,12 +35,12 @@ def total_variation(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) 
     -------
     float or ndarray
         The distance, between 0 and 1: the exact value for the given numbers, which are not rescaled unless `normalize`
-        says so, correctly rounded. A number for one pair of laws, an array for several.
+        says so, correctly rounded. A number for one pair of distributions, an array for several.
 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, or their lengths differ.
+        If p or q is not a discrete distribution, or their lengths differ.
 
     See Also
     --------
@@ -65,7 +67,7 @@ def total_variation(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) 
 
 
 def hellinger_distance(p: Any, q: Any, *, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Hellinger distance of two discrete laws.
+    r"""Hellinger distance of two discrete distributions.
 
     .. math:: H(p, q) = \Bigl( \tfrac12 \sum_i (\sqrt{p_i} - \sqrt{q_i})^2 \Bigr)^{1/2}
         = \Bigl( 1 - \sum_i \sqrt{p_i q_i} \Bigr)^{1/2}
@@ -73,7 +75,8 @@ def hellinger_distance(p: Any, q: Any, *, axis: int = -1, normalize: bool = Fals
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     axis : int, default=-1
         The axis of the outcomes, in both arrays.
     normalize : bool, default=False
@@ -87,7 +90,7 @@ def hellinger_distance(p: Any, q: Any, *, axis: int = -1, normalize: bool = Fals
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, or their lengths differ.
+        If p or q is not a discrete distribution, or their lengths differ.
 
     References
     ----------
@@ -104,14 +107,15 @@ def hellinger_distance(p: Any, q: Any, *, axis: int = -1, normalize: bool = Fals
 
 
 def chi2_divergence(p: Any, q: Any, *, variant: str = "pearson", axis: int = -1, normalize: bool = False) -> Any:
-    r"""Chi-squared divergence of two discrete laws.
+    r"""Chi-squared divergence of two discrete distributions.
 
     .. math:: \chi^2(p \,\|\, q) = \sum_i \frac{(p_i - q_i)^2}{q_i}
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     variant : {"pearson", "neyman"}, default="pearson"
         "neyman" divides by p in place of q.
     axis : int, default=-1
@@ -122,12 +126,12 @@ def chi2_divergence(p: Any, q: Any, *, variant: str = "pearson", axis: int = -1,
     Returns
     -------
     float or ndarray
-        Not negative; inf where only the numerator's law has mass.
+        Not negative; inf where only the numerator's distribution has mass.
 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or the variant is unknown.
+        If p or q is not a discrete distribution, their lengths differ, or the variant is unknown.
 
     References
     ----------
@@ -146,7 +150,7 @@ def chi2_divergence(p: Any, q: Any, *, variant: str = "pearson", axis: int = -1,
 
 
 def alpha_divergence(p: Any, q: Any, alpha: float, *, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Alpha divergence (power divergence) of two discrete laws.
+    r"""Alpha divergence (power divergence) of two discrete distributions.
 
     .. math:: D_\alpha(p \,\|\, q) = \frac{1}{\alpha (\alpha - 1)} \Bigl( \sum_i p_i^\alpha q_i^{1 - \alpha} - 1 \Bigr)
 
@@ -156,7 +160,8 @@ def alpha_divergence(p: Any, q: Any, alpha: float, *, axis: int = -1, normalize:
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     alpha : float
         The order, any finite number.
     axis : int, default=-1
@@ -172,7 +177,7 @@ def alpha_divergence(p: Any, q: Any, alpha: float, *, axis: int = -1, normalize:
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or alpha is not finite.
+        If p or q is not a discrete distribution, their lengths differ, or alpha is not finite.
 
     References
     ----------
@@ -191,14 +196,15 @@ def alpha_divergence(p: Any, q: Any, alpha: float, *, axis: int = -1, normalize:
 
 
 def f_divergence(p: Any, q: Any, f: Any, *, axis: int = -1, normalize: bool = False) -> Any:
-    r"""f-divergence of two discrete laws for any convex f with f(1) = 0.
+    r"""f-divergence of two discrete distributions for any convex f with f(1) = 0.
 
     .. math:: D_f(p, q) = \sum_{q_i > 0} q_i f(p_i / q_i) + \lim_{t \to \infty} \frac{f(t)}{t} \sum_{q_i = 0} p_i
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     f : str or callable
         A word ("tv", "kl", "reverse_kl", "jeffreys", "js", "squared_hellinger", "chi2", "neyman_chi2"), or a function
         that takes an array of ratios t > 0 and returns f(t).
@@ -215,8 +221,8 @@ def f_divergence(p: Any, q: Any, f: Any, *, axis: int = -1, normalize: bool = Fa
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, the word is unknown, or the function is not convex or not
-        0 at 1.
+        If p or q is not a discrete distribution, their lengths differ, the word is unknown, or the function is not
+        convex or not 0 at 1.
 
     Notes
     -----
@@ -253,5 +259,5 @@ def sum_of_terms(generator: Generator, p: np.ndarray, q: np.ndarray) -> np.ndarr
 
 
 def as_answer(values: Any) -> Any:
-    """A number for one pair of laws, an array for several."""
+    """A number for one pair of distributions, an array for several."""
     return float(values) if np.ndim(values) == 0 else values

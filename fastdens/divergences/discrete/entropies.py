@@ -1,4 +1,4 @@
-"""Entropies of discrete laws and the divergences that are differences of entropies, in any base."""
+"""Entropies of discrete distributions and the divergences that are differences of entropies, in any base."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastdens.divergences.generators import GENERATORS, alpha_generator
 
 
 def entropy(p: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Shannon entropy of a discrete law.
+    r"""Shannon entropy of a discrete distribution.
 
     .. math:: H(p) = -\sum_i p_i \ln p_i, \qquad 0 \ln 0 = 0
 
@@ -37,7 +37,7 @@ def entropy(p: Any, *, base: float | None = None, axis: int = -1, normalize: boo
     Raises
     ------
     ValueError
-        If p is not a discrete law, or base is not greater than 1.
+        If p is not a discrete distribution, or base is not greater than 1.
 
     References
     ----------
@@ -55,14 +55,15 @@ def entropy(p: Any, *, base: float | None = None, axis: int = -1, normalize: boo
 
 
 def cross_entropy(p: Any, q: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Cross-entropy of two discrete laws: the mean surprise under q of what p draws.
+    r"""Cross-entropy of two discrete distributions: the mean surprise under q of what p draws.
 
     .. math:: H(p, q) = -\sum_i p_i \ln q_i = H(p) + \mathrm{KL}(p \,\|\, q)
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     base : float, optional
         Base of the logarithm, greater than 1; by default e (nats). 2 gives bits.
     axis : int, default=-1
@@ -78,7 +79,7 @@ def cross_entropy(p: Any, q: Any, *, base: float | None = None, axis: int = -1, 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or base is not greater than 1.
+        If p or q is not a discrete distribution, their lengths differ, or base is not greater than 1.
 
     References
     ----------
@@ -98,8 +99,8 @@ def cross_entropy(p: Any, q: Any, *, base: float | None = None, axis: int = -1, 
 
 
 @dataclass(frozen=True, eq=False)
-class DivergenceOfLaws:
-    """A divergence of two discrete laws and, where it is infinite, what makes it so.
+class DivergenceOfDistributions:
+    """A divergence of two discrete distributions and, where it is infinite, what makes it so.
 
     Attributes
     ----------
@@ -108,7 +109,7 @@ class DivergenceOfLaws:
     infinite_outcomes : ndarray of intp
         Outcomes whose term is infinite, ascending: for KL those with p > 0 = q. Empty where the value is finite.
     infinite_mass : float
-        The probability of these outcomes under the law that has them.
+        The probability of these outcomes under the distribution that has them.
     """
 
     value: float
@@ -125,7 +126,7 @@ def kl_divergence(
     normalize: bool = False,
     full_output: bool = False,
 ) -> Any:
-    r"""Kullback–Leibler divergence (relative entropy) of two discrete laws.
+    r"""Kullback–Leibler divergence (relative entropy) of two discrete distributions.
 
     .. math:: \mathrm{KL}(p \,\|\, q) = \sum_i p_i \ln \frac{p_i}{q_i}
 
@@ -134,7 +135,8 @@ def kl_divergence(
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     base : float, optional
         Base of the logarithm, greater than 1; by default e (nats). 2 gives bits.
     axis : int, default=-1
@@ -142,25 +144,25 @@ def kl_divergence(
     normalize : bool, default=False
         Whether to divide by the sums first; otherwise a sum that is not 1 is an error.
     full_output : bool, default=False
-        Whether to say which outcomes make the divergence infinite; for one pair of laws.
+        Whether to say which outcomes make the divergence infinite; for one pair of distributions.
 
     Returns
     -------
-    float or ndarray, or DivergenceOfLaws
-        Not negative, and 0 for equal laws only. inf where p has mass on an outcome to which q gives none; an outcome
-        without mass under p costs nothing. With `full_output` an object with `value`, `infinite_outcomes` and
+    float or ndarray, or DivergenceOfDistributions
+        Not negative, and 0 for equal distributions only. inf where p has mass on an outcome to which q gives none; an
+        outcome without mass under p costs nothing. With `full_output` an object with `value`, `infinite_outcomes` and
         `infinite_mass`.
 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, base is not greater than 1, or `full_output` is asked
-        for with more than one pair of laws.
+        If p or q is not a discrete distribution, their lengths differ, base is not greater than 1, or `full_output` is
+        asked for with more than one pair of distributions.
 
     Notes
     -----
-    No number is added to zeros. Terms are p ln(p / q) - p + q, none of which is negative; for laws the added parts
-    cancel.
+    No number is added to zeros. Terms are p ln(p / q) - p + q, none of which is negative; for distributions the added
+    parts cancel.
 
     References
     ----------
@@ -182,13 +184,15 @@ def kl_divergence(
         return as_answer(values)
     if values.ndim > 0:
         shape = np.broadcast_shapes(p.shape, q.shape)
-        raise ValueError(f"full_output must be False for more than one pair of laws, got arrays of shape {shape}")
+        raise ValueError(
+            f"full_output must be False for more than one pair of distributions, got arrays of shape {shape}"
+        )
     outcomes = np.flatnonzero((p > 0) & (q == 0))
-    return DivergenceOfLaws(float(values), outcomes, float(p[outcomes].sum()))
+    return DivergenceOfDistributions(float(values), outcomes, float(p[outcomes].sum()))
 
 
 def js_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Jensen–Shannon divergence of two discrete laws: the mean KL divergence from their midpoint.
+    r"""Jensen–Shannon divergence of two discrete distributions: the mean KL divergence from their midpoint.
 
     .. math:: \mathrm{JS}(p, q) = \tfrac12 \mathrm{KL}(p \,\|\, m) + \tfrac12 \mathrm{KL}(q \,\|\, m), \qquad
         m = \tfrac12 (p + q)
@@ -198,7 +202,8 @@ def js_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     base : float, optional
         Base of the logarithm, greater than 1; by default e (nats). 2 gives bits.
     axis : int, default=-1
@@ -214,7 +219,7 @@ def js_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or base is not greater than 1.
+        If p or q is not a discrete distribution, their lengths differ, or base is not greater than 1.
 
     References
     ----------
@@ -232,14 +237,15 @@ def js_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, 
 
 
 def js_distance(p: Any, q: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Jensen–Shannon distance of two discrete laws: the square root of the divergence, a metric.
+    r"""Jensen–Shannon distance of two discrete distributions: the square root of the divergence, a metric.
 
     .. math:: d(p, q) = \sqrt{\mathrm{JS}(p, q)}
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     base : float, optional
         Base of the logarithm, greater than 1; by default e (nats). 2 gives bits.
     axis : int, default=-1
@@ -250,12 +256,12 @@ def js_distance(p: Any, q: Any, *, base: float | None = None, axis: int = -1, no
     Returns
     -------
     float or ndarray
-        Between 0 and the root of ln 2 (in bits: 1); never nan, however close the laws.
+        Between 0 and the root of ln 2 (in bits: 1); never nan, however close the distributions.
 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or base is not greater than 1.
+        If p or q is not a discrete distribution, their lengths differ, or base is not greater than 1.
 
     References
     ----------
@@ -272,14 +278,15 @@ def js_distance(p: Any, q: Any, *, base: float | None = None, axis: int = -1, no
 
 
 def jeffreys_divergence(p: Any, q: Any, *, base: float | None = None, axis: int = -1, normalize: bool = False) -> Any:
-    r"""Jeffreys' divergence of two discrete laws: KL in both directions, added up.
+    r"""Jeffreys' divergence of two discrete distributions: KL in both directions, added up.
 
     .. math:: J(p, q) = \mathrm{KL}(p \,\|\, q) + \mathrm{KL}(q \,\|\, p) = \sum_i (p_i - q_i) \ln \frac{p_i}{q_i}
 
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     base : float, optional
         Base of the logarithm, greater than 1; by default e (nats). 2 gives bits.
     axis : int, default=-1
@@ -290,12 +297,12 @@ def jeffreys_divergence(p: Any, q: Any, *, base: float | None = None, axis: int 
     Returns
     -------
     float or ndarray
-        Not negative; inf where one of the laws alone has mass.
+        Not negative; inf where one of the distributions alone has mass.
 
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, or base is not greater than 1.
+        If p or q is not a discrete distribution, their lengths differ, or base is not greater than 1.
 
     References
     ----------
@@ -314,7 +321,7 @@ def jeffreys_divergence(p: Any, q: Any, *, base: float | None = None, axis: int 
 def renyi_divergence(
     p: Any, q: Any, alpha: float, *, base: float | None = None, axis: int = -1, normalize: bool = False
 ) -> Any:
-    r"""Rényi divergence of two discrete laws.
+    r"""Rényi divergence of two discrete distributions.
 
     .. math:: R_\alpha(p \,\|\, q) = \frac{1}{\alpha - 1} \ln \sum_i p_i^\alpha q_i^{1 - \alpha}
 
@@ -323,7 +330,8 @@ def renyi_divergence(
     Parameters
     ----------
     p, q : array-like of shape (..., n_outcomes)
-        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of laws broadcast.
+        Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). Arrays of distributions
+        broadcast.
     alpha : float
         The order, from 0 to inf.
     base : float, optional
@@ -341,7 +349,7 @@ def renyi_divergence(
     Raises
     ------
     ValueError
-        If p or q is not a discrete law, their lengths differ, alpha is negative or base is not greater than 1.
+        If p or q is not a discrete distribution, their lengths differ, alpha is negative or base is not greater than 1.
 
     References
     ----------

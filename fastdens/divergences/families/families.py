@@ -1,4 +1,4 @@
-"""The largest discrepancy of two laws over a family of sets: total variation, restricted."""
+"""The largest discrepancy of two distributions over a family of sets: total variation, restricted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ from fastdens.divergences.families.family_arguments import (
     ranks_of,
 )
 from fastdens.divergences.families.set_witnesses import Witness
-from fastdens.divergences.families.signed_weights import SignedWeights, check_laws, of_laws, of_samples
+from fastdens.divergences.families.signed_weights import (
+    SignedWeights,
+    check_distributions,
+    of_distributions,
+    of_samples,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +45,8 @@ class SetDiscrepancy:
         The set A, with a method ``contains``: half-lines and intervals are an Interval, with `low`, `high` and which
         ends are included; unions and the empty set an IntervalUnion; None where a set is a list of outcomes only.
     indices : ndarray of intp
-        What lies in A: outcomes of discrete laws, rows of the sample X; ascending. Empty for a continuous law.
+        What lies in A: outcomes of discrete distributions, rows of the sample X; ascending. Empty for a continuous
+        distribution.
     indices_Y : ndarray of intp
         Rows of the sample Y in A; empty where there is none.
     error : float
@@ -73,7 +79,7 @@ def set_discrepancy(
     order: Any = None,
     n_threads: int | None = None,
 ) -> SetDiscrepancy:
-    r"""The largest discrepancy of two discrete laws over a family of sets.
+    r"""The largest discrepancy of two discrete distributions over a family of sets.
 
     .. math:: D_{\mathcal A}(P, Q) = \sup_{A \in \mathcal A} |P(A) - Q(A)|
 
@@ -81,7 +87,7 @@ def set_discrepancy(
     ----------
     p, q : array-like of shape (n_outcomes,)
         Probabilities: finite, not negative, summing to 1 within 1e-9 (float32: 1e-5). On the line q may be a continuous
-        law instead: a model with ``cdf``, an object of `scipy.stats`, or a vectorised distribution function.
+        distribution instead: a model with ``cdf``, an object of `scipy.stats`, or a vectorised distribution function.
     family : str, default="half-lines"
         The sets A:
 
@@ -94,7 +100,7 @@ def set_discrepancy(
         "size"              at most, or `exactly`, k outcomes; O(n)
         "partition"         unions of given cells; O(n)
         "up-sets"           with an outcome all above it in an `order` (stochastic order); a maximum flow
-        "all"               all sets: the total variation distance, 1 from a continuous law; O(n log n)
+        "all"               all sets: the total variation distance, 1 from a continuous distribution; O(n log n)
         ==================  ============================================================================
     points : array-like of shape (n_outcomes,) or (n_outcomes, 2), optional
         Where the outcomes lie. Points may repeat: no set tells equal ones apart. By default, on the line, the numbers
@@ -120,7 +126,7 @@ def set_discrepancy(
     Raises
     ------
     ValueError
-        If p or q is no law, points do not fit the family, or an option is missing or has no meaning for it.
+        If p or q is no distribution, points do not fit the family, or an option is missing or has no meaning for it.
 
     See Also
     --------
@@ -129,10 +135,10 @@ def set_discrepancy(
 
     Notes
     -----
-    Sums are of whole numbers, in units of 2^-57. Where the laws are no multiples of that, sets on the line that come
-    within rounding of the best are compared exactly; of the other families ``error`` says what rounding may have
-    hidden, about 2^-57 per outcome. A half-plane's ``indices`` are exact, also where points lie nearer to its border
-    than rounding lets ``contains`` see.
+    Sums are of whole numbers, in units of 2^-57. Where the distributions are no multiples of that, sets on the line
+    that come within rounding of the best are compared exactly; of the other families ``error`` says what rounding may
+    have hidden, about 2^-57 per outcome. A half-plane's ``indices`` are exact, also where points lie nearer to its
+    border than rounding lets ``contains`` see.
 
     References
     ----------
@@ -162,10 +168,10 @@ def set_discrepancy(
     k = check_k(k, family)
     distribution = distribution_of(q)
     if distribution is None:
-        weights = check_laws(p, q)
+        weights = check_distributions(p, q)
     else:
-        law = validation.check_probabilities(p, "p")
-        weights = of_laws(law, np.zeros(len(law)))
+        masses = validation.check_probabilities(p, "p")
+        weights = of_distributions(masses, np.zeros(len(masses)))
     n = len(weights.whole)
     if exactly not in (True, False):
         raise TypeError(f"exactly must be True or False, got {exactly!r}")
@@ -208,7 +214,7 @@ def sample_discrepancy(
     weight_Y: Any = None,
     n_threads: int | None = None,
 ) -> SetDiscrepancy:
-    r"""The largest discrepancy of two samples, or of a sample and a continuous law, over a family of sets.
+    r"""The largest discrepancy of two samples, or of a sample and a continuous distribution, over a family of sets.
 
     .. math:: D_{\mathcal A}(X, Y) = \sup_{A \in \mathcal A} \left| \frac{\sum_i w_i 1_A(x_i)}{\sum_i w_i}
         - \frac{\sum_j v_j 1_A(y_j)}{\sum_j v_j} \right|
@@ -217,8 +223,8 @@ def sample_discrepancy(
     ----------
     X, Y : array-like of shape (n_samples,) or (n_samples, n_features)
         The samples: of one feature on the line, of two in the plane, of any number for "all". On the line either, but
-        not both, may be a continuous law instead: a model with ``cdf``, an object of `scipy.stats`, or a vectorised
-        distribution function.
+        not both, may be a continuous distribution instead: a model with ``cdf``, an object of `scipy.stats`, or a
+        vectorised distribution function.
     family : str, default="half-lines"
         "half-lines", "intervals", "interval-unions", "boxes", "half-planes" or "all"; see `set_discrepancy`.
     k : int, optional
@@ -233,16 +239,16 @@ def sample_discrepancy(
     SetDiscrepancy
         ``value``, ``difference``, ``witness``, ``indices``, ``indices_Y``, ``error`` and ``exact``. Equal points are in
         the set together or out together. Exact where weights are whole numbers whose sums have a product below 2^57;
-        against a continuous law, for the distribution function as it was returned.
+        against a continuous distribution, for the distribution function as it was returned.
 
     Raises
     ------
     ValueError
-        If the samples do not fit the family, weights are bad, or both X and Y are continuous laws.
+        If the samples do not fit the family, weights are bad, or both X and Y are continuous distributions.
 
     See Also
     --------
-    set_discrepancy : The same for discrete laws, and the families.
+    set_discrepancy : The same for discrete distributions, and the families.
     kolmogorov_distance : The value for half-lines.
 
     References
@@ -266,7 +272,7 @@ def sample_discrepancy(
     distributions = [distribution_of(X), distribution_of(Y)]
     swapped = distributions[0] is not None
     if swapped and distributions[1] is not None:
-        raise ValueError("X and Y must not both be continuous laws: at least one must be a sample")
+        raise ValueError("X and Y must not both be continuous distributions: at least one must be a sample")
     if swapped:
         X, Y, weight_X, weight_Y = Y, X, weight_Y, weight_X
     distribution = distributions[0] if swapped else distributions[1]
@@ -281,7 +287,7 @@ def sample_discrepancy(
         points, m = np.concatenate([points, others]), len(others)
         v = validation.check_sample_weight(weight_Y, m, "weight_Y")
     elif weight_Y is not None:
-        raise ValueError(f"weight_{names[1]} must be None where {names[1]} is a continuous law")
+        raise ValueError(f"weight_{names[1]} must be None where {names[1]} is a continuous distribution")
     if family in ("half-lines", "intervals") and distribution is None and w is None and v is None and n * m < 2**62:
         return _result(line_families.of_two_samples(points[:n, 0], points[n:, 0], family), n)
     weights, error = of_samples(n, m, w, v)
@@ -292,17 +298,17 @@ def sample_discrepancy(
 
 
 def kolmogorov_distance(P: Any, Q: Any, points: Any = None, *, weight_P: Any = None, weight_Q: Any = None) -> float:
-    r"""Kolmogorov distance of two laws on the line: the largest difference of their distribution functions.
+    r"""Kolmogorov distance of two distributions on the line: the largest difference of their distribution functions.
 
     .. math:: D(P, Q) = \sup_c |P(x \le c) - Q(x \le c)|
 
     Parameters
     ----------
     P, Q : array-like of shape (n_samples,) or (n_samples, 1)
-        Samples; or probabilities of outcomes at `points`. One of them may be a continuous law (with `points`, Q): a
-        model with ``cdf``, an object of `scipy.stats`, or a vectorised distribution function.
+        Samples; or probabilities of outcomes at `points`. One of them may be a continuous distribution (with `points`,
+        Q): a model with ``cdf``, an object of `scipy.stats`, or a vectorised distribution function.
     points : array-like of shape (n_outcomes,), optional
-        Where outcomes lie; then P and Q are discrete laws on them.
+        Where outcomes lie; then P and Q are discrete distributions on them.
     weight_P, weight_Q : array-like of shape (n_samples,), optional
         Weights of the rows of samples.
 
@@ -314,7 +320,7 @@ def kolmogorov_distance(P: Any, Q: Any, points: Any = None, *, weight_P: Any = N
     Raises
     ------
     ValueError
-        If P or Q is neither of these, or weights are given for discrete laws.
+        If P or Q is neither of these, or weights are given for discrete distributions.
 
     See Also
     --------
@@ -354,10 +360,12 @@ def _over(
     if family == "all":
         if distribution is None:
             return plane_families.over_cells(ranks_of(points), weights)
-        # A continuous law gives nothing to the set of all points, which P has all its mass in.
+        # A continuous distribution gives nothing to the set of all points, which P has all its mass in.
         return 1.0, None, np.flatnonzero(weights.p if weights.slack else weights.whole), 0.0
     if distribution is not None:
-        raise ValueError(f"family must be one of the line's, or 'all', where a law is continuous, got {family!r}")
+        raise ValueError(
+            f"family must be one of the line's, or 'all', where a distribution is continuous, got {family!r}"
+        )
     return IN_THE_PLANE[family](points, weights, n_threads)
 
 

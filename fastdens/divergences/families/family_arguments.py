@@ -12,7 +12,7 @@ from fastdens.divergences.families import line_families, plane_families
 
 ON_THE_LINE = tuple(line_families.OVER)
 IN_THE_PLANE = {"boxes": plane_families.over_boxes, "half-planes": plane_families.over_half_planes}
-# Of discrete laws only, whose outcomes lie nowhere, and of any.
+# Of discrete distributions only, whose outcomes lie nowhere, and of any.
 WITHOUT_PLACES = ("size", "partition", "up-sets")
 FAMILIES = (*ON_THE_LINE, *IN_THE_PLANE, *WITHOUT_PLACES, "all")
 
@@ -67,15 +67,15 @@ def ranks_of(labels: np.ndarray) -> np.ndarray:
     return np.unique(labels, axis=0 if labels.ndim == 2 else None, return_inverse=True)[1].reshape(-1)
 
 
-def distribution_of(law: Any) -> Callable[[np.ndarray], Any] | None:
-    """The distribution function of a continuous law; None where `law` is data."""
-    if hasattr(law, "score_samples"):  # a model, which takes rows
-        if not hasattr(law, "cdf"):
-            raise TypeError(f"a model must have a distribution function, which {type(law).__name__} has not")
-        return lambda x: law.cdf(x.reshape(-1, 1))
-    if hasattr(law, "cdf"):
-        return law.cdf
-    if callable(law):
-        called: Callable[[np.ndarray], Any] = law
+def distribution_of(distribution: Any) -> Callable[[np.ndarray], Any] | None:
+    """The distribution function of a continuous distribution; None where `distribution` is data."""
+    if hasattr(distribution, "score_samples"):  # a model, which takes rows
+        if not hasattr(distribution, "cdf"):
+            raise TypeError(f"a model must have a distribution function, which {type(distribution).__name__} has not")
+        return lambda x: distribution.cdf(x.reshape(-1, 1))
+    if hasattr(distribution, "cdf"):
+        return distribution.cdf
+    if callable(distribution):
+        called: Callable[[np.ndarray], Any] = distribution
         return called
     return None

@@ -1,7 +1,7 @@
 """Largest discrepancies over sets of the line: half-lines, intervals, unions of intervals.
 
-The line is cut into pieces: the distinct points, and where one law is continuous the gaps between them too. Sets are
-stretches of pieces, and all that a family asks for are the sums over the pieces before each cut.
+The line is cut into pieces: the distinct points, and where one distribution is continuous the gaps between them too.
+Sets are stretches of pieces, and all that a family asks for are the sums over the pieces before each cut.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from fastdens.subsets.set_families import extreme_half_lines, largest_union
 
 # Cuts whose sums are too near for the rounded ones to tell which is larger, and how many are looked at exactly.
 _MOST_CANDIDATES = 32
-# Rounding of the sums where one law is continuous: a quotient, a difference, and the slack of the whole numbers.
+# Rounding of the sums where one distribution is continuous: a quotient, a difference, and the slack of the whole
+# numbers.
 _CONTINUOUS_SLACK = 4 * 2.0**-53
 
 Found = tuple[float, Any, np.ndarray, float]  # signed value, witness, rows in ascending order of points, error
@@ -43,8 +44,8 @@ class Pieces:
     slack : float
         By how much any of these may be wrong.
     distribution : ndarray or None
-        The continuous law's distribution function at the points; then piece 2 j is the gap before point j, and 2 j + 1
-        is the point.
+        The continuous distribution's distribution function at the points; then piece 2 j is the gap before point j, and
+        2 j + 1 is the point.
     """
 
     weights: SignedWeights
@@ -95,7 +96,8 @@ class Pieces:
 def cut_line(
     points: np.ndarray, weights: SignedWeights, distribution: Callable[[np.ndarray], Any] | None, n_threads: int
 ) -> Pieces:
-    """The line in pieces, from points in any order; `distribution` is that of a continuous law Q, if Q is one."""
+    """The line in pieces, from points in any order; `distribution` is that of a continuous distribution Q, if Q is
+    one."""
     ordered, order = sort_with_places(points, n_threads)
     starts = np.append(np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])), len(ordered))
     points = ordered[starts[:-1]]

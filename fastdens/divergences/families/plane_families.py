@@ -53,7 +53,7 @@ def over_cells(cells: np.ndarray, weights: SignedWeights) -> Found:
     sums = np.zeros(n_cells, dtype=np.int64)
     np.add.at(sums, cells, weights.whole)
     if weights.slack:
-        # The sign of a sum that the slack of its cell may turn is found from the laws themselves.
+        # The sign of a sum that the slack of its cell may turn is found from the distributions themselves.
         slacks = np.bincount(cells, weights.slacks(), n_cells) * (1 + 1e-9)
         unsure = (slacks > 0) & (np.abs(sums) <= slacks)
         rows = np.flatnonzero(unsure[cells])

@@ -1,4 +1,5 @@
-"""The difference of two laws, P - Q, as whole numbers at outcomes: sums over sets are exact up to a stated slack."""
+"""The difference of two distributions, P - Q, as whole numbers at outcomes: sums over sets are exact up to a stated
+slack."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ class SignedWeights:
     slack : float
         Bound on the sum over outcomes of |(P - Q) * scale - whole|; 0 where the whole numbers are exact.
     p, q : ndarray of float64
-        The laws, where there is slack.
+        The distributions, where there is slack.
     """
 
     whole: np.ndarray
@@ -71,8 +72,8 @@ class SignedWeights:
         return 2 * self.slack / self.scale
 
 
-def of_laws(p: np.ndarray, q: np.ndarray) -> SignedWeights:
-    """The difference of two laws on the same outcomes."""
+def of_distributions(p: np.ndarray, q: np.ndarray) -> SignedWeights:
+    """The difference of two distributions on the same outcomes."""
     grains = np.ldexp(p, _EXPONENT), np.ldexp(q, _EXPONENT)
     nearest = np.rint(grains[0]), np.rint(grains[1])
     slack = sum(float(np.abs(grain - near).sum()) for grain, near in zip(grains, nearest))
@@ -81,10 +82,11 @@ def of_laws(p: np.ndarray, q: np.ndarray) -> SignedWeights:
 
 
 def of_samples(n: int, m: int, weight_X: np.ndarray | None, weight_Y: np.ndarray | None) -> tuple[SignedWeights, float]:
-    """The difference of two empirical laws, the outcomes of the first before those of the second; with m = 0 the first.
+    """The difference of two empirical distributions, the outcomes of the first before those of the second; with m = 0
+    the first.
 
-    Whole-number weights make exact differences. Others are divided by their sum, which misses the law that they state;
-    the second result bounds what that does to the probability of any set.
+    Whole-number weights make exact differences. Others are divided by their sum, which misses the distribution that
+    they state; the second result bounds what that does to the probability of any set.
     """
     counts = [_counts(size, weights) for size, weights in ((n, weight_X), (m, weight_Y))]
     first, second = counts
@@ -93,12 +95,14 @@ def of_samples(n: int, m: int, weight_X: np.ndarray | None, weight_Y: np.ndarray
         if totals[0] * totals[1] <= 1 << _EXPONENT:
             whole = np.append(first.astype(np.int64) * totals[1], -second.astype(np.int64) * totals[0])
             return SignedWeights(whole, totals[0] * totals[1], 0.0, whole[:0], whole[:0]), 0.0
-    laws = []
+    distributions = []
     for size, weights in ((n, weight_X), (m, weight_Y)):
         weights = np.ones(size) if weights is None else weights
         scaled = np.ldexp(weights, -math.frexp(weights.max(initial=0))[1])  # no sum overflows
-        laws.append(scaled / math.fsum(scaled.tolist()) if size else scaled)
-    return of_laws(np.append(laws[0], np.zeros(m)), np.append(np.zeros(n), laws[1])), 8 * _ULP
+        distributions.append(scaled / math.fsum(scaled.tolist()) if size else scaled)
+    return of_distributions(
+        np.append(distributions[0], np.zeros(m)), np.append(np.zeros(n), distributions[1])
+    ), 8 * _ULP
 
 
 def _counts(size: int, weights: np.ndarray | None) -> np.ndarray | None:
@@ -110,6 +114,6 @@ def _counts(size: int, weights: np.ndarray | None) -> np.ndarray | None:
     return None
 
 
-def check_laws(p: Any, q: Any) -> SignedWeights:
-    """The difference of two discrete laws that a user passes in."""
-    return of_laws(*validation.check_pair_of_probabilities(p, q))
+def check_distributions(p: Any, q: Any) -> SignedWeights:
+    """The difference of two discrete distributions that a user passes in."""
+    return of_distributions(*validation.check_pair_of_probabilities(p, q))

@@ -126,7 +126,7 @@ class Coordinates:
             factors = self._factors * shapes.reshape(self._factors.shape)
         return Mixture(weights / weights.sum(), means, factors, self.covariance_type)
 
-    # --- draws of one component that move with it -----------------------------------------------------------------
+    # --- draws of one component that move with it ---------------------------------------------------------------------
 
     def placed(self, theta: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of a single component: its mean, the rows L z about it, where L L^T is the covariance, and deviations."""

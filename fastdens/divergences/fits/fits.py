@@ -69,7 +69,7 @@ def fit_divergence(
         What to fit, of any covariance type. It is not changed. Where a mixture has `weights_init`, `means_init` or
         `precisions_init`, the first start has them.
     target : fitted model, callable or array-like of shape (n_samples, n_features)
-        The law p. A fitted model has `score_samples` and `sample`. A callable is a log-density, known up to a
+        The distribution p. A fitted model has `score_samples` and `sample`. A callable is a log-density, known up to a
         constant: it takes points of shape (n, n_features) and returns n numbers, and needs `sampler` or `bounds`.
         Of a sample, "kl" takes the points themselves; all other kinds need p, and take a Gaussian kernel
         density estimate (bandwidth "sheather-jones" for one feature, else "likelihood"), which widens the target
@@ -133,9 +133,9 @@ def fit_divergence(
     -----
     A minimum is a local one: reverse KL has one at least for every mode. "kl" of a Gaussian is closed: the target's
     mean and covariance, exact for Gaussians, mixtures and Gaussian kernel density estimates. Otherwise L-BFGS runs on
-    the divergence of the two laws on the nodes of the integral, with analytic gradients. It is zero where they agree,
-    so a target of the model's own family is found to about the square root of rounding for any number of nodes. On
-    draws, reverse KL of a single Gaussian is improved in the end with draws that move with it (reparametrised ones),
+    the divergence of the two distributions on the nodes of the integral, with analytic gradients. It is zero where they
+    agree, so a target of the model's own family is found to about the square root of rounding for any number of nodes.
+    On draws, reverse KL of a single Gaussian is improved in the end with draws that move with it (reparametrised ones),
     where the target has a gradient: a fitted Gaussian, mixture or Gaussian kernel density estimate, or a callable. The
     total variation has a kink where p = q; it is approached through
     :math:`\int \tfrac12 (p + q) (\sqrt{s^2 + \epsilon^2} - \epsilon)`, s = (p - q) / (p + q), with epsilon from 0.3
@@ -173,24 +173,34 @@ def fit_divergence(
         random_state = getattr(model, "random_state", None)
     rng = validation.check_random_state(random_state)
     with threads(n_threads):
-        law = target_of(target, sampler, bounds, sample_weight)
-        if law.sample is not None and order.generator.is_likelihood:
-            return _maximum_likelihood(model, law, order, n_starts, max_iter, tol, random_state)
-        if method == "quadrature" and law.d > 2:
-            raise ValueError(f"method must be 'auto' or 'monte_carlo' for more than two features, got {law.d} features")
-        if law.sample is not None:
-            estimate_density(law)
-        integral = _Integral(law, method != "monte_carlo" and law.d <= 2, n_draws, rng, n_threads)
+        distribution = target_of(target, sampler, bounds, sample_weight)
+        if distribution.sample is not None and order.generator.is_likelihood:
+            return _maximum_likelihood(model, distribution, order, n_starts, max_iter, tol, random_state)
+        if method == "quadrature" and distribution.d > 2:
+            raise ValueError(
+                f"method must be 'auto' or 'monte_carlo' for more than two features, got {distribution.d} features"
+            )
+        if distribution.sample is not None:
+            estimate_density(distribution)
+        integral = _Integral(distribution, method != "monte_carlo" and distribution.d <= 2, n_draws, rng, n_threads)
         integrand = integrand_of(order)
         fitted: Any = _copy(model)
         if family.is_moments and order.generator.is_likelihood:
-            fitted._take_moments(*integral.moments(family.covariance_type), law.columns)
+            fitted._take_moments(*integral.moments(family.covariance_type), distribution.columns)
             found = Found(fitted._mixture(), math.nan, [], True, math.nan)
         else:
             found = _search(
-                family, law, order, integrand, integral, n_starts or N_STARTS, max_iter or MAX_ITER, tol or TOL, rng
+                family,
+                distribution,
+                order,
+                integrand,
+                integral,
+                n_starts or N_STARTS,
+                max_iter or MAX_ITER,
+                tol or TOL,
+                rng,
             )
-            fitted._take_mixture(found.mixture, found.mean_log_density, found.converged, law.columns)
+            fitted._take_mixture(found.mixture, found.mean_log_density, found.converged, distribution.columns)
         fitted.divergence_ = integral.divergence(found.mixture, order, integrand)
     fitted.divergence_trace_ = np.array(found.trace)
     fitted.converged_, fitted.n_iter_ = found.converged, len(found.trace)
@@ -209,23 +219,28 @@ def _family_of(model: Any) -> MixtureFamily:
 class _Integral:
     """Where the integrals over a target are taken."""
 
-    def __init__(self, law: Target, by_cells: bool, n_draws: int, rng: np.random.Generator, n_threads: int) -> None:
-        self.law, self.n_draws, self.rng, self.n_threads = law, n_draws, rng, n_threads
-        self.draws = law.draws(_START_DRAWS, rng)
+    def __init__(
+        self, distribution: Target, by_cells: bool, n_draws: int, rng: np.random.Generator, n_threads: int
+    ) -> None:
+        self.distribution, self.n_draws, self.rng, self.n_threads = distribution, n_draws, rng, n_threads
+        self.draws = distribution.draws(_START_DRAWS, rng)
         check_squares(self.draws)
-        self.box = Box(law, self.draws) if by_cells else None
+        self.box = Box(distribution, self.draws) if by_cells else None
 
     def nodes_about(self, kink: bool) -> Any:
         if self.box is not None:
-            return nodes_by_cells(self.law, self.box, kink, self.n_threads)
-        fixed = self.law.spread if self.law.is_uniform else self.law.draws
+            return nodes_by_cells(self.distribution, self.box, kink, self.n_threads)
+        fixed = self.distribution.spread if self.distribution.is_uniform else self.distribution.draws
         return nodes_by_draws(
-            self.law, fixed(self.n_draws, self.rng), Noise(self.n_draws, self.law.d, self.rng), self.n_threads
+            self.distribution,
+            fixed(self.n_draws, self.rng),
+            Noise(self.n_draws, self.distribution.d, self.rng),
+            self.n_threads,
         )
 
     def moments(self, covariance_type: str) -> tuple[np.ndarray, Any]:
         """Mean and covariance of the target."""
-        exact = self.law.moments()
+        exact = self.distribution.moments()
         if exact is not None:
             mean, covariance = exact
             if covariance_type == "full":
@@ -233,21 +248,21 @@ class _Integral:
             return mean, np.diag(covariance) if covariance_type == "diag" else float(np.diag(covariance).mean())
         if self.box is not None:
             normal = Gaussian().fit(self.draws)
-            nodes = cell_nodes(self.box, self.law.log_density, [normal.score_samples], *fit_value.RULES[1])
+            nodes = cell_nodes(self.box, self.distribution.log_density, [normal.score_samples], *fit_value.RULES[1])
             log_weights = nodes.log_weights + nodes.log_p
             shares = np.exp(log_weights - log_weights.max())
             return moments(nodes.x[shares > 0], shares[shares > 0], covariance_type)
-        return moments(self.law.draws(self.n_draws, self.rng), None, covariance_type)
+        return moments(self.distribution.draws(self.n_draws, self.rng), None, covariance_type)
 
     def divergence(self, mixture: Mixture, kind: Kind, integrand: Integrand) -> Any:
         if self.box is not None:
-            return fit_value.by_cells(self.law, self.box, mixture, kind, integrand, self.n_threads)
-        return fit_value.by_draws(self.law, self.n_draws, mixture, kind, integrand, self.rng, self.n_threads)
+            return fit_value.by_cells(self.distribution, self.box, mixture, kind, integrand, self.n_threads)
+        return fit_value.by_draws(self.distribution, self.n_draws, mixture, kind, integrand, self.rng, self.n_threads)
 
 
 def _search(
     family: MixtureFamily,
-    law: Target,
+    distribution: Target,
     kind: Kind,
     integrand: Integrand,
     integral: _Integral,
@@ -257,7 +272,7 @@ def _search(
     rng: np.random.Generator,
 ) -> Found:
     covariance_type, n_components = family.covariance_type, family.n_components
-    given = mixture_parameters.check_given(*family.given, covariance_type, n_components, law.d)
+    given = mixture_parameters.check_given(*family.given, covariance_type, n_components, distribution.d)
     first = starts(
         integral.draws, given, family.init_params, covariance_type, n_components, n_starts, rng, integral.n_threads
     )
@@ -265,9 +280,9 @@ def _search(
     _check_finite(kind, nodes_about(first, 0))
     found = search(nodes_about, first, integrand, max_iter, tol)
     pathwise = PATHWISE.get(kind.generator.name)
-    if integral.box is None and n_components == 1 and pathwise is not None and has_gradient(law):
-        moving = pathwise(law, found.mixture, 2 * integral.n_draws, rng)
-        found = refine_pathwise(moving, found, law.is_normalised, max_iter, tol)
+    if integral.box is None and n_components == 1 and pathwise is not None and has_gradient(distribution):
+        moving = pathwise(distribution, found.mixture, 2 * integral.n_draws, rng)
+        found = refine_pathwise(moving, found, distribution.is_normalised, max_iter, tol)
     if not found.converged:
         warnings.warn(
             f"the search for the least {kind.name} did not converge in max_iter={max_iter} iterations (tol={tol:g}); "
@@ -295,7 +310,7 @@ def _copy(model: Any) -> Any:
 
 
 def _maximum_likelihood(
-    model: Any, law: Target, kind: Kind, n_starts: Any, max_iter: Any, tol: Any, random_state: Any
+    model: Any, distribution: Target, kind: Kind, n_starts: Any, max_iter: Any, tol: Any, random_state: Any
 ) -> Any:
     """The model's own fit: by its closed form, or by EM."""
     fitted: Any = _copy(model)
@@ -303,12 +318,12 @@ def _maximum_likelihood(
     asked = {"n_init": n_starts, "max_iter": max_iter, "tol": tol, "random_state": random_state}
     known = model.get_params(deep=False)
     fitted.set_params(**{name: value for name, value in asked.items() if value is not None and name in known})
-    fitted.fit(law.sample, sample_weight=law.sample_weight)
+    fitted.fit(distribution.sample, sample_weight=distribution.sample_weight)
     fitted.set_params(**model.get_params(deep=False))
-    if (np.ptp(rows_of(law)[0], axis=0) > 0).all():
-        rows = estimate_density(law, _ROWS_COMPARED)
+    if (np.ptp(rows_of(distribution)[0], axis=0) > 0).all():
+        rows = estimate_density(distribution, _ROWS_COMPARED)
         log_q = log_density_of(fitted._mixture(), check_n_threads(None))
-        fitted.divergence_ = fit_value.of_sample(law, log_q(rows), kind)
+        fitted.divergence_ = fit_value.of_sample(distribution, log_q(rows), kind)
     else:
         fitted.divergence_ = fit_value.unknown()
     fitted.divergence_trace_ = np.empty(0)

@@ -1,4 +1,5 @@
-"""What a fit by a divergence makes small: the divergence of two laws on the nodes of an integral, with its gradient."""
+"""What a fit by a divergence makes small: the divergence of two distributions on the nodes of an integral, with its
+gradient."""
 
 from __future__ import annotations
 
@@ -152,7 +153,8 @@ def integrand_of(kind: Kind) -> Integrand:
 
 
 class Objective:
-    r"""The f-divergence of two discrete laws, target and model on the nodes, as a function of the model's coordinates.
+    r"""The f-divergence of two discrete distributions, target and model on the nodes, as a function of the model's
+    coordinates.
 
     .. math:: J = \sum_i Q_i f(P_i / Q_i), \qquad P_i \propto w_i p(x_i), \quad Q_i \propto w_i q(x_i)
 
@@ -168,7 +170,7 @@ class Objective:
         self.integrand = integrand
         self.coordinates = Coordinates(start, nodes.x)
 
-    def _laws(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    def _distributions(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         log_q, shares = normalised_exponentials(self.coordinates.log_parts(theta))
         weighted = self._log_weights + log_q
         log_mass = float(normalised_exponentials(weighted)[0])
@@ -176,7 +178,7 @@ class Objective:
 
     def divergence(self, theta: np.ndarray) -> float:
         """The f-divergence alone."""
-        log_Q, _, _ = self._laws(theta)
+        log_Q, _, _ = self._distributions(theta)
         with np.errstate(over="ignore"):
             return float(self.integrand.terms(self._log_P, log_Q).sum())
 
@@ -186,7 +188,7 @@ class Objective:
         The logarithm tames divergences that are huge far from the target. Where J overflows, the value is that of the
         largest double, and a search has to turn back.
         """
-        log_Q, shares, log_mass = self._laws(theta)
+        log_Q, shares, log_mass = self._distributions(theta)
         Q = np.exp(log_Q)
         with np.errstate(over="ignore"):
             divergence = float(self.integrand.terms(self._log_P, log_Q).sum())

@@ -20,7 +20,7 @@ _RTOL = 1e-10
 
 
 class Target:
-    """A law with a log-density and draws.
+    """A distribution with a log-density and draws.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Target:
     precision : str
         "float32" where that is what the target is made of.
     sample, sample_weight : ndarrays or None
-        The data, where the target is a sample; its law is then a kernel density estimate.
+        The data, where the target is a sample; its distribution is then a kernel density estimate.
     bounds, region : ndarrays of shape (d, 2) or None
         Where all mass is, and the part of it where `spread` looks.
     is_normalised : bool
@@ -57,7 +57,7 @@ class Target:
 
     @property
     def is_uniform(self) -> bool:
-        """Whether nothing can be drawn from the law itself."""
+        """Whether nothing can be drawn from the distribution itself."""
         return self._sampler is None
 
     def within(self, x: np.ndarray) -> np.ndarray:
@@ -79,7 +79,8 @@ class Target:
         return np.where(self.within(x), values, -np.inf)
 
     def draws(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Draws of the law, or of what is known of it: points within the bounds chosen by the density there."""
+        """Draws of the distribution, or of what is known of it: points within the bounds chosen by the density
+        there."""
         if self._sampler is not None:
             x = self._sampler(n, rng)
             x = validation.check_data(rows_of_draws(x), "the draws of target")
@@ -122,9 +123,9 @@ class Target:
 
 
 def reach_of(z: np.ndarray, beyond: float) -> np.ndarray:
-    """Low and high ends, per axis, between which the law of these draws has nearly all its mass.
+    """Low and high ends, per axis, between which the distribution of these draws has nearly all its mass.
 
-    Beyond draws that reach far, the law does too: by a share of their range.
+    Beyond draws that reach far, the distribution does too: by a share of their range.
     """
     reach = 5.5 * z.std(axis=0) + beyond * np.ptp(z, axis=0)
     return np.stack([z.min(axis=0) - reach, z.max(axis=0) + reach], axis=1)
@@ -156,9 +157,9 @@ def _of_model(model: Any) -> Target:
     precision = getattr(model, "_precision", None) or "float64"
     if names is not None:
         model = _nameless(model)  # the points of the integral have no names, and need none
-    law = Target(facts.n_features, model.score_samples, lambda n, rng: draw(model, n, rng))
-    law.model, law.names, law.precision = model, names, precision
-    return law
+    distribution = Target(facts.n_features, model.score_samples, lambda n, rng: draw(model, n, rng))
+    distribution.model, distribution.names, distribution.precision = model, names, precision
+    return distribution
 
 
 def _nameless(model: Any) -> Any:
@@ -197,35 +198,38 @@ def _of_function(target: Any, sampler: Any, bounds: Any) -> Target:
     else:
         first = rows_of_draws(sampler(2, np.random.default_rng(0)))
         d = validation.check_data(first, "the draws of sampler").shape[1]
-    law = Target(d, target, sampler)
-    law.bounds, law.is_normalised = box, False
-    return law
+    distribution = Target(d, target, sampler)
+    distribution.bounds, distribution.is_normalised = box, False
+    return distribution
 
 
 def _of_sample(sample: Any, sample_weight: Any) -> Target:
     data = validation.check_data(sample, "target", min_samples=2, keep_float32=True)
     weights = validation.check_sample_weight(sample_weight, len(data))
-    law = Target(data.shape[1], _unset, None)
-    law.names, law.precision = validation.feature_names(sample), data.dtype.name
-    law.sample, law.sample_weight = sample, weights
-    return law
+    distribution = Target(data.shape[1], _unset, None)
+    distribution.names, distribution.precision = validation.feature_names(sample), data.dtype.name
+    distribution.sample, distribution.sample_weight = sample, weights
+    return distribution
 
 
 def _unset(x: np.ndarray) -> np.ndarray:
     raise RuntimeError(f"the density of a sample is estimated first, asked for {len(x)} points")
 
 
-def rows_of(law: Target) -> tuple[np.ndarray, np.ndarray | None]:
+def rows_of(distribution: Target) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows of a sample that carry weight, and their weights."""
-    return validation.drop_zero_weights(validation.check_data(law.sample, "target"), law.sample_weight)
+    return validation.drop_zero_weights(
+        validation.check_data(distribution.sample, "target"), distribution.sample_weight
+    )
 
 
-def estimate_density(law: Target, most_rows: int | None = None) -> np.ndarray:
-    """Give a sample a law, a kernel density estimate with an automatic bandwidth, and return the rows it is made of.
+def estimate_density(distribution: Target, most_rows: int | None = None) -> np.ndarray:
+    """Give a sample a distribution, a kernel density estimate with an automatic bandwidth, and return the rows it is
+    made of.
 
     With `most_rows`, of so many rows drawn from more.
     """
-    data, weights = rows_of(law)
+    data, weights = rows_of(distribution)
     spread = np.ptp(data, axis=0)
     if not (spread > 0).all():
         column = int(np.argmin(spread))
@@ -235,8 +239,8 @@ def estimate_density(law: Target, most_rows: int | None = None) -> np.ndarray:
     if most_rows is not None and len(data) > most_rows:
         chosen = np.sort(np.random.default_rng(0).choice(len(data), most_rows, replace=False))
         data, weights = data[chosen], None if weights is None else weights[chosen]
-    rule = "sheather-jones" if law.d == 1 else "likelihood"
+    rule = "sheather-jones" if distribution.d == 1 else "likelihood"
     model = KernelDensity(bandwidth=rule, rtol=_RTOL).fit(data, sample_weight=weights)
-    law.model, law._score = model, model.score_samples
-    law._sampler = lambda n, rng: draw(model, n, rng)
+    distribution.model, distribution._score = model, model.score_samples
+    distribution._sampler = lambda n, rng: draw(model, n, rng)
     return data

@@ -62,7 +62,8 @@ def by_draws(
 
 
 def of_sample(target: Target, log_q: np.ndarray, kind: Kind) -> Divergence:
-    """Kullback and Leibler's divergence from the law of a sample: what a leave-one-out density estimate is ahead."""
+    """Kullback and Leibler's divergence from the distribution of a sample: what a leave-one-out density estimate is
+    ahead."""
     assert target.model is not None
     weights = target.model.weights_
     ahead = np.asarray(target.model.loo_score_samples(), dtype=np.float64) - log_q

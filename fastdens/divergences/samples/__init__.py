@@ -1,1 +1,1 @@
-"""Divergences estimated from samples, and the test whether two samples are of one law."""
+"""Divergences estimated from samples, and the test whether two samples are of one distribution."""

@@ -1,9 +1,9 @@
-"""A lower bound of the total variation that holds with certainty of 95 %, whatever the laws are.
+"""A lower bound of the total variation that holds with certainty of 95 %, whatever the distributions are.
 
 The total variation is the largest P(A) - Q(A) over all sets A. A set is learnt on one half of each sample, where the
 ratio of densities is above one; the other half counts how often it is hit, which are binomial numbers, and the bounds
 of Clopper and Pearson (1934) make of them a bound of P(A) - Q(A). There is no such bound from above: two samples never
-exclude that the laws are singular.
+exclude that the distributions are singular.
 """
 
 from __future__ import annotations

@@ -3,16 +3,16 @@
 =================== =======================================================================================
 nearest_neighbors   any kind; few neighbours, noise corrected, first-order (`neighbor_ratios`)
 plug_in             any kind; a density model fitted to each side, cross-fitted (`cross_fitting`)
-classifier          total variation; a lower bound that holds with 95 % for any laws (`classifier_sets`)
+classifier          total variation; a lower bound that holds with 95 % for any distributions (`classifier_sets`)
 variational         any kind; a lower bound by a learnt function, judged on other rows (`variational`)
 =================== =======================================================================================
 
 Intervals are offered where a study of their coverage supports them (docs/divergence_estimates.md): by nearest
 neighbours for Jensen-Shannon, whose terms are bounded, in at most two dimensions, without ties to speak of, with as
 many neighbours as are chosen for the size of the samples (more of them are a bias); by plug-in for models with few
-parameters, if they can represent the laws. Elsewhere the interval, and where its size is unknown the standard error
-too, is nan. Terms without bound put weight on tails in which no row is: other kinds have a standard error by neighbours
-and no interval.
+parameters, if they can represent the distributions. Elsewhere the interval, and where its size is unknown the standard
+error too, is nan. Terms without bound put weight on tails in which no row is: other kinds have a standard error by
+neighbours and no interval.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def estimate_from_samples(
     random_state: Any = None,
     n_threads: int | None = None,
 ) -> Divergence:
-    """The divergence from the law of X to that of Y, of which one may be a known density instead of a sample.
+    """The divergence from the distribution of X to that of Y, of which one may be a known density instead of a sample.
 
     Parameters
     ----------

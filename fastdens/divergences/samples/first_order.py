@@ -66,7 +66,8 @@ def terms(generator: Generator, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bounded_log_ratios(u: np.ndarray, n: int) -> np.ndarray:
-    """Log-ratios with n to one where one law has no mass, as n rows could not show more, and none where neither has."""
+    """Log-ratios with n to one where one distribution has no mass, as n rows could not show more, and none where
+    neither has."""
     return np.nan_to_num(u, nan=0.0, posinf=math.log(n), neginf=-math.log(n))
 
 

@@ -1,4 +1,4 @@
-"""Divergences between the law of a sample, by distances to nearest neighbours, and a density that is known."""
+"""Divergences between the distribution of a sample, by distances to nearest neighbours, and a density that is known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def one_sided_estimate(
     sample_is_first: bool,
     n_threads: int | None = None,
 ) -> Estimate:
-    """D_f between the law of a sample and a density that is known, of which there may be draws.
+    """D_f between the distribution of a sample and a density that is known, of which there may be draws.
 
     The noise is that of the sample's neighbours alone. Without draws the terms of the density's side must be zero on
     average, which the caller knows.

@@ -7,8 +7,8 @@ and the first-order form of `first_order` of the error that densities change wit
 Ties are counted, never broken by noise. A place where at least k rows of a sample coincide, so that no ball about it is
 small enough, is an atom: the ratio there is that of the two counts, and the rows at atoms are left out among the
 neighbours of the others. Elsewhere k rows reach to a positive distance, and if further rows are as far away they belong
-to the ball. An atom of one law alone makes the ratio as large as the sizes of the samples can show: it counts in full
-in bounded divergences, while KL, which is infinite, grows with the samples.
+to the ball. An atom of one distribution alone makes the ratio as large as the sizes of the samples can show: it counts
+in full in bounded divergences, while KL, which is infinite, grows with the samples.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborho
 from fastdens.neighbors.neighbors import KDTree
 from fastdens.neighbors.packed_tree.rank_distances import Arrangement, arrange
 
-# Rows that repeat come in clumps, which are more uneven than the Gamma law has it; more neighbours hold more clumps.
+# Rows that repeat come in clumps, which are more uneven than the Gamma distribution has it; more neighbours hold more
+# clumps.
 MOST_TIED, MORE_WHERE_TIED = 0.05, 3
 
 
@@ -98,7 +99,7 @@ def two_sample_terms(
             about = neighborhoods_by_rank(rearranged, own, [k], n_threads, sizes)
             values[~atoms] = about.terms(generator, k, own)
             n_tied += int(about.tied(k).sum())
-        else:  # what one law has besides atoms, the other has not, or both have next to nothing
+        else:  # what one distribution has besides atoms, the other has not, or both have next to nothing
             log_ratio = np.sign(len(rest[0]) - len(rest[1])) * math.log(sum(sizes))
             values[~atoms] = terms(generator, np.full(len(rest[own]), log_ratio))[own]
     return found, n_tied / sum(sizes), None

@@ -43,8 +43,8 @@ def smallest_count(generator: Generator) -> int:
 def corrected_term(generator: Generator, u: np.ndarray, k: Count, l: Count, side: int) -> np.ndarray:
     """A of `first_order` (side 0) or B (side 1) at log-ratios of volumes u, found with k and l neighbours.
 
-    Exact under the Gamma law for sums of powers, and for Jensen-Shannon with k = l; elsewhere the log-ratio itself is
-    freed of bias, and what its variance does to curved terms of Jensen-Shannon is taken off to second order.
+    Exact under the Gamma distribution for sums of powers, and for Jensen-Shannon with k = l; elsewhere the log-ratio
+    itself is freed of bias, and what its variance does to curved terms of Jensen-Shannon is taken off to second order.
     """
     u = np.clip(u, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
     powers = generator.powers

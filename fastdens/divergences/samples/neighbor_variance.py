@@ -103,9 +103,9 @@ def _change(
 def unseen_change(about: tuple[Neighborhoods, Neighborhoods], generator: Generator, k: int) -> float:
     """By how much the estimate moves if the ratio is more extreme where only one of the samples reaches.
 
-    A ball of neighbours about a point beyond the other sample reaches back into it, and how thin that law is where the
-    point is no distance tells. Points count as far as there are more of them than if the laws were equal: then a
-    new row is outside as often as a row of the sample is outside of the others.
+    A ball of neighbours about a point beyond the other sample reaches back into it, and how thin that distribution is
+    where the point is no distance tells. Points count as far as there are more of them than if the distributions were
+    equal: then a new row is outside as often as a row of the sample is outside of the others.
     """
     change = 0.0
     for which in (0, 1):

@@ -1,4 +1,4 @@
-"""Are two samples of one law? A test by permutations, whose statistic is an f-divergence, and its power.
+"""Are two samples of one distribution? A test by permutations, whose statistic is an f-divergence, and its power.
 
 The statistic is formed from the labels among the nearest neighbours in the pooled sample (Henze 1988; Noshad et al.
 2017): the neighbours are searched for once, and a permutation of the labels is a sum over them.
@@ -79,7 +79,7 @@ def two_sample_test(
     random_state: Any = None,
     n_threads: int | None = None,
 ) -> TwoSampleTest:
-    r"""Test whether two samples are of one law, by permutations of which row is of which sample.
+    r"""Test whether two samples are of one distribution, by permutations of which row is of which sample.
 
     The statistic is
 
@@ -122,10 +122,10 @@ def two_sample_test(
 
     Notes
     -----
-    If both samples are independent draws of one law, P(p_value <= a) <= a for every a, at any sample size, whatever
-    the law: the neighbours do not depend on the labels, equally distant ones are chosen in random order of the rows,
-    and the observed labelling counts as one of the permutations. The features are brought to unit covariance of the
-    pooled sample first, so that units do not matter.
+    If both samples are independent draws of one distribution, P(p_value <= a) <= a for every a, at any sample size,
+    whatever the distribution: the neighbours do not depend on the labels, equally distant ones are chosen in random
+    order of the rows, and the observed labelling counts as one of the permutations. The features are brought to unit
+    covariance of the pooled sample first, so that units do not matter.
 
     References
     ----------
@@ -166,12 +166,12 @@ def two_sample_power(
     random_state: Any = None,
     n_threads: int | None = None,
 ) -> TestPower:
-    """How often `two_sample_test` tells two laws apart from samples of given sizes.
+    """How often `two_sample_test` tells two distributions apart from samples of given sizes.
 
     Parameters
     ----------
     P, Q : density with `sample`, or array-like of shape (n_samples, n_features)
-        The laws: models to draw from, or large samples, of which rows are drawn without repeats.
+        The distributions: models to draw from, or large samples, of which rows are drawn without repeats.
     n_samples : tuple of two ints
         Sizes of the samples that the test would have.
     kind : str, default="js"
@@ -226,7 +226,7 @@ def two_sample_power(
     n_permutations = validation.check_integer(n_permutations, "n_permutations", 1)
     k = _pooled_count(n_neighbors, sum(sizes))
     random = validation.check_random_state(random_state)
-    draw = [_source(law, size, name) for law, size, name in zip((P, Q), sizes, "PQ")]
+    draw = [_source(distribution, size, name) for distribution, size, name in zip((P, Q), sizes, "PQ")]
     n_rejected = 0
     for _ in range(n_repetitions):
         X, Y = _checked_pair(draw[0](random), draw[1](random))
@@ -248,14 +248,14 @@ def _checked_sizes(n_samples: Any) -> tuple[int, int]:
     return first, second
 
 
-def _source(law: Any, size: int, name: str) -> Callable[[np.random.Generator], np.ndarray]:
-    if hasattr(law, "sample"):
+def _source(distribution: Any, size: int, name: str) -> Callable[[np.random.Generator], np.ndarray]:
+    if hasattr(distribution, "sample"):
 
         def drawn(random: np.random.Generator) -> np.ndarray:
-            return draw(law, size, random)
+            return draw(distribution, size, random)
 
         return drawn
-    rows = validation.check_data(law, name, min_samples=size)
+    rows = validation.check_data(distribution, name, min_samples=size)
     return lambda random: rows[random.choice(len(rows), size, replace=False)]
 
 

@@ -27,7 +27,7 @@ MOST_PRODUCTS = 10  # features of which products are taken; of more only squares
 # Of the squares of all coefficients but the constant's, over the number of rows; more where a large ratio costs without
 # limit, as one row of Y in a place where g has risen for want of any undoes the bound.
 RIDGE, RIDGE_OF_UNBOUNDED = 5.0, 30.0
-ONE_SIDED_QUANTILE = 1.6448536269514722  # 95 % of the normal law
+ONE_SIDED_QUANTILE = 1.6448536269514722  # 95 % of the normal distribution
 
 
 def variational_estimate(
@@ -79,8 +79,9 @@ def fit_log_ratio(
 def bounds_of_log_ratio(generator: Generator, n: int) -> tuple[float, float]:
     """Where to end g, so that a single row that it is wrong about does not undo the bound.
 
-    No bound that holds with confidence exceeds ln n by much (McAllester and Stratos 2020). Where mass that only one law
-    has costs without limit, a term grows like a power of the ratio, and that power is to stay below the root of n.
+    No bound that holds with confidence exceeds ln n by much (McAllester and Stratos 2020). Where mass that only one
+    distribution has costs without limit, a term grows like a power of the ratio, and that power is to stay below the
+    root of n.
     """
     powers = [alpha for _, alpha in generator.powers] or [1.0]
     most = math.log(n)

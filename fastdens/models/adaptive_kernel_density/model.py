@@ -219,7 +219,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         self._remember_data(columns)
         return self
 
-    # --- sums -------------------------------------------------------------------------------------------------------
+    # --- sums ---------------------------------------------------------------------------------------------------------
 
     def _balloon_factors(self, rows: np.ndarray, own_weights: np.ndarray | None = None) -> np.ndarray:
         radii = radii_at(rows, vars(self), self._bandwidth, self.n_threads, own_weights=own_weights)
@@ -353,7 +353,8 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         return log_density - self._log_volume - log_others
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
-        """Draw from the estimate: a row of the data at random, plus noise of its bandwidth with the kernel's law.
+        """Draw from the estimate: a row of the data at random, plus noise of its bandwidth with the kernel's
+        distribution.
 
         Parameters
         ----------

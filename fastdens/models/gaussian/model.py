@@ -44,7 +44,7 @@ class Gaussian(Density):
         Maximum-likelihood covariance (divided by the sum of weights, not by n - 1); the variances where the type is
         "diag", the one variance where it is "spherical".
     mean_standard_error_, covariance_standard_error_ : as `mean_` and `covariance_`
-        Standard errors of the two from the Fisher information; not there for a law made by `condition`, or by
+        Standard errors of the two from the Fisher information; not there for a distribution made by `condition`, or by
         `marginal` from a spherical one.
     effective_sample_size_ : float
         Number of rows that the standard errors are those of: the sum of the weights where they are whole numbers,
@@ -96,7 +96,7 @@ class Gaussian(Density):
     def __init__(self, covariance_type: str = "full") -> None:
         self.covariance_type = covariance_type
 
-    # --- fitting ----------------------------------------------------------------------------------------------------
+    # --- fitting ------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Estimate mean and covariance.
@@ -152,7 +152,7 @@ class Gaussian(Density):
                 f"The covariance of X is singular ({reason}); {RIDGE:g} of each column's variance was added to it.",
                 stacklevel=3,
             )
-        self._set_law(mean, usable)
+        self._set_distribution(mean, usable)
         self._sample_covariance = covariance  # before regularisation: what merge needs
         self._n_rows = n_rows
         self.weight_sum_, self.effective_sample_size_ = weight_sum, effective_size
@@ -166,7 +166,7 @@ class Gaussian(Density):
         else:
             self.covariance_standard_error_ = usable * math.sqrt(2 / (effective_size * len(mean)))
 
-    def _set_law(self, mean: np.ndarray, covariance: Any, cholesky: np.ndarray | None = None) -> None:
+    def _set_distribution(self, mean: np.ndarray, covariance: Any, cholesky: np.ndarray | None = None) -> None:
         d = len(mean)
         if cholesky is None:
             if self.covariance_type == "full":
@@ -178,11 +178,11 @@ class Gaussian(Density):
         self.n_parameters_ = {"full": d + d * (d + 1) // 2, "diag": 2 * d, "spherical": d + 1}[self.covariance_type]
 
     def _new(self, mean: np.ndarray, covariance: Any, axes: np.ndarray, cholesky: np.ndarray | None = None) -> Gaussian:
-        """The law with these parameters on some of the features."""
-        law = type(self)(self.covariance_type)
-        law._set_law(mean, covariance, cholesky)
-        law._remember_data(self._columns().take(axes))
-        return law
+        """The distribution with these parameters on some of the features."""
+        distribution = type(self)(self.covariance_type)
+        distribution._set_distribution(mean, covariance, cholesky)
+        distribution._remember_data(self._columns().take(axes))
+        return distribution
 
     def merge(self, other: Gaussian) -> Gaussian:
         """The model of both data sets together, from the two models alone.
@@ -209,7 +209,7 @@ class Gaussian(Density):
             if mine != its:
                 raise ValueError(f"other must have the same {what}, {mine!r}, got {its!r}")
         if not (hasattr(self, "weight_sum_") and hasattr(other, "weight_sum_")):
-            raise ValueError("a conditional law, or a marginal of a spherical one, has no sample to merge")
+            raise ValueError("a conditional distribution, or a marginal of a spherical one, has no sample to merge")
         total = self.weight_sum_ + other.weight_sum_
         if not math.isfinite(total):
             raise ValueError(f"the weights of both models must have a finite sum, got {total}")
@@ -324,7 +324,7 @@ class Gaussian(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Points; draws of the law where U is uniform.
+            Points; draws of the distribution where U is uniform.
         """
         normal, precision = self._normal(), self._precision_with(U)
         U = validation.check_queries(U, self.n_features_in_, "U")
@@ -332,7 +332,7 @@ class Gaussian(Density):
         return rounded(distribution.from_uniform(normal, U), precision)
 
     def cdf(self, X: Any) -> np.ndarray:
-        """Distribution function of a law of one feature.
+        """Distribution function of a distribution of one feature.
 
         Parameters
         ----------
@@ -349,7 +349,7 @@ class Gaussian(Density):
         return rounded(distribution.to_uniform(self._normal(), data)[:, 0], data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
-        """Quantiles of a law of one feature.
+        """Quantiles of a distribution of one feature.
 
         Parameters
         ----------
@@ -394,10 +394,10 @@ class Gaussian(Density):
         level = distribution.level(normal, validation.check_between_0_and_1(mass, "mass"), log)
         return float(level) if np.ndim(level) == 0 else rounded(level, precision)
 
-    # --- laws derived from it -----------------------------------------------------------------------------------------
+    # --- distributions derived from it --------------------------------------------------------------------------------
 
     def marginal(self, axes: Any) -> Gaussian:
-        """The law of some of the features.
+        """The distribution of some of the features.
 
         Parameters
         ----------
@@ -416,16 +416,19 @@ class Gaussian(Density):
         def part(covariance: Any) -> Any:
             return covariance if self.covariance_type == "spherical" else covariance[pick]
 
-        law = self._new(self.mean_[axes], part(self.covariance_), axes)
+        distribution = self._new(self.mean_[axes], part(self.covariance_), axes)
         if hasattr(self, "weight_sum_") and self.covariance_type != "spherical":
-            law.weight_sum_, law.effective_sample_size_ = self.weight_sum_, self.effective_sample_size_
-            law.mean_standard_error_ = self.mean_standard_error_[axes]
-            law.covariance_standard_error_ = part(self.covariance_standard_error_)
-            law._sample_covariance, law._n_rows = part(self._sample_covariance), self._n_rows
-        return law
+            distribution.weight_sum_, distribution.effective_sample_size_ = (
+                self.weight_sum_,
+                self.effective_sample_size_,
+            )
+            distribution.mean_standard_error_ = self.mean_standard_error_[axes]
+            distribution.covariance_standard_error_ = part(self.covariance_standard_error_)
+            distribution._sample_covariance, distribution._n_rows = part(self._sample_covariance), self._n_rows
+        return distribution
 
     def condition(self, axes: Any, values: Any) -> Gaussian | ConditionalGaussians[Gaussian]:
-        """The law of the other features, given values of these.
+        """The distribution of the other features, given values of these.
 
         Parameters
         ----------
@@ -437,7 +440,7 @@ class Gaussian(Density):
         Returns
         -------
         Gaussian or ConditionalGaussians
-            One law, or the laws for all rows of `values`, which share a covariance.
+            One distribution, or the distributions for all rows of `values`, which share a covariance.
         """
         self._check_fitted()
         axes = validation.check_axes(axes, self.n_features_in_)
@@ -454,10 +457,10 @@ class Gaussian(Density):
         elif self.covariance_type == "full":
             # The factor of the covariance with the given features first holds that of the conditional one.
             order = np.concatenate([axes, rest])
-            law = self.marginal(order)
-            known, k = law.marginal(np.arange(len(axes))), len(axes)
-            means = means + distribution.whitened(known._normal(), rows - known.mean_) @ law._cholesky[k:, :k].T
-            cholesky = np.ascontiguousarray(law._cholesky[k:, k:])
+            joint = self.marginal(order)
+            known, k = joint.marginal(np.arange(len(axes))), len(axes)
+            means = means + distribution.whitened(known._normal(), rows - known.mean_) @ joint._cholesky[k:, :k].T
+            cholesky = np.ascontiguousarray(joint._cholesky[k:, k:])
             covariance = cholesky @ cholesky.T
         if given.ndim == 1:
             return self._new(means[0].copy(), covariance, rest, cholesky)
@@ -469,7 +472,7 @@ class Gaussian(Density):
     def _with_mean(self, mean: np.ndarray) -> Gaussian:
         return self._new(mean, self.covariance_, np.arange(len(mean)), self._cholesky)
 
-    # --- leave-one-out ----------------------------------------------------------------------------------------------
+    # --- leave-one-out ------------------------------------------------------------------------------------------------
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density of every training row under the model of the others.
@@ -521,7 +524,7 @@ class Gaussian(Density):
 
     def _take_moments(self, mean: np.ndarray, covariance: Any, columns: Columns) -> None:
         """Become the distribution with these moments."""
-        self._set_law(mean.copy(), covariance if np.ndim(covariance) == 0 else np.array(covariance))
+        self._set_distribution(mean.copy(), covariance if np.ndim(covariance) == 0 else np.array(covariance))
         self._remember_data(columns)
 
     def _take_mixture(self, mixture: Mixture, mean_log_density: float, converged: bool, columns: Columns) -> None:

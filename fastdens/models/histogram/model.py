@@ -85,7 +85,7 @@ class Histogram(Density):
         self.bins = bins
         self.range = range
 
-    # --- fitting ----------------------------------------------------------------------------------------------------
+    # --- fitting ------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Choose the bins and count.
@@ -119,14 +119,14 @@ class Histogram(Density):
             warnings.warn(f"{left_out} of {len(data)} rows of X lie outside the bins and are left out.", stacklevel=2)
         total = counts[:-1].sum()
         scale = 0 if given is None else math.frexp(float(given.max()))[1]
-        self._set_law(edges, (counts[:-1] / total).reshape(shape))
+        self._set_distribution(edges, (counts[:-1] / total).reshape(shape))
         self.weight_sum_ = float(np.ldexp(total, scale))
         self._rows = cells, weights  # of which leave-one-out scores are made when they are asked for
         vars(self).pop("_loo_log_density", None)
         self._remember_data(columns)
         return self
 
-    def _set_law(self, edges: list[np.ndarray], mass: np.ndarray) -> None:
+    def _set_distribution(self, edges: list[np.ndarray], mass: np.ndarray) -> None:
         density = mass.copy()
         with np.errstate(over="ignore"):
             for axis, e in enumerate(edges):
@@ -163,13 +163,13 @@ class Histogram(Density):
         return self._new(self.edges_, mass, total, self._columns()._replace(precision=precision))
 
     def _new(self, edges: list[np.ndarray], mass: np.ndarray, weight_sum: float, columns: Columns) -> Histogram:
-        law = type(self)(bins=[e.copy() for e in edges])
-        law._set_law([e.copy() for e in edges], mass)
-        law.weight_sum_ = weight_sum
-        law._remember_data(columns)
-        return law
+        distribution = type(self)(bins=[e.copy() for e in edges])
+        distribution._set_distribution([e.copy() for e in edges], mass)
+        distribution.weight_sum_ = weight_sum
+        distribution._remember_data(columns)
+        return distribution
 
-    # --- the law ----------------------------------------------------------------------------------------------------
+    # --- the distribution ---------------------------------------------------------------------------------------------
 
     def _log_volumes(self, cells: np.ndarray) -> np.ndarray:
         """Log-volume of each of the cells; their flat numbers are in the order of `mass_`."""
@@ -281,7 +281,7 @@ class Histogram(Density):
         return near
 
     def cdf(self, X: Any) -> np.ndarray:
-        """Distribution function of a law of one feature.
+        """Distribution function of a distribution of one feature.
 
         Parameters
         ----------
@@ -298,7 +298,7 @@ class Histogram(Density):
         return rounded(np.interp(data[:, 0], self.edges_[0], self._cumulative()), data.dtype)
 
     def ppf(self, q: Any) -> np.ndarray:
-        """Quantiles of a law of one feature.
+        """Quantiles of a distribution of one feature.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Histogram(Density):
         return float(level) if np.ndim(level) == 0 else rounded(level, precision)
 
     def marginal(self, axes: Any) -> Histogram:
-        """The law of some of the features.
+        """The distribution of some of the features.
 
         Parameters
         ----------

@@ -496,9 +496,9 @@ class KernelDensity(Density):
 
         The interval covers the smoothed density :math:`E\,\hat p(x)`, which differs from the density itself by the
         bias of smoothing; with a bandwidth that is small against the optimal one (undersmoothing; Hall 1992) the
-        difference is negligible. The normal law is good where some ten points are within a bandwidth. The bandwidth
-        is taken as given. Simultaneous bands use the Gaussian multiplier bootstrap (Chernozhukov, Chetverikov and Kato
-        2014), with 1000 draws over all points and rows.
+        difference is negligible. The normal distribution is good where some ten points are within a bandwidth. The
+        bandwidth is taken as given. Simultaneous bands use the Gaussian multiplier bootstrap (Chernozhukov, Chetverikov
+        and Kato 2014), with 1000 draws over all points and rows.
 
         References
         ----------
@@ -687,7 +687,7 @@ class KernelDensity(Density):
         return uniform.from_uniform(self._for_uniform("from_uniform"), U, self._settings())
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
-        """Draw from the estimate: a row of the data at random, plus noise with the kernel's law.
+        """Draw from the estimate: a row of the data at random, plus noise with the kernel's distribution.
 
         Parameters
         ----------
@@ -707,7 +707,7 @@ class KernelDensity(Density):
     # --- estimates derived from it ------------------------------------------------------------------------------------
 
     def marginal(self, axes: Any) -> KernelDensity:
-        """The law of some of the features: again a kernel density estimate.
+        """The distribution of some of the features: again a kernel density estimate.
 
         Parameters
         ----------
@@ -743,7 +743,7 @@ class KernelDensity(Density):
         return self._with_features(axes, marginals.marginal(estimate, axes))
 
     def condition(self, axes: Any, values: Any) -> KernelDensity | ConditionalKernelDensities[KernelDensity]:
-        r"""The law of the other features, given values of these.
+        r"""The distribution of the other features, given values of these.
 
         Parameters
         ----------
@@ -755,9 +755,9 @@ class KernelDensity(Density):
         Returns
         -------
         KernelDensity or ConditionalKernelDensities
-            One estimate, whose weights are :math:`w_i K((v - x_{i,axes}) / h)`, or the laws for all rows of
+            One estimate, whose weights are :math:`w_i K((v - x_{i,axes}) / h)`, or the distributions for all rows of
             `values`. The weights are formed relative to the largest, so that values far from all data have their
-            law too; those below 1e-300 of it count as none.
+            distribution too; those below 1e-300 of it count as none.
 
         Raises
         ------
@@ -768,8 +768,8 @@ class KernelDensity(Density):
         Examples
         --------
         >>> import fastdens as fd
-        >>> law = fd.KernelDensity(bandwidth=1.0).fit([[0.0, 5.0], [2.0, 7.0]]).condition(0, 2.0)
-        >>> law.weights_.round(3)
+        >>> distribution = fd.KernelDensity(bandwidth=1.0).fit([[0.0, 5.0], [2.0, 7.0]]).condition(0, 2.0)
+        >>> distribution.weights_.round(3)
         array([0.119, 0.881])
         """
         return conditional.condition(self._plain("condition"), axes, values, self._settings(), self._with_features)

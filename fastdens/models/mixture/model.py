@@ -179,7 +179,7 @@ class GaussianMixture(Density):
         validation.check_integer(self.verbose_interval, "verbose_interval", 1)
         check_n_threads(self.n_threads)
 
-    # --- fit --------------------------------------------------------------------------------------------------------
+    # --- fit ----------------------------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture by EM.
@@ -300,7 +300,7 @@ class GaussianMixture(Density):
         """
         return self.fit(X, y, sample_weight).predict(X)
 
-    # --- scores -----------------------------------------------------------------------------------------------------
+    # --- scores -------------------------------------------------------------------------------------------------------
 
     def _check_fitted(self) -> None:
         # Parameters may also be set by hand, as with scikit-learn's class.
@@ -348,7 +348,7 @@ class GaussianMixture(Density):
         deviance, n_samples = self._deviance(X)
         return deviance + self.n_parameters_ * math.log(n_samples)
 
-    # --- draws ------------------------------------------------------------------------------------------------------
+    # --- draws --------------------------------------------------------------------------------------------------------
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Draw from the mixture.
@@ -385,7 +385,7 @@ class GaussianMixture(Density):
             return np.linalg.inv(factor[component] if self.covariance_type == "full" else factor)
         return 1 / np.asarray(factor[component])
 
-    # --- what others ask of it --------------------------------------------------------------------------------------
+    # --- what others ask of it ----------------------------------------------------------------------------------------
 
     def _description(self) -> Description:
         return Description(

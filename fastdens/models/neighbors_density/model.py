@@ -68,7 +68,7 @@ class KNeighborsDensity(Density):
     ``(R / r)^(2 d)``, R being the 95 % quantile of r over the data. So it is the raw estimate, up to a factor, wherever
     the data are, continuous and positive everywhere, falls off in the tails like a power, and needs no choice of a
     boundary. Its draws come by rejection from envelopes about the data points whose masses are known in closed form,
-    and their law is exactly this density.
+    and their distribution is exactly this density.
 
     Weights turn k into a mass: r is the radius at which the enclosed weight reaches the fraction k / n of the whole,
     where n counts distinct rows. So an integer weight is the same as that many rows, a weight of zero the same as no
@@ -201,7 +201,7 @@ class KNeighborsDensity(Density):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Independent draws; their law is the fitted density exactly.
+            Independent draws; their distribution is the fitted density exactly.
 
         Raises
         ------

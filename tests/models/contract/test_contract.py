@@ -1,4 +1,5 @@
-"""The contract of every model: parameters, inputs, fitted state and scores; its laws are in test_contract_laws.py."""
+"""The contract of every model: parameters, inputs, fitted state and scores; its distributions are in
+test_contract_distributions.py."""
 
 import inspect
 import warnings

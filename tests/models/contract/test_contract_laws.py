@@ -1,4 +1,4 @@
-"""The laws of every model: weights, draws, threads and instruction sets, copies, memory."""
+"""The distributions of every model: weights, draws, threads and instruction sets, copies, memory."""
 
 import copy
 import pickle
@@ -130,22 +130,22 @@ def test_a_copy_is_the_same_model(make, how, tmp_path):
     X = pd.DataFrame(training_data(), columns=["a", "b"])
     model = make().fit(X, sample_weight=np.arange(1, 62))
     if how == "deepcopy":
-        twin = copy.deepcopy(model)
+        of_reference = copy.deepcopy(model)
     elif how == "save":
         fd.save(model, tmp_path / "model")
-        twin = fd.load(tmp_path / "model")
+        of_reference = fd.load(tmp_path / "model")
     elif how == "pickle5":
         buffers = []
         frozen = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
         # Read-only memory, as joblib and shared memory give it.
-        twin = pickle.loads(frozen, buffers=[bytes(buffer) for buffer in buffers])
+        of_reference = pickle.loads(frozen, buffers=[bytes(buffer) for buffer in buffers])
     else:
-        twin = pickle.loads(pickle.dumps(model))
-    assert type(twin) is type(model)
-    assert twin.get_params().keys() == model.get_params().keys()
-    np.testing.assert_array_equal(twin.score_samples(X), model.score_samples(X))
-    np.testing.assert_array_equal(draw(twin, 9, 3), draw(model, 9, 3))
-    assert list(twin.feature_names_in_) == ["a", "b"]
+        of_reference = pickle.loads(pickle.dumps(model))
+    assert type(of_reference) is type(model)
+    assert of_reference.get_params().keys() == model.get_params().keys()
+    np.testing.assert_array_equal(of_reference.score_samples(X), model.score_samples(X))
+    np.testing.assert_array_equal(draw(of_reference, 9, 3), draw(model, 9, 3))
+    assert list(of_reference.feature_names_in_) == ["a", "b"]
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

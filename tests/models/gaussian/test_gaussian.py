@@ -1,4 +1,5 @@
-"""The multivariate normal model: estimates, scores, laws derived from it, degenerate data, scikit-learn's checks."""
+"""The multivariate normal model: estimates, scores, distributions derived from it, degenerate data, scikit-learn's
+checks."""
 
 import itertools
 import math
@@ -40,7 +41,7 @@ def dense(model):
     return covariance if covariance.ndim == 2 else np.diag(np.broadcast_to(covariance, model.n_features_in_))
 
 
-def assert_same_law(a, b, rtol=1e-12):
+def assert_same_distribution(a, b, rtol=1e-12):
     scale = np.abs(b.mean_).max() + np.sqrt(np.max(b.covariance_))
     np.testing.assert_allclose(a.mean_, b.mean_, rtol=rtol, atol=rtol * scale)
     np.testing.assert_allclose(a.covariance_, b.covariance_, rtol=rtol, atol=rtol * np.max(b.covariance_))
@@ -69,7 +70,7 @@ def test_no_parameters_fit_better(covariance_type):
             change = 1 + step * np.eye(2) if covariance_type == "full" else 1 + step
             mean = model.mean_ * (1 + step) if what == "mean_" else model.mean_
             covariance = model.covariance_ * change if what == "covariance_" else model.covariance_
-            other._set_law(mean, covariance)
+            other._set_distribution(mean, covariance)
             other._remember_data(Columns(2))
             assert other.score(X) < best
 
@@ -80,12 +81,12 @@ def test_weights_are_repetitions_and_zero_is_absent_and_scale_free(covariance_ty
     w = np.random.default_rng(1).integers(0, 4, size=50)
     weighted = fd.Gaussian(covariance_type).fit(X, sample_weight=w)
     repeated = fd.Gaussian(covariance_type).fit(np.repeat(X, w, axis=0))
-    assert_same_law(weighted, repeated)
+    assert_same_distribution(weighted, repeated)
     assert weighted.weight_sum_ == repeated.weight_sum_ == w.sum()
     scaled = fd.Gaussian(covariance_type).fit(X, sample_weight=w * 1e-300)
-    assert_same_law(scaled, weighted)
+    assert_same_distribution(scaled, weighted)
     absent = fd.Gaussian(covariance_type).fit(X[w > 0], sample_weight=w[w > 0])
-    assert_same_law(absent, weighted, rtol=0)
+    assert_same_distribution(absent, weighted, rtol=0)
     np.testing.assert_array_equal(absent.loo_score_samples(), weighted.loo_score_samples())
 
 
@@ -160,7 +161,7 @@ def test_a_row_of_hardly_any_weight_does_not_spoil_the_digits():
     X, w = data(), np.ones(200)
     X[0], w[0] = 1e12, 1e-40
     model = fd.Gaussian().fit(X, sample_weight=w)
-    assert_same_law(model, fd.Gaussian().fit(X[1:]), rtol=1e-12)
+    assert_same_distribution(model, fd.Gaussian().fit(X[1:]), rtol=1e-12)
 
 
 def test_shift_by_a_billion():
@@ -235,7 +236,7 @@ def test_two_thousand_features_do_not_overflow():
     """Peers' bug: the determinant overflowed from 1500 features on."""
     d, r, variance = 2000, 0.7, 1e6  # an autoregressive sequence, whose density is a product
     model = fd.Gaussian()
-    model._set_law(np.zeros(d), variance * r ** np.abs(np.subtract.outer(np.arange(d), np.arange(d))))
+    model._set_distribution(np.zeros(d), variance * r ** np.abs(np.subtract.outer(np.arange(d), np.arange(d))))
     model._remember_data(Columns(d))
     X = np.random.default_rng(0).normal(size=(3, d)) * 1e3
     steps = stats.norm(scale=math.sqrt(variance * (1 - r * r))).logpdf(X[:, 1:] - r * X[:, :-1]).sum(axis=1)
@@ -265,16 +266,16 @@ def test_mass_is_one():
     assert np.exp(model.score_samples(grid)).sum() * (axis[1] - axis[0]) ** 2 == pytest.approx(1, abs=1e-10)
 
 
-# --- derived laws -----------------------------------------------------------------------------------------------------
+# --- derived distributions --------------------------------------------------------------------------------------------
 
 
 def test_cdf_and_ppf_of_one_feature():
     model = fd.Gaussian().fit(data(50, 1))
-    law = stats.norm(model.mean_[0], math.sqrt(model.covariance_[0, 0]))
+    distribution = stats.norm(model.mean_[0], math.sqrt(model.covariance_[0, 0]))
     x = np.linspace(-5, 5, 11)
-    np.testing.assert_allclose(model.cdf(x[:, None]), law.cdf(x), rtol=1e-12)
+    np.testing.assert_allclose(model.cdf(x[:, None]), distribution.cdf(x), rtol=1e-12)
     q = np.array([[0, 1e-10, 0.5], [0.7, 1 - 1e-10, 1]])
-    np.testing.assert_allclose(model.ppf(q), law.ppf(q), rtol=1e-12)
+    np.testing.assert_allclose(model.ppf(q), distribution.ppf(q), rtol=1e-12)
     with pytest.raises(ValueError, match=r"q must lie between 0 and 1, got 1\.5"):
         model.ppf(1.5)
     with pytest.raises(ValueError, match="cdf needs a model of one feature, got 3"):
@@ -282,7 +283,7 @@ def test_cdf_and_ppf_of_one_feature():
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
-def test_samples_follow_the_law(covariance_type):
+def test_samples_follow_the_distribution(covariance_type):
     model = fd.Gaussian(covariance_type).fit(data())
     draws = model.sample(4000, random_state=0)
     assert draws.shape == (4000, 3)
@@ -314,18 +315,18 @@ def test_marginal_and_condition_factor_the_density(covariance_type):
     model = fd.Gaussian(covariance_type).fit(X)
     marginal = model.marginal([3, 1])
     joint = model.score_samples(X)
-    laws = model.condition([3, 1], X[:, [3, 1]])
-    conditional = laws.score_samples(X[:, [0, 2]])
+    distributions = model.condition([3, 1], X[:, [3, 1]])
+    conditional = distributions.score_samples(X[:, [0, 2]])
     np.testing.assert_allclose(marginal.score_samples(X[:, [3, 1]]) + conditional, joint, rtol=1e-10)
     single = model.condition([-1, 1], X[7, [3, 1]])
     assert single.score_samples(X[7:8, [0, 2]])[0] == pytest.approx(conditional[7], rel=1e-12)
-    assert_same_law(laws[7], single)
-    assert len(laws) == 100
-    draws = laws.sample(random_state=0)
+    assert_same_distribution(distributions[7], single)
+    assert len(distributions) == 100
+    draws = distributions.sample(random_state=0)
     assert draws.shape == (100, 2)
     assert (
         stats.kstest(
-            np.concatenate([laws[i].to_uniform(draws[i : i + 1]) for i in range(100)]).ravel(), "uniform"
+            np.concatenate([distributions[i].to_uniform(draws[i : i + 1]) for i in range(100)]).ravel(), "uniform"
         ).pvalue
         > 1e-3
     )
@@ -336,9 +337,9 @@ def test_marginal_is_the_fit_to_those_columns():
     for covariance_type in ("full", "diag"):
         marginal = fd.Gaussian(covariance_type).fit(X).marginal([2, 0])
         direct = fd.Gaussian(covariance_type).fit(X[:, [2, 0]])
-        assert_same_law(marginal, direct)
+        assert_same_distribution(marginal, direct)
         np.testing.assert_allclose(marginal.covariance_standard_error_, direct.covariance_standard_error_, rtol=1e-12)
-        assert_same_law(marginal.merge(direct), direct)
+        assert_same_distribution(marginal.merge(direct), direct)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +416,7 @@ def test_merge_is_the_fit_to_all_rows(covariance_type):
     X, w = data(90) + 1e3, np.random.default_rng(4).random(90)
     parts = [fd.Gaussian(covariance_type).fit(X[s], sample_weight=w[s]) for s in (slice(0, 20), slice(20, 90))]
     merged, whole = parts[0].merge(parts[1]), fd.Gaussian(covariance_type).fit(X, sample_weight=w)
-    assert_same_law(merged, whole, rtol=1e-11)
+    assert_same_distribution(merged, whole, rtol=1e-11)
     np.testing.assert_allclose(merged.covariance_standard_error_, whole.covariance_standard_error_, rtol=1e-9)
     assert merged.weight_sum_ == pytest.approx(w.sum(), rel=1e-14)
     with pytest.raises(ValueError, match="need the training rows"):
@@ -426,7 +427,7 @@ def test_merge_of_degenerate_parts_is_exact():
     X = data(8, 5)
     with pytest.warns(UserWarning, match="4 rows determine no covariance of 5 features"):
         parts = [fd.Gaussian().fit(X[:4]), fd.Gaussian().fit(X[4:])]
-    assert_same_law(parts[0].merge(parts[1]), fd.Gaussian().fit(X), rtol=1e-11)
+    assert_same_distribution(parts[0].merge(parts[1]), fd.Gaussian().fit(X), rtol=1e-11)
 
 
 def test_merge_refuses_what_does_not_fit():

@@ -30,7 +30,7 @@ HUGE = {  # peers asked for up to 1e16 bins here
        -3.18198052, -5.55111512e-17, -5.55111512e-17],
     "one outlier": np.append(np.random.default_rng(1).random(6544), 1e15),
     "two units in the last place": [2, 2, 2 - 1e-15, 2 - 1e-15, 1],
-    "twin peaks": [0, 1, 1, 1, 1, 1, EPSILON, EPSILON, EPSILON, EPSILON, EPSILON, EPSILON, 2],
+    "reference peaks": [0, 1, 1, 1, 1, 1, EPSILON, EPSILON, EPSILON, EPSILON, EPSILON, EPSILON, 2],
     "nearly all zero": np.concatenate([[-0.00283, 0.00209], 1e-18 * np.random.default_rng(2).normal(size=5000)]),
     "subnormal": [0.0, 5e-324, 1e-310, 1.0],
 }  # fmt: skip
@@ -96,7 +96,7 @@ def test_knuth_is_the_most_probable_number(name):
 def test_risk_of_a_million_values_is_fine_enough():
     x = np.random.default_rng(0).normal(size=200_000)
     width = np.diff(fd.bin_edges(x, "risk")[:2])[0]
-    assert width == pytest.approx(3.49 * len(x) ** (-1 / 3), rel=0.25)  # optimal for a normal law
+    assert width == pytest.approx(3.49 * len(x) ** (-1 / 3), rel=0.25)  # optimal for a normal distribution
 
 
 def test_bayesian_blocks_against_all_partitions():

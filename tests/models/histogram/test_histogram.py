@@ -1,4 +1,4 @@
-"""The histogram model: counts, edges, derived laws, sampling, degenerate data, scikit-learn's checks."""
+"""The histogram model: counts, edges, derived distributions, sampling, degenerate data, scikit-learn's checks."""
 
 import math
 import warnings
@@ -201,11 +201,11 @@ def test_mass_is_one_by_quadrature():
     assert np.exp(model.score_samples(x[:, None])).mean() * (high - low) == pytest.approx(1, abs=1e-3)
 
 
-# --- derived laws -----------------------------------------------------------------------------------------------------
+# --- derived distributions --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bins", ["auto", "blocks", [0, 0.1, 1, 1.5, 40]])
-def test_samples_follow_the_law(bins):
+def test_samples_follow_the_distribution(bins):
     model = fd.Histogram(bins).fit(column())
     draws = model.sample(5000, random_state=0)
     assert draws.shape == (5000, 1)

@@ -1,4 +1,5 @@
-"""Bounds and periods: mass one, images against sums over many of them, draws that follow the law, leave-one-out."""
+"""Bounds and periods: mass one, images against sums over many of them, draws that follow the distribution,
+leave-one-out."""
 
 import copy
 import itertools
@@ -42,7 +43,7 @@ def density(model, x):
     return np.exp(model.score_samples(np.ravel(x)[:, None])).reshape(np.shape(x))
 
 
-class TestLaw:
+class TestDistribution:
     @pytest.mark.parametrize("kernel", INTEGRATED)
     @pytest.mark.parametrize("case", CASES)
     def test_cdf_is_the_integral_and_mass_is_one(self, case, kernel, random):
@@ -146,7 +147,7 @@ class TestLaw:
                 model.score_samples([[model._estimate.boundary.low[0]], [model._estimate.boundary.high[0]]])
             ).all()
 
-    def test_reflection_of_a_uniform_law_is_level(self):
+    def test_reflection_of_a_uniform_distribution_is_level(self):
         X = (np.arange(4000) + 0.5)[:, None] / 4000
         x = np.linspace(0, 1, 21)
         for kernel in NAMES:

@@ -1,4 +1,5 @@
-"""Integrated kernel sums: cdf, sf, ppf and box probabilities against mpmath, the twin, and integrals of the density."""
+"""Integrated kernel sums: cdf, sf, ppf and box probabilities against mpmath, the reference, and integrals of the
+density."""
 
 import itertools
 import math
@@ -52,7 +53,7 @@ class TestEngine:
 
     @pytest.mark.parametrize("bandwidth", [0.03, 0.4, 25.0])
     @pytest.mark.parametrize("kernel", NAMES)
-    def test_every_route_is_the_twin(self, kernel, bandwidth, problem, random, instruction_set):
+    def test_every_route_is_the_reference(self, kernel, bandwidth, problem, random, instruction_set):
         x, w = problem
         q = np.concatenate([random.standard_t(2, 150), x[:9], x[:9] - bandwidth, [-1e300, 1e300, 150.0]])
         for weights in (None, w):
@@ -85,7 +86,7 @@ class TestEngine:
         assert found.min() > 0
 
     @pytest.mark.parametrize("kernel", [name for name in NAMES if KERNELS[name].integral])
-    def test_polynomials_are_the_twins_tails(self, kernel):
+    def test_polynomials_are_the_references_tails(self, kernel):
         u = np.linspace(0, 1, 101)
         upper, lower = KERNELS[kernel].integral[0], KERNELS[kernel].integral[-1]
         tail = reference.COMPACT_TAILS[kernel](1 - u)
@@ -100,7 +101,7 @@ class TestEngine:
         expected = 1 - reference.integrated_sum([0.0], [-1.0], bandwidth=1.0, kernel=kernel)
         np.testing.assert_allclose(one.evaluate(np.array([bandwidth])), expected, rtol=1e-14)
 
-    def test_box_masses_are_the_twins(self, random, instruction_set):
+    def test_box_masses_are_the_references(self, random, instruction_set):
         X, w = random.normal(size=(701, 3)), random.random(701)
         h = np.array([0.2, 1.0, 5.0])
         corners = np.sort(3 * random.normal(size=(2, 40, 3)), axis=0)
@@ -211,7 +212,7 @@ class TestModel:
         wide = fd.KernelDensity(bandwidth=0.4).fit(X.astype(float))
         np.testing.assert_allclose(model.cdf(X), wide.cdf(X.astype(float)), rtol=1e-6)
 
-    def test_a_new_fit_and_a_copy_have_their_own_law(self, random, tmp_path):
+    def test_a_new_fit_and_a_copy_have_their_own_distribution(self, random, tmp_path):
         model = fd.KernelDensity().fit(random.normal(size=(30, 1)))
         before = model.cdf([[0.3]])
         fd.save(model, tmp_path / "model")

@@ -1,4 +1,4 @@
-"""KernelDensity: scikit-learn's results, the laws of weights, leave-one-out, sampling, degenerate data."""
+"""KernelDensity: scikit-learn's results, the distributions of weights, leave-one-out, sampling, degenerate data."""
 
 import copy
 import math
@@ -110,7 +110,7 @@ class TestLeaveOneOut:
 
 class TestSampling:
     @pytest.mark.parametrize("kernel", NAMES)
-    def test_draws_have_the_models_law(self, kernel, random):
+    def test_draws_have_the_models_distribution(self, kernel, random):
         X, w = random.normal(size=(30, 1)), random.random(30)
         model = fd.KernelDensity(bandwidth=0.6, kernel=kernel).fit(X, sample_weight=w)
         draws = model.sample(20_000, random_state=random)

@@ -1,4 +1,5 @@
-"""What is derived from a kernel density estimate: gradients, marginals, conditional laws, levels, entropy, bands."""
+"""What is derived from a kernel density estimate: gradients, marginals, conditional distributions, levels, entropy,
+bands."""
 
 import math
 
@@ -32,7 +33,7 @@ def density_at(model, x):
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
 @pytest.mark.parametrize("kernel", SLOPED)
-def test_sums_and_gradients_are_the_twins(kernel, bandwidth, problem, random, instruction_set):
+def test_sums_and_gradients_are_the_references(kernel, bandwidth, problem, random, instruction_set):
     X, Q, w = problem
     factors, g = random.uniform(0.5, 2, len(X)), random.uniform(0.5, 2, len(Q))
     prepared = VariableSum(X, KERNELS[kernel], bandwidth, np.log(w), factors)
@@ -195,41 +196,41 @@ def test_derived_models_keep_the_names_of_their_features(random):
     assert model.level(0.5) > 0
 
 
-# --- conditional laws -------------------------------------------------------------------------------------------------
+# --- conditional distributions ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
 def test_conditional_times_marginal_is_joint(bandwidth, problem):
     X, Q, w = problem
     model = fd.KernelDensity(bandwidth=bandwidth).fit(X, sample_weight=w)
-    laws = model.condition(1, Q[:, 1:])
-    assert len(laws) == len(Q)
+    distributions = model.condition(1, Q[:, 1:])
+    assert len(distributions) == len(Q)
     expected = model.score_samples(Q) - model.marginal(1).score_samples(Q[:, 1:])
-    np.testing.assert_allclose(laws.score_samples(Q[:, :1]), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(distributions.score_samples(Q[:, :1]), expected, rtol=1e-10, atol=1e-12)
     for i in (0, 5):
         one = model.condition(1, Q[i, 1])
         assert one.score_samples(Q[i : i + 1, :1])[0] == pytest.approx(expected[i], rel=1e-10)
-        np.testing.assert_array_equal(one.points_, laws[i].points_)
+        np.testing.assert_array_equal(one.points_, distributions[i].points_)
         line = np.linspace(-15, 15, 6001)
         mean = np.trapezoid(line * np.exp(one.score_samples(line[:, None])), line)
-        assert laws.means_[i, 0] == pytest.approx(mean, rel=1e-9)
+        assert distributions.means_[i, 0] == pytest.approx(mean, rel=1e-9)
 
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
-def test_values_far_from_all_data_have_their_law(bandwidth, problem):
+def test_values_far_from_all_data_have_their_distribution(bandwidth, problem):
     X, _, _ = problem
     model = fd.KernelDensity(bandwidth=bandwidth).fit(X)
-    laws = model.condition(0, [[50.0], [1e7], [-1e12]])
-    scores = laws.score_samples([[0.0]] * 3 if np.ndim(bandwidth) < 2 else laws.means_)
+    distributions = model.condition(0, [[50.0], [1e7], [-1e12]])
+    scores = distributions.score_samples([[0.0]] * 3 if np.ndim(bandwidth) < 2 else distributions.means_)
     assert np.isfinite(scores).all()
     assert (scores > -60).all()
-    assert np.isfinite(laws.sample(0)).all()
+    assert np.isfinite(distributions.sample(0)).all()
     # Only the point nearest to the value is left.
-    assert laws[1].weights_.max() == pytest.approx(1)
+    assert distributions[1].weights_.max() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
-def test_conditional_draws_follow_the_conditional_law(bandwidth, problem):
+def test_conditional_draws_follow_the_conditional_distribution(bandwidth, problem):
     X, _, w = problem
     model = fd.KernelDensity(bandwidth=bandwidth).fit(X, sample_weight=w)
     draws = model.condition(0, np.full((4000, 1), 0.4)).sample(random_state=3)[:, 0]
@@ -237,7 +238,7 @@ def test_conditional_draws_follow_the_conditional_law(bandwidth, problem):
     assert stats.ks_2samp(draws, others).pvalue > 1e-3
 
 
-def test_conditions_are_refused_where_no_law_is_known(problem):
+def test_conditions_are_refused_where_no_distribution_is_known(problem):
     X, _, _ = problem
     with pytest.raises(ValueError, match="condition needs kernel='gaussian', the only one that is a product"):
         fd.KernelDensity(kernel="epanechnikov").fit(X).condition(0, 1.0)
@@ -274,10 +275,10 @@ def test_uniform_numbers_there_and_back(random):
     tails = np.array([[1e-12, 1e-200], [1e-300, 1 - 1e-9], [1 - 1e-9, 0.5]])
     model = fd.KernelDensity(bandwidth=0.3).fit(random.normal(size=(80, 2)))
     np.testing.assert_allclose(model.to_uniform(model.from_uniform(tails)), tails, rtol=1e-6)
-    law = fd.Gaussian().fit(random.normal(size=(30, 2)) @ [[1, 0.5], [0, 1]])
-    point = fd.KernelDensity(bandwidth=law.covariance_).fit(law.mean_[None, :])
-    Q = law.sample(20, random_state=0)
-    np.testing.assert_allclose(point.to_uniform(Q), law.to_uniform(Q), rtol=1e-10)
+    distribution = fd.Gaussian().fit(random.normal(size=(30, 2)) @ [[1, 0.5], [0, 1]])
+    point = fd.KernelDensity(bandwidth=distribution.covariance_).fit(distribution.mean_[None, :])
+    Q = distribution.sample(20, random_state=0)
+    np.testing.assert_allclose(point.to_uniform(Q), distribution.to_uniform(Q), rtol=1e-10)
 
 
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS.values(), ids=BANDWIDTHS)
@@ -356,13 +357,13 @@ def test_entropy_on_the_line(kernel, random):
 
 
 def test_entropy_and_levels_of_one_point_are_the_kernels():
-    model, law = fd.KernelDensity(bandwidth=2.0).fit([[1.0]]), fd.Gaussian().fit([[-1.0], [3.0]])
-    assert model.entropy() == pytest.approx(law.entropy(), rel=1e-14)
+    model, distribution = fd.KernelDensity(bandwidth=2.0).fit([[1.0]]), fd.Gaussian().fit([[-1.0], [3.0]])
+    assert model.entropy() == pytest.approx(distribution.entropy(), rel=1e-14)
     mass = np.array([0.0, 0.05, 0.5, 0.9, 0.99, 1.0])
-    np.testing.assert_allclose(model.level(mass), law.level(mass), rtol=2e-3)
+    np.testing.assert_allclose(model.level(mass), distribution.level(mass), rtol=2e-3)
     assert model.level(0.5, log=True) == pytest.approx(math.log(model.level(0.5)))
     tiny = fd.KernelDensity(bandwidth=1e-300).fit([[0.0]])
-    assert tiny.entropy() == pytest.approx(law.entropy() + math.log(1e-300) - math.log(2), rel=1e-12)
+    assert tiny.entropy() == pytest.approx(distribution.entropy() + math.log(1e-300) - math.log(2), rel=1e-12)
     assert math.isfinite(fd.KernelDensity(bandwidth=1e-300).fit([[1.0]]).entropy())
 
 
@@ -388,7 +389,7 @@ def test_the_region_above_a_level_has_its_mass(kernel, random):
 
 def test_levels_in_the_plane(random):
     model = fd.KernelDensity(bandwidth=0.5).fit([[0.0, 0.0]])
-    # The density over its peak is uniform for a normal law in the plane.
+    # The density over its peak is uniform for a normal distribution in the plane.
     np.testing.assert_allclose(model.level([0.2, 0.5, 0.9]) / model.level(0), [0.8, 0.5, 0.1], rtol=0.05)
     with pytest.raises(ValueError, match="mass must lie between 0 and 1, got 1.5"):
         model.level(1.5)
@@ -503,7 +504,7 @@ def test_old_faithful_has_two_modes_where_the_gradient_vanishes():
     assert 0.97 < area <= 1
 
 
-def test_bounds_and_periods_are_refused_where_no_law_is_known(random):
+def test_bounds_and_periods_are_refused_where_no_distribution_is_known(random):
     X = random.random((60, 2))
     for arguments in ({"bounds": [(0, 1), None]}, {"period": [1.0, None]}):
         model = fd.KernelDensity(bandwidth=0.1, **arguments).fit(X)

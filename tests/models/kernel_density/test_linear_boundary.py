@@ -1,4 +1,5 @@
-"""The linear boundary correction: against its definition, mass one, one law for all methods, less bias at an edge."""
+"""The linear boundary correction: against its definition, mass one, one distribution for all methods, less bias at an
+edge."""
 
 import copy
 import itertools
@@ -69,7 +70,7 @@ def integral(model, a, b):
     return float((half * weights * density(model, edges[:-1, None] + half + half * nodes)).sum())
 
 
-class TestLaw:
+class TestDistribution:
     @pytest.mark.parametrize("kernel", NAMES)
     @pytest.mark.parametrize("case", CASES)
     def test_is_the_definition_times_a_constant_of_mass_one(self, case, kernel, random):
@@ -131,7 +132,7 @@ class TestLaw:
 
     @pytest.mark.parametrize("kernel", NAMES)
     def test_a_bandwidth_far_wider_than_the_bounds_fits_a_slope(self, kernel, random):
-        """Then the kernel is flat: with the mean m of the points, an exponential law of slope 12 (m - 1/2)."""
+        """Then the kernel is flat: with the mean m of the points, an exponential distribution of slope 12 (m - 1/2)."""
         X = random.random((30, 1))
         for h in (1e4, 1e160):
             model = fd.KernelDensity(bandwidth=h, kernel=kernel, bounds=(0, 1), boundary="linear").fit(X)
@@ -161,7 +162,7 @@ class TestBias:
         assert errors["linear"] < errors["reflection"] / 4
 
     @pytest.mark.parametrize("kernel", NAMES)
-    def test_a_uniform_law_is_level(self, kernel):
+    def test_a_uniform_distribution_is_level(self, kernel):
         X = (np.arange(4000) + 0.5)[:, None] / 4000
         model = fd.KernelDensity(kernel=kernel, bandwidth=0.05, bounds=(0, 1), boundary="linear").fit(X)
         np.testing.assert_allclose(density(model, np.linspace(0, 1, 21)), 1, rtol=0.02)

@@ -1,4 +1,4 @@
-"""GaussianMixture: against scikit-learn, the laws of EM and of weights, starts, degenerate data, draws."""
+"""GaussianMixture: against scikit-learn, the distributions of EM and of weights, starts, degenerate data, draws."""
 
 import copy
 import math
@@ -306,7 +306,7 @@ def test_the_lectures_ring_is_fitted():
         model = quiet_fit(fd.GaussianMixture(30, covariance_type=covariance_type, random_state=0), X)
         assert_sound(model, X)
         assert (np.diff(model.lower_bounds_) >= 0).all()
-        # The uniform law itself scores -log(3 pi) = -2.243; the means stay on the ring.
+        # The uniform distribution itself scores -log(3 pi) = -2.243; the means stay on the ring.
         assert model.score(X) > -2.42
         assert (np.abs(np.hypot(*model.means_.T) - 1.5) < 0.6).all()
 
@@ -474,8 +474,8 @@ def test_results_do_not_depend_on_threads(random):
 def test_copies_and_grid_search(random):
     X = groups(random)
     model = fd.GaussianMixture(3, random_state=0).fit(X)
-    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
-        np.testing.assert_array_equal(twin.score_samples(X), model.score_samples(X))
+    for of_reference in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(of_reference.score_samples(X), model.score_samples(X))
     assert clone(model).get_params() == model.get_params()
     assert not hasattr(clone(model), "means_")
     search = GridSearchCV(fd.GaussianMixture(random_state=0), {"n_components": [1, 3]}, cv=3).fit(random.permutation(X))

@@ -115,12 +115,12 @@ def test_draws_follow_the_density(random, case):
     assert cumulative[-1] == pytest.approx(1, abs=2e-3)
     expected = np.interp(draws, side, cumulative)
     distance = np.abs(expected - (np.arange(20_000) + 0.5) / 20_000).max()
-    assert distance < 1.95 / math.sqrt(20_000) + 1e-3  # passed by 99.9 % of samples from the law itself
+    assert distance < 1.95 / math.sqrt(20_000) + 1e-3  # passed by 99.9 % of samples from the distribution itself
 
 
 @pytest.mark.parametrize(("d", "weighted"), [(2, False), (2, True), (3, False), (6, True)])
 def test_the_mean_log_density_of_draws_and_their_mass_about_a_point(random, d, weighted):
-    """By importance from a wide t-like law with known density, which knows nothing of the sampler."""
+    """By importance from a wide t-like distribution with known density, which knows nothing of the sampler."""
     X = random.normal(size=(150, d))
     weights = random.uniform(0.2, 2, size=150) if weighted else None
     model = fd.KNeighborsDensity(15).fit(X, sample_weight=weights)
@@ -128,11 +128,11 @@ def test_the_mean_log_density_of_draws_and_their_mass_about_a_point(random, d, w
     # Multivariate t with 2 degrees of freedom and scale 1.5.
     m = 100_000
     points = 1.5 * random.normal(size=(m, d)) / np.sqrt(random.chisquare(2, size=(m, 1)) / 2)
-    log_law = (
+    log_distribution = (
         math.lgamma((2 + d) / 2) - math.lgamma(1) - d / 2 * math.log(2 * math.pi * 2.25)
         - (2 + d) / 2 * np.log1p((points**2).sum(axis=1) / 4.5)
     )  # fmt: skip
-    ratio = np.exp(model.score_samples(points) - log_law)
+    ratio = np.exp(model.score_samples(points) - log_distribution)
     spread = ratio.std() / math.sqrt(m)
     assert ratio.mean() == pytest.approx(1, abs=4 * spread + 4 * model.mass_error_ / model.mass_)
     for direction in range(2):
@@ -207,7 +207,7 @@ def test_distinct_rows_are_numpys(random):
     np.testing.assert_allclose(weights, counts / counts.mean())
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------
+# --- distributions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("d", [1, 2])
