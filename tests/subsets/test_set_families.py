@@ -514,7 +514,7 @@ def test_bit_identical_for_any_number_of_threads(family, random, monkeypatch):
     assert len({(r.difference, str(r.witness), r.indices.tobytes(), r.indices_Y.tobytes()) for r in results}) == 1
 
 
-# --- M19: total variation and Kolmogorov distance in the central limit theorem ----------------------------------------
+# --- total variation and Kolmogorov distance in the central limit theorem ---------------------------------------------
 
 
 @pytest.fixture(scope="module")
