@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from fastdens.core import validation
-from fastdens.core.threads import check_n_threads, threads
-from fastdens.divergences.densities import closed_forms
-from fastdens.divergences.densities.density_routes import MOST_EVALUATIONS, Request, between_densities
-from fastdens.divergences.densities.sides import Side, is_sample, same_dimension, side_of
-from fastdens.divergences.kinds import Kind, check_kind, unclipped
+from fastdens.divergences.densities.way import OfDensities
+from fastdens.divergences.discrete.way import OnPoints
+from fastdens.divergences.kinds import check_kind, unclipped
 from fastdens.divergences.result import Divergence
-from fastdens.models.description import atoms_of
+from fastdens.divergences.samples.way import FromSamples
+from fastdens.divergences.way import Request, Way
 
-DENSITY_METHODS = ("closed_form", "quadrature", "monte_carlo", "bounds")
-SAMPLE_METHODS = ("nearest_neighbors", "plug_in", "classifier", "variational")
-# What each method is told besides P, Q and the kind; "auto" hands on what the method it takes asks for.
-OPTIONS_OF = {
-    "auto": ("tolerance", "standard_error", "max_evaluations"),
-    "closed_form": (),
-    "quadrature": ("tolerance", "max_evaluations"),
-    "monte_carlo": ("standard_error", "max_evaluations"),
-    "bounds": (),
-}
+# The first that takes the two sides.
+WAYS: tuple[Way, ...] = (OnPoints(), FromSamples(), OfDensities())
+METHODS = ("auto", *OfDensities.methods, *FromSamples.methods)
 
 
 def divergence(
@@ -174,121 +165,15 @@ def divergence(
         raise TypeError(f"clip must be True or False, got {clip!r}")
     if not clip:
         chosen = unclipped(chosen)
-    validation.check_option(method, "method", ("auto", *DENSITY_METHODS, *SAMPLE_METHODS))
-    options = {"tolerance": tolerance, "standard_error": standard_error, "max_evaluations": max_evaluations}
-    for name in ("tolerance", "standard_error"):
-        if options[name] is not None:
-            validation.check_number(options[name], name, above=0.0)
+    validation.check_option(method, "method", METHODS)
+    for name, value in (("tolerance", tolerance), ("standard_error", standard_error)):
+        if value is not None:
+            validation.check_number(value, name, above=0.0)
     if max_evaluations is not None:
         validation.check_integer(max_evaluations, "max_evaluations", 1)
-    sampling = {"weights": weights, "n_neighbors": n_neighbors, "model": model, "n_folds": n_folds}
-    random = validation.check_random_state(random_state)
-
-    if atoms_of(P) is not None or atoms_of(Q) is not None:
-        return _with_discrete(P, Q, chosen, method, {**options, **sampling, "support": support, "samplers": samplers})
-    if is_sample(P) or is_sample(Q):
-        if method in DENSITY_METHODS:
-            raise ValueError(
-                f"method must be 'auto' or one of {', '.join(map(repr, SAMPLE_METHODS))} where a side is a sample, "
-                f"got {method!r}"
-            )
-        _refuse(options, "where a side is a sample")
-        return _from_samples(P, Q, chosen, method, support, samplers, sampling, random, n_threads)
-    _refuse(sampling, "where no side is a sample")
-    if method in SAMPLE_METHODS:
-        raise ValueError(
-            f"method must be 'auto' or one of {', '.join(map(repr, DENSITY_METHODS))} where no side is a sample, "
-            f"got {method!r}"
-        )
-    _refuse({name: value for name, value in options.items() if name not in OPTIONS_OF[method]}, f"with {method=}")
-    p, q = _both(P, Q, support, samplers)
-    request = Request(chosen, random, tolerance, standard_error, max_evaluations or MOST_EVALUATIONS)
-    with nullcontext() if n_threads is None else threads(check_n_threads(n_threads)):
-        return between_densities(p, q, request, method)
-
-
-def _refuse(options: dict[str, Any], where: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"{name} must be None {where}, got {value!r}")
-
-
-# --- samples and discrete distributions -------------------------------------------------------------------------------
-
-
-def _both(P: Any, Q: Any, support: Any, samplers: Any) -> tuple[Side, Side]:
-    pair = (None, None) if samplers is None else samplers
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"samplers must be a pair, one for P and one for Q, got {samplers!r}")
-    p, q = side_of(P, "P", support, pair[0]), side_of(Q, "Q", support, pair[1])
-    if support is not None and not (p.is_function or q.is_function):
-        raise ValueError(f"support must be None where neither side is a log-density, got {support!r}")
-    for side, sampler in zip((p, q), pair):
-        if sampler is not None and not side.is_function:
-            raise ValueError(f"samplers must be None for {side.name}, which is no log-density, got {sampler!r}")
-    return same_dimension(p, q)
-
-
-def _from_samples(
-    P: Any, Q: Any, kind: Kind, method: str, support: Any, samplers: Any, sampling: dict[str, Any],
-    random: np.random.Generator, n_threads: int | None,
-) -> Divergence:  # fmt: skip
-    from fastdens.divergences.samples.estimates import estimate_from_samples
-
-    sides: list[Any] = [validation.check_data(side, name) if is_sample(side) else side
-                        for side, name in ((P, "P"), (Q, "Q"))]  # fmt: skip
-    n_features = next(side.shape[1] for side in sides if isinstance(side, np.ndarray))
-    pair = (None, None) if samplers is None else samplers
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise TypeError(f"samplers must be a pair, one for P and one for Q, got {samplers!r}")
-    distributions = 0
-    for at, name in enumerate("PQ"):
-        if isinstance(sides[at], np.ndarray):
-            if pair[at] is not None:
-                raise ValueError(f"samplers must be None for {name}, which is a sample, got {pair[at]!r}")
-            continue
-        distribution = side_of(sides[at], name, support, pair[at])
-        distributions += distribution.is_function
-        if distribution.n_features not in (0, n_features):
-            raise ValueError(f"P and Q must have the same dimension, got {n_features} of the sample and "
-                             f"{distribution.n_features} of {name}")  # fmt: skip
-        if distribution.n_features == 0:
-            distribution.n_features, distribution.low, distribution.high = (
-                n_features,
-                np.full(n_features, -np.inf),
-                np.full(n_features, np.inf),
-            )
-        sides[at] = distribution
-    if support is not None and not distributions:
-        raise ValueError(f"support must be None where neither side is a log-density, got {support!r}")
-    return estimate_from_samples(
-        sides[0], sides[1], kind, method=method,
-        weights=(None, None) if sampling["weights"] is None else sampling["weights"],
-        n_neighbors=sampling["n_neighbors"], model=sampling["model"],
-        n_folds=sampling["n_folds"], random_state=random, n_threads=n_threads,
+    request = Request(
+        chosen, method, validation.check_random_state(random_state), support, samplers,
+        tolerance, standard_error, max_evaluations, weights, n_neighbors, model, n_folds, n_threads,
     )  # fmt: skip
-
-
-def _with_discrete(P: Any, Q: Any, kind: Kind, method: str, options: dict[str, Any]) -> Divergence:
-    if method not in ("auto", "closed_form"):
-        raise ValueError(f"method must be 'auto' or 'closed_form' where a side is a DiscreteLaw, got {method!r}")
-    support = options.pop("support")
-    _refuse(options, "where a side is a DiscreteLaw")
-    of_p, of_q = atoms_of(P), atoms_of(Q)
-    if of_p is not None and of_q is not None:
-        _refuse({"support": support}, "where neither side is a log-density")
-        return closed_forms.atoms_divergence(of_p, of_q, kind)
-    atoms, other, name = (of_q, P, "P") if of_p is None else (of_p, Q, "Q")
-    assert atoms is not None
-    if is_sample(other):
-        raise ValueError(
-            f"{name} must be a distribution where the other side is a DiscreteLaw, got a sample: make a DiscreteLaw "
-            "of its distinct rows and their frequencies"
-        )
-    side = side_of(other, name, support, None)
-    if not side.is_function:
-        _refuse({"support": support}, "where neither side is a log-density")
-    if side.n_features not in (0, atoms.points.shape[1]):
-        raise ValueError(f"P and Q must have the same dimension, got {atoms.points.shape[1]} of the DiscreteLaw and "
-                         f"{side.n_features} of {name}")  # fmt: skip
-    return closed_forms.singular_divergence(kind)
+    way = next(way for way in WAYS if way.takes(P, Q))
+    return way.divergence(P, Q, request)

@@ -1,8 +1,6 @@
 """What the sides of `divergence` can be, and what is refused."""
 
 import math
-import sys
-import types
 
 import mpmath
 import numpy as np
@@ -13,8 +11,10 @@ from scipy import integrate
 
 import fastdens as fd
 from fastdens.divergences.densities import closed_forms
-from fastdens.divergences.densities.sides import Components, side_of
+from fastdens.divergences.densities.sides import Components, in_dimension, side_of
 from fastdens.divergences.generators import GENERATORS
+from fastdens.divergences.kinds import check_kind
+from fastdens.divergences.samples.estimates import estimate_from_samples
 
 norm = scipy.stats.norm
 PLAIN_KINDS = sorted(GENERATORS)
@@ -134,32 +134,21 @@ def test_discrete_distributions_match_outcomes():
     assert repr(fd.DiscreteLaw([[1, 2]], [1.0])) == "DiscreteLaw(1 points in 2 dimensions)"
 
 
-def test_samples_go_to_their_estimators(monkeypatch):
-    asked = []
+def test_samples_go_to_their_estimators():
+    X, w = PLANE[:, :1], np.linspace(0.5, 1.5, 80)
+    options = {"method": "plug_in", "n_folds": 3, "weights": (w, None), "n_threads": 1, "random_state": 5}
+    assert fd.divergence(X, A, "kl", **options) == estimate_from_samples(X, A, check_kind("kl"), **options)
+    options = {"n_neighbors": 7, "random_state": 5}
 
-    def estimate(X, Y, kind, **options):
-        asked.append((X, Y, kind, options))
-        return "estimate"
+    def sampler(n, random):
+        return random.normal(size=(n, 1))
 
-    module = types.SimpleNamespace(estimate_from_samples=estimate)
-    monkeypatch.setitem(sys.modules, "fastdens.divergences.samples.estimates", module)
-    X, w = PLANE[:, :1], np.ones(80)
-    assert fd.divergence(X, A, "kl", method="plug_in", n_folds=3, weights=(w, None), n_threads=1) == "estimate"
-    rows, distribution, kind, options = asked.pop()
-    assert (rows == X).all()
-    assert distribution.score_samples(X) == pytest.approx(A.score_samples(X))
-    assert distribution.sample(5, random_state=0).shape == (5, 1)
-    assert kind.name == "kl"
-    assert options["method"] == "plug_in"
-    assert options["n_folds"] == 3
-    assert options["weights"] == (w, None)
-    assert options["n_neighbors"] is options["model"] is None
-    fd.divergence(lambda Z: norm.logpdf(Z[:, 0]), X.tolist(), samplers=(lambda n, rng: rng.normal(size=(n, 1)), None))
-    distribution, rows, kind, options = asked.pop()
-    assert distribution.score_samples(X) == pytest.approx(norm.logpdf(X[:, 0]))
-    assert distribution.sample(4, random_state=0).shape == (4, 1)
-    assert (rows == X).all()
-    assert options["weights"] == (None, None)
+    def log_density(Z):
+        return norm.logpdf(Z[:, 0])
+
+    found = fd.divergence(log_density, X.tolist(), samplers=(sampler, None), **options)
+    standard = in_dimension(side_of(log_density, "P", None, sampler), 1)
+    assert found == estimate_from_samples(standard, X, check_kind("tv"), **options)
     with pytest.raises(ValueError, match="same dimension, got 1 of the sample and 2 of Q"):
         fd.divergence(X, gaussian(2, 1))
     with pytest.raises(ValueError, match="support must be None where neither side is a log-density"):

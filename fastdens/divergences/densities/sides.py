@@ -321,6 +321,14 @@ def _checked_support(support: Any) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+def in_dimension(side: Side, n_features: int) -> Side:
+    """The side with this dimension where it has left it open, else as it is."""
+    if side.n_features:
+        return side
+    low, high = _open(n_features)
+    return replace(side, n_features=n_features, low=low, high=high)
+
+
 def same_dimension(p: Side, q: Side) -> tuple[Side, Side]:
     """Both sides with the dimension filled in where one has left it open; they must agree."""
     if p.n_features == 0 and q.n_features == 0:
@@ -328,8 +336,7 @@ def same_dimension(p: Side, q: Side) -> tuple[Side, Side]:
             "support must be given where both sides are log-densities: it says in how many dimensions, for one "
             "(-np.inf, np.inf), got None"
         )
-    p, q = (replace(a, n_features=b.n_features, low=_open(b.n_features)[0], high=_open(b.n_features)[1])
-            if a.n_features == 0 else a for a, b in ((p, q), (q, p)))  # fmt: skip
+    p, q = in_dimension(p, q.n_features), in_dimension(q, p.n_features)
     if p.n_features != q.n_features:
         raise ValueError(f"P and Q must have the same dimension, got {p.n_features} and {q.n_features}")
     if p.on_sphere != q.on_sphere:

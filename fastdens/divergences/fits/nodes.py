@@ -23,6 +23,8 @@ _OUTER, _WIDER = 0.005, 0.5
 # Cells that miss less than this share of the tolerance need no halves.
 _NEGLIGIBLE = 0.01
 _DEEPEST = 24
+# Draws further out than so many deviations of the bulk do not widen the cells that it gets.
+_NEAR = 6.0
 # The box goes on beyond the outermost draws by this share of their range: heavy tails hold little mass, but moments.
 _BEYOND = 1.0
 # The share of the draws that sets the shape of the box, and how often it is chosen.
@@ -165,7 +167,7 @@ def cell_nodes(
 
 def _graded(z: np.ndarray, low: float, high: float, count: int) -> np.ndarray:
     """Edges of cells along an axis: equal ones where nearly all draws are, wider and wider ones to both ends."""
-    first, last = np.quantile(z, [_OUTER, 1 - _OUTER])
+    first, last = np.quantile(z[np.abs(z) <= _NEAR], [_OUTER, 1 - _OUTER])
     beyond = _WIDER * (last - first)
     first, last = max(first - beyond, low), min(last + beyond, high)
     if not first < last:

@@ -13,8 +13,11 @@ from fastdens.models.mixture.iterations import Progress, iterate
 
 # EM on draws need not converge: the search goes on from there.
 _EM_STEPS, _EM_TOL = 40, 1e-4
-# Added to variances, as a share of the least variance of a feature of the draws.
+# Added to variances, as a share of the least variance of the middle half of a feature of the draws: one far point in a
+# thousand makes the variance of all of them so large that its share would blur the groups.
 _RIDGE = 1e-5
+# The interquartile range of a normal distribution of variance 1.
+_NORMAL_RANGE = 1.3489795003921634
 
 
 def _by_em(
@@ -26,7 +29,7 @@ def _by_em(
     rng: np.random.Generator,
     n_threads: int,
 ) -> Mixture:
-    reg_covar = _RIDGE * float(draws.var(axis=0).min())
+    reg_covar = _ridge(draws)
     first = mixture_parameters.start(
         draws, None, given, init_params, covariance_type, n_components, reg_covar, rng, n_threads
     )
@@ -44,6 +47,13 @@ def _by_em(
         progress=Progress(0, 1),
     )
     return run.mixture
+
+
+def _ridge(draws: np.ndarray) -> float:
+    variance = draws.var(axis=0)
+    low, high = np.quantile(draws, [0.25, 0.75], axis=0)
+    middle = ((high - low) / _NORMAL_RANGE) ** 2
+    return _RIDGE * float(np.where(middle > 0, np.minimum(middle, variance), variance).min())
 
 
 def _some_components(mixture: Mixture, picks: np.ndarray) -> Mixture:
