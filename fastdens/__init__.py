@@ -49,7 +49,7 @@ _HOMES = {
     "fastdens.models.neighbors_density": ["KNeighborsDensity"],
     "fastdens.tasks.persistence": ["load", "save"],
     "fastdens.tasks.selection": ["select_density"],
-    "fastdens.core.versions": ["show_versions"],
+    "fastdens.tasks.versions": ["show_versions"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _SUBMODULES = ("datasets", "plot", "reference")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 # A shell that starts the tests in the background makes them, and all they start, deaf to Ctrl-C; some test just that.
@@ -43,6 +44,13 @@ def instruction_set(request):
     instruction_sets.use(request.param)
     yield request.param
     instruction_sets.use(before)
+
+
+@pytest.fixture
+def tuned():
+    """Sets tuning constants until the test ends: `tuned(sorting.MOST_BY_NUMPY, 10)`."""
+    with ExitStack() as settings:
+        yield lambda constant, value: settings.enter_context(constant.at(value))
 
 
 @pytest.fixture

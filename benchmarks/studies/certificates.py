@@ -15,7 +15,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,6 @@ import numpy as np
 import fastdens as fd
 from fastdens.core import sorting
 from fastdens.kernel_sums.far import far_sums
-from fastdens.kernel_sums.far import route as far_route
 from fastdens.kernel_sums.fast_gauss import box_sums
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.routes import ROUTE_OF
@@ -263,18 +262,14 @@ def broken_boundary(seed: int) -> list[str]:
 @contextmanager
 def small_problems_as_large_ones() -> Iterator[None]:
     """What only large problems are worth otherwise: far sums through a tree, lines in blocks, queries in buckets."""
-    constants = (
-        (far_route, "FEWEST_PAIRS", 0), (far_sums, "COST_OF_PAIR", 0), (box_sums, "FEWEST_POINTS_PER_BOX", 1),
-        (sorting, "FEW_NUMBERS", 16), (sorting, "NUMBERS_PER_BUCKET", 8),
+    settings = (
+        (far_sums.FEWEST_PAIRS, 0), (far_sums.COST_OF_PAIR, 0), (box_sums.FEWEST_POINTS_PER_BOX, 1),
+        (sorting.FEW_NUMBERS, 16), (sorting.NUMBERS_PER_BUCKET, 8),
     )  # fmt: skip
-    kept = [getattr(module, name) for module, name, _ in constants]
-    for module, name, value in constants:
-        setattr(module, name, value)
-    try:
+    with ExitStack() as stack:
+        for constant, value in settings:
+            stack.enter_context(constant.at(value))
         yield
-    finally:
-        for (module, name, _), value in zip(constants, kept, strict=True):
-            setattr(module, name, value)
 
 
 def main() -> int:

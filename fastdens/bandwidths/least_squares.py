@@ -13,6 +13,7 @@ from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_REACH, PairSum
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, fall_back, is_spread, quantile, scott
 from fastdens.bandwidths.self_convolution import density, reach, self_convolution
+from fastdens.core.tuning import Tunable
 from fastdens.kernel_sums.kernels.registry import KERNELS, ROUNDING, SmoothingKernel
 
 # The bandwidths looked at: so many per factor of two, from this multiple of Scott's down.
@@ -25,7 +26,7 @@ ERRORS = 1.0
 # Pairs of equal rows are kept up to this multiple of what rounding explains, an estimate with an error of its own.
 TIES_KEPT = 1.5
 # Rows of which all pairs are formed for d > 1, and the range of multiples of Scott's bandwidths there.
-MOST_ROWS, SMALLEST_RADIAL = 3000, 1 / 32
+MOST_ROWS, SMALLEST_RADIAL = Tunable(3000), 1 / 32
 # Bandwidths over which functions of the distance extend, of the widest kernel.
 WIDEST = max(kernel.self_convolution_radius or 0.0 for kernel in KERNELS.values())
 
@@ -99,7 +100,7 @@ def lscv_multiple(
     `scale` is the unit that the record is kept in.
     """
     n, d = effective_size(len(z), weights), z.shape[1]
-    rows, row_weights = thinned(z, weights, MOST_ROWS)
+    rows, row_weights = thinned(z, weights, MOST_ROWS.value)
     pairs = RadialPairs(rows, row_weights)
     n_left = effective_size(len(rows), row_weights)
     larger = (n / n_left) ** (1 / (d + 4))

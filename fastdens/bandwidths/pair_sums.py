@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from fastdens.bandwidths.rules import standard_deviations
+from fastdens.core.tuning import Tunable
 
 # Cells per bandwidth: at least, and the factor from one grid to the next coarser one.
 CELLS, FACTOR = 64, 4
@@ -29,7 +30,7 @@ CELLS, FACTOR = 64, 4
 SLACK = 1.25
 BLOCKS_AT_ONCE = 256
 # A grid may hold so many cells in all (times 8 bytes), or a few per row.
-MOST_CELLS = 1 << 25
+MOST_CELLS = Tunable(1 << 25)
 FARTHEST_CELL = 2.0**62
 
 
@@ -63,7 +64,7 @@ class Grid:
             lower = (1.0 if weights is None else weights) - upper
             keys = np.concatenate([cells, cells + 1])
             self.numbers, place = np.unique(keys // length, return_inverse=True)
-            if len(self.numbers) * length > MOST_CELLS:
+            if len(self.numbers) * length > MOST_CELLS.value:
                 raise TooFineError
             flat = np.bincount(
                 place * length + keys % length, np.concatenate([lower, upper]), len(self.numbers) * length

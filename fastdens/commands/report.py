@@ -22,12 +22,13 @@ from fastdens.commands.tables import Table, read_table, write_csv
 from fastdens.commands.text import columns, count, duration, number, paragraph, wrapped
 from fastdens.commands.timing import compared_with_numpy, seconds_per_point
 from fastdens.core.threads import default_threads
+from fastdens.core.tuning import Tunable
 from fastdens.models.drawing import draw
 from fastdens.tasks.selection import Candidate, DensitySelection, fit_copy, select_density
 
 N_NEW_POINTS = 1000
 # Kernel and neighbour estimates cost rows times rows in each fold.
-MOST_ROWS_COMPARED = 20_000
+MOST_ROWS_COMPARED = Tunable(20_000)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,8 +157,8 @@ def _compared_rows(table: Table, seed: int) -> Table:
     data, weights = table.data, table.weights
     if weights is not None:
         data, weights = data[weights > 0], weights[weights > 0]
-    if len(data) > MOST_ROWS_COMPARED:
-        chosen = np.random.default_rng(seed).choice(len(data), MOST_ROWS_COMPARED, replace=False)
+    if len(data) > MOST_ROWS_COMPARED.value:
+        chosen = np.random.default_rng(seed).choice(len(data), MOST_ROWS_COMPARED.value, replace=False)
         data, weights = data[chosen], None if weights is None else weights[chosen]
     return Table(data, table.names, weights, table.has_header)
 

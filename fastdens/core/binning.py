@@ -12,6 +12,7 @@ import numpy as np
 
 from fastdens.core import _binning as compiled
 from fastdens.core.threads import run_blocks
+from fastdens.core.tuning import Tunable
 
 # Intervals of a guide table for each bin: one where edges are about equally spaced, with the edges in the middle of
 # intervals, so that one comparison settles each row; more where they are not.
@@ -24,7 +25,7 @@ LARGEST = float(np.finfo(float).max)
 # No scale of an axis is larger, however narrow its bins: it is finite then.
 LARGEST_SCALE = 1e300
 # Up to so many cells a block adds up in four lanes; it has this many rows for each sum that it makes.
-MOST_IN_LANES, ROWS_PER_SUM = 1024, 4
+MOST_IN_LANES, ROWS_PER_SUM = 1024, Tunable(4)
 # Nanoseconds per row and axis, comparison, and row to sum or to take (AMD EPYC, Zen 3, November 2026), to decide
 # whether threads are worth waking.
 AXIS_NS, COMPARISON_NS, ROW_NS = 1.5, 1.0, 0.6
@@ -92,7 +93,7 @@ def sum_cells(
 ) -> np.ndarray:
     """Number of rows in each cell, or the sum of their weights, as float64; last that of the rows in none."""
     n, n_lanes = len(cells), 4 if n_cells <= MOST_IN_LANES else 1
-    rows_per_block = max(compiled.ROWS_PER_BLOCK, ROWS_PER_SUM * n_lanes * (n_cells + 1))
+    rows_per_block = max(compiled.ROWS_PER_BLOCK, ROWS_PER_SUM.value * n_lanes * (n_cells + 1))
     n_blocks = -(-n // rows_per_block)
     sums = np.zeros((n_blocks, n_lanes, n_cells + 1), dtype=np.int64 if weights is None else np.float64)
     arguments = (cells, weights, rows_per_block, sums)

@@ -9,18 +9,19 @@ import numpy as np
 
 from fastdens.core import _sorting as compiled
 from fastdens.core.threads import pieces, run_blocks
+from fastdens.core.tuning import Tunable
 
 # Buckets small enough to be sorted in the cache, and not so many that the passes over them miss it.
-NUMBERS_PER_BUCKET, MOST_BUCKETS = 1024, 2048
+NUMBERS_PER_BUCKET, MOST_BUCKETS = Tunable(1024), 2048
 # Numbers of the sample per splitter: buckets are then rarely twice their mean size.
 SAMPLED_PER_SPLITTER = 16
 # Up to here numpy's sort is as fast.
-FEW_NUMBERS = 1 << 14
+FEW_NUMBERS = Tunable(1 << 14)
 # Numpy's sort of numbers alone is two to three times as fast on one core as ours on two, but deaf to Ctrl-C: up to
 # here it takes less than 0.2 s.
-MOST_BY_NUMPY = 1 << 24
+MOST_BY_NUMPY = Tunable(1 << 24)
 # The same of its selection of a few.
-MOST_SELECTED_BY_NUMPY = 1 << 22
+MOST_SELECTED_BY_NUMPY = Tunable(1 << 22)
 # Nanoseconds per number of each pass on one core, to decide whether threads are worth waking.
 PASS_NS, SORT_NS = 5.0, 40.0
 
@@ -39,7 +40,7 @@ def order_statistics(x: np.ndarray, places: Sequence[int] | np.ndarray) -> np.nd
 
 
 def _selected(x: np.ndarray, places: np.ndarray, shift: int) -> np.ndarray:
-    if len(x) <= MOST_SELECTED_BY_NUMPY or shift < 0:  # below the last bits all are equal
+    if len(x) <= MOST_SELECTED_BY_NUMPY.value or shift < 0:  # below the last bits all are equal
         return np.partition(x, places)[places]
     counts = np.zeros(1 << BITS, dtype=np.int64)
     for part in pieces(len(x)):
@@ -69,7 +70,7 @@ class _Buckets:
     def __init__(self, x: np.ndarray, n_threads: int | None, order: np.ndarray | None) -> None:
         n = len(x)
         self.x, self.n_threads = x, n_threads
-        self.n_buckets = min(MOST_BUCKETS, 1 << (n // NUMBERS_PER_BUCKET).bit_length())
+        self.n_buckets = min(MOST_BUCKETS, 1 << (n // NUMBERS_PER_BUCKET.value).bit_length())
         # Multiples of the golden section of n: a sample without regard to any period of the data.
         places = (np.arange(self.n_buckets * SAMPLED_PER_SPLITTER) * 0.6180339887498949) % 1.0 * n
         sample = np.sort(x[places.astype(np.intp)])
@@ -117,7 +118,7 @@ def sort_with_places(x: np.ndarray, n_threads: int | None = None) -> tuple[np.nd
 
     `x` is one-dimensional float64, finite, with any strides.
     """
-    if len(x) <= FEW_NUMBERS:
+    if len(x) <= FEW_NUMBERS.value:
         order = np.argsort(x, kind="stable")
         return x[order], order
     order = np.empty(len(x), dtype=np.intp)
@@ -138,7 +139,7 @@ class SortedNearby:
 
     def __init__(self, x: np.ndarray, n_threads: int | None = None) -> None:
         self._buckets: _Buckets | None = None
-        if len(x) <= FEW_NUMBERS:
+        if len(x) <= FEW_NUMBERS.value:
             self.ascending, self.places = sort_with_places(x)
             return
         self._buckets = _Buckets(np.ascontiguousarray(x), n_threads, None)
@@ -162,7 +163,7 @@ class SortedNearby:
 
 def sort_in_place(x: np.ndarray, n_threads: int | None = None) -> None:
     """Sort contiguous numbers; equal for any number of threads."""
-    if len(x) <= MOST_BY_NUMPY:
+    if len(x) <= MOST_BY_NUMPY.value:
         x.sort()
     else:
         x[:] = SortedNearby(x, n_threads).ascending

@@ -18,10 +18,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 
 from fastdens.core._blocks import BlockQueue
+from fastdens.core.tuning import Tunable
 
 # Below this much estimated work a second thread costs more than it brings (55-260 us to wake one, measured on a
 # 2-core x86-64 virtual machine with Python 3.11).
-WORTH_A_THREAD_NS = 2e6
+WORTH_A_THREAD_NS = Tunable(2e6)
 MOST_THREADS = 256
 
 _limit: contextvars.ContextVar[int | None] = contextvars.ContextVar("fastdens_threads", default=None)
@@ -198,7 +199,7 @@ def run_blocks(
     """
     blocks = BlockQueue(n_blocks)
     helpers = 0
-    if estimated_ns > WORTH_A_THREAD_NS and n_blocks > 1:
+    if estimated_ns > WORTH_A_THREAD_NS.value and n_blocks > 1:
         helpers = min(default_threads() if n_threads is None else n_threads, n_blocks) - 1
     if helpers == 0:
         work(*arguments, blocks)

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from fastdens.core.threads import run_blocks
+from fastdens.core.tuning import Tunable
 from fastdens.subsets import _half_planes as half_planes
 from fastdens.subsets import _set_families as set_families
 
@@ -19,7 +20,7 @@ LARGEST_SUM = 1 << 58
 # the search for a box, on average over 5000 points of two distributions, and per direction that a turning line passes.
 NS_PER_PAIR, NS_PER_DIRECTION = 2.0, 20.0
 # Up to so many intervals are found one by one, each in a pass; more by merging.
-FEW_INTERVALS = 24
+FEW_INTERVALS = Tunable(24)
 # Columns are cut into this many groups; a block is a pair of them.
 COLUMN_GROUPS = 24
 
@@ -35,7 +36,7 @@ def largest_union(values: np.ndarray, k: int) -> np.ndarray:
     starts[0] = 0
     sums = np.add.reduceat(values, starts)
     inside = np.empty(len(starts), dtype=np.uint8)
-    if k <= FEW_INTERVALS:
+    if k <= FEW_INTERVALS.value:
         run_blocks(lambda queue: set_families.flip_stretches(sums, k, inside, queue), 1)
     else:
         weights, room = np.abs(sums), np.empty((6, len(starts)), dtype=np.intp)

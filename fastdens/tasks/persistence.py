@@ -33,12 +33,13 @@ import numpy as np
 import fastdens
 from fastdens.core.savable import Entry, entry_named, entry_of, saved_name
 from fastdens.core.threads import pieces
+from fastdens.core.tuning import Tunable
 
 MAGIC = b"fastdens"
 VERSION = 1
 PREAMBLE = struct.Struct("<8sIIQ")
 ALIGNMENT = 64
-BYTES_AT_ONCE = 1 << 24
+BYTES_AT_ONCE = Tunable(1 << 24)
 
 # Where classes live that have no public name and that a file may begin with, or meet in a model of another module.
 UNNAMED_HOMES = {"ScaledDensity": "fastdens.tasks.scaling", "Divergence": "fastdens.divergences.result"}
@@ -172,7 +173,7 @@ def _aligned(offset: int) -> int:
 def _pieces(array: np.ndarray) -> Iterator[np.ndarray]:
     """The bytes of an array as it lies in memory, a few at a time: Ctrl-C is answered in between."""
     flat = array.reshape(-1, order="A").view(np.uint8) if array.nbytes else np.empty(0, np.uint8)
-    return (flat[part] for part in pieces(len(flat), BYTES_AT_ONCE))
+    return (flat[part] for part in pieces(len(flat), BYTES_AT_ONCE.value))
 
 
 def _checksum(array: np.ndarray) -> int:

@@ -45,7 +45,7 @@ def test_pair_sums_of_normal_derivatives_are_those_over_all_pairs(derivative, ra
         assert pairs.gaussian(h, derivative) == pytest.approx(expected, rel=3e-5)
 
 
-def test_pair_sums_do_not_allocate_over_the_range(random, monkeypatch):
+def test_pair_sums_do_not_allocate_over_the_range(random, tuned):
     """A few clusters, far apart: only the blocks that hold rows exist, and pairs across blocks are counted."""
     x = np.concatenate([random.normal(c, 1, 200) for c in (0, 1e7, 3e7)])
     pairs = pair_sums.PairSums(x, random.uniform(size=600), pair_sums.GAUSSIAN_REACH)
@@ -56,7 +56,7 @@ def test_pair_sums_do_not_allocate_over_the_range(random, monkeypatch):
     w = pairs.weights / pairs.weights.sum()
     expected = w @ np.exp(-0.5 * u * u) @ w / math.sqrt(2 * math.pi) / h
     assert pairs.gaussian(h) == pytest.approx(expected, rel=1e-6)
-    monkeypatch.setattr(pair_sums, "MOST_CELLS", 100)
+    tuned(pair_sums.MOST_CELLS, 100)
     with pytest.raises(pair_sums.TooFineError):
         pairs.grid(pairs.level(h) - 1)
 
@@ -302,10 +302,10 @@ def test_least_squares_in_any_dimension_with_any_kernel(kernel, random):
         assert 0.4 < ratio < 2.0
 
 
-def test_many_rows_are_thinned_by_least_squares_in_two_dimensions(random, monkeypatch):
+def test_many_rows_are_thinned_by_least_squares_in_two_dimensions(random, tuned):
     X = random.normal(size=(1200, 2))
     whole = fd.bandwidth(X, "lscv")
-    monkeypatch.setattr(least_squares, "MOST_ROWS", 400)
+    tuned(least_squares.MOST_ROWS, 400)
     thinned = fd.bandwidth(X, "lscv")
     assert not np.array_equal(thinned, whole)
     np.testing.assert_allclose(thinned, whole, rtol=0.3)

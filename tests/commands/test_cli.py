@@ -8,6 +8,7 @@ import pytest
 from subprocesses import HANGS, environment
 
 from fastdens.commands.cli import main
+from fastdens.commands.report import MOST_ROWS_COMPARED
 from fastdens.datasets import load_lecture_numbers, load_old_faithful
 
 QUICK = ["--folds", "2", "--max-components", "2"]
@@ -155,8 +156,8 @@ def test_weights_column_changes_the_fit_and_is_no_data(tmp_path, capsys):
     assert results["with"][name] != results["without"][name]
 
 
-def test_large_tables_are_compared_on_a_part_and_that_is_said(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("fastdens.commands.report.MOST_ROWS_COMPARED", 40)
+def test_large_tables_are_compared_on_a_part_and_that_is_said(tmp_path, capsys, tuned):
+    tuned(MOST_ROWS_COMPARED, 40)
     path = geyser_csv(tmp_path / "geyser.csv")
     options = ["--columns", "waiting", "--no-pictures", "--output", tmp_path / "out", *QUICK]
     code, out, _ = run(capsys, "report", path, *options)

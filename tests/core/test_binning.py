@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 import fastdens as fd
 from fastdens.core import _binning as compiled
 from fastdens.core import binning
+from fastdens.core.threads import WORTH_A_THREAD_NS
 from fastdens.reference import binning as of_reference
 
 LARGEST, SMALLEST = np.finfo(float).max, 5e-324
@@ -141,9 +141,9 @@ def test_numpys_histogram_of_every_type(dtype, bins, random):
 
 
 @pytest.mark.parametrize("n_bins", [3, 2000])
-def test_the_same_for_any_number_of_threads(n_bins, random, monkeypatch):
-    monkeypatch.setattr(sys.modules["fastdens.core.threads"], "WORTH_A_THREAD_NS", 0.0)
-    monkeypatch.setattr(binning, "ROWS_PER_SUM", 1)
+def test_the_same_for_any_number_of_threads(n_bins, random, tuned):
+    tuned(WORTH_A_THREAD_NS, 0.0)
+    tuned(binning.ROWS_PER_SUM, 1)
     X = random.normal(size=(300_007, 2))
     edges, w = [np.linspace(-2, 2, n_bins + 1), np.array([-1.0, 0, 3])], random.exponential(size=len(X))
     results = []

@@ -57,7 +57,7 @@ def test_sums_over_many_pieces_are_rounded_once(random):
 
 
 @pytest.mark.parametrize("kind", ["normal", "rounded", "equal", "wide", "negative zeros"])
-def test_order_statistics_of_many_numbers(kind, random, monkeypatch):
+def test_order_statistics_of_many_numbers(kind, random, tuned):
     x = random.normal(size=60_000)
     if kind == "rounded":
         x = x.round(1)
@@ -67,20 +67,20 @@ def test_order_statistics_of_many_numbers(kind, random, monkeypatch):
         x = np.sign(x) * 10.0 ** random.uniform(-320, 308, len(x))
     elif kind == "negative zeros":
         x = np.where(x > 0, 0.0, -0.0)
-    monkeypatch.setattr(sorting, "MOST_SELECTED_BY_NUMPY", 10)
+    tuned(sorting.MOST_SELECTED_BY_NUMPY, 10)
     places = [0, 1, 100, 29_999, 30_000, 59_999, 100]
     np.testing.assert_array_equal(sorting.order_statistics(x, places), np.sort(x)[places])
 
 
 def test_order_statistics_of_many_numbers_take_little_memory(random):
-    x = random.normal(size=sorting.MOST_SELECTED_BY_NUMPY * 2)
+    x = random.normal(size=sorting.MOST_SELECTED_BY_NUMPY.value * 2)
     places = [len(x) // 4, len(x) // 4 + 1]
     assert most_memory(lambda: sorting.order_statistics(x, places)) < x.nbytes
     np.testing.assert_array_equal(sorting.order_statistics(x, places), np.partition(x, places)[places])
 
 
 def test_bins_of_many_rows_take_little_memory(random):
-    X = random.normal(size=(sorting.MOST_SELECTED_BY_NUMPY * 2, 1))
+    X = random.normal(size=(sorting.MOST_SELECTED_BY_NUMPY.value * 2, 1))
     assert most_memory(lambda: fd.bin_edges(X[:, 0], "auto")) < X.nbytes
 
 
@@ -130,8 +130,8 @@ def test_an_interrupted_fit_ends_within_a_run_of_rows(interrupted_at, random):
     assert len(calls) <= 6
 
 
-def test_files_are_written_and_checked_by_pieces(tmp_path, monkeypatch, random):
-    monkeypatch.setattr(persistence, "BYTES_AT_ONCE", 1 << 12)
+def test_files_are_written_and_checked_by_pieces(tmp_path, monkeypatch, random, tuned):
+    tuned(persistence.BYTES_AT_ONCE, 1 << 12)
     sizes = []
 
     def crc32(data, value=0):
@@ -151,8 +151,8 @@ def test_files_are_written_and_checked_by_pieces(tmp_path, monkeypatch, random):
     assert max(sizes) <= 1 << 12
 
 
-def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, interrupted_at, random):
-    monkeypatch.setattr(persistence, "BYTES_AT_ONCE", 1 << 12)
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, tuned, interrupted_at, random):
+    tuned(persistence.BYTES_AT_ONCE, 1 << 12)
     path = tmp_path / "model"
     fd.save(fd.Gaussian().fit([[0.0], [2.0]]), path)
     calls = interrupted_at(persistence, "_write_through", 4)

@@ -1,7 +1,6 @@
 """The E step and one EM iteration: against the reference, SciPy and exact arithmetic, on every instruction set."""
 
 import functools
-import importlib
 
 import mpmath
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import fastdens as fd
+from fastdens.core.threads import WORTH_A_THREAD_NS
 from fastdens.em import covariances as shapes
 from fastdens.em import em as engine
 from fastdens.reference import em as of_reference
@@ -155,9 +155,9 @@ def test_rows_beyond_all_logarithms_stay_finite(instruction_set):
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_any_number_of_threads_gives_the_same_bits(covariance_type, weighted, random, monkeypatch):
+def test_any_number_of_threads_gives_the_same_bits(covariance_type, weighted, random, tuned):
     """Peers' bug: results differ with the number of threads."""
-    monkeypatch.setattr(importlib.import_module("fastdens.core.threads"), "WORTH_A_THREAD_NS", 0)
+    tuned(WORTH_A_THREAD_NS, 0)
     X, *parameters = problem(covariance_type, 5, 7, n=10_007)
     sample_weight = random.uniform(size=len(X)) if weighted else None
     e_steps = [fd.e_step(X, *parameters, n_threads=n) for n in (1, 2, 7)]

@@ -55,13 +55,13 @@ def test_bits_do_not_depend_on_the_number_of_threads(weighted, blocks_used, rand
     np.testing.assert_allclose(results[0][some], direct(X, Q[some], 0.2, weights, log=True), rtol=1e-12, atol=1e-12)
 
 
-def test_the_same_as_with_sorted_boxes(blocks_used, monkeypatch, random):
+def test_the_same_as_with_sorted_boxes(blocks_used, tuned, random):
     """Bounds too: those of the same boxes, but for rounding."""
     X, Q = random.standard_t(3, size=(20_000, 1)), random.standard_t(3, size=(5_000, 1))
     transform = BoxTransform(X, np.array([0.7]), None, 1.0, 16, 1e-20, None)
     assert transform.covers(Q)
     found, bounds = transform.evaluate(Q, 1e-12, 0.0)
-    monkeypatch.setattr(box_sums, "MOST_BOXES_OF_BLOCKS", 0)
+    tuned(box_sums.MOST_BOXES_OF_BLOCKS, 0)
     wanted, wanted_bounds = transform.evaluate(Q, 1e-12, 0.0)
     assert len(blocks_used) == 1
     np.testing.assert_allclose(found, wanted, rtol=1e-12)

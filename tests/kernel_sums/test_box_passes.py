@@ -39,13 +39,13 @@ def test_every_shape_agrees_with_direct_sums(d):
 
 
 @pytest.fixture
-def only_boxes(monkeypatch):
+def only_boxes(tuned):
     """No box is summed point by point because that is cheaper."""
-    monkeypatch.setattr(box_sums, "GATHER_NS", 1e12)
+    tuned(box_sums.GATHER_NS, 1e12)
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_tiles_give_the_same_bits_as_one(d, only_boxes, monkeypatch):
+def test_tiles_give_the_same_bits_as_one(d, only_boxes, tuned):
     """However small the ring: cut along every axis, down to single columns of boxes."""
     for name, X, Q in shapes(700 if d == 2 else 250, d):
         widths = np.ones(d)
@@ -56,11 +56,11 @@ def test_tiles_give_the_same_bits_as_one(d, only_boxes, monkeypatch):
             (1, 50, 1),
             (1, 1, 3),
         ):
-            monkeypatch.setattr(box_passes, "MOST_NUMBERS", most_numbers)
-            monkeypatch.setattr(box_passes, "FEWEST_NUMBERS", 1)
-            monkeypatch.setattr(box_passes, "NUMBERS_PER_COORDINATE", 0.0 if most_numbers < 1 << 24 else 1.25)
-            monkeypatch.setattr(box_passes, "MOST_TARGETS", most_targets)
-            monkeypatch.setattr(box_passes, "SLABS_AT_ONCE", at_once)
+            tuned(box_passes.MOST_NUMBERS, most_numbers)
+            tuned(box_passes.FEWEST_NUMBERS, 1)
+            tuned(box_passes.NUMBERS_PER_COORDINATE, 0.0 if most_numbers < 1 << 24 else 1.25)
+            tuned(box_passes.MOST_TARGETS, most_targets)
+            tuned(box_passes.SLABS_AT_ONCE, at_once)
             transform = BoxTransform(X, widths, None, 1.5, 12, 1e-14, None)
             results.append(transform.evaluate(Q, 1e-6, 0.0))
         for sums, bounds in results[1:]:
@@ -69,12 +69,12 @@ def test_tiles_give_the_same_bits_as_one(d, only_boxes, monkeypatch):
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_boxes_and_points_agree(d, monkeypatch, random):
+def test_boxes_and_points_agree(d, tuned, random):
     X, Q, w = random.normal(size=(3000, d)), 1.5 * random.normal(size=(500, d)), random.random(3000)
     results = []
     for cost in (0.0, 1e12):
-        monkeypatch.setattr(box_sums, "GATHER_NS", cost)
-        monkeypatch.setattr(box_sums, "NEAR_LINE_NS", cost)
+        tuned(box_sums.GATHER_NS, cost)
+        tuned(box_sums.NEAR_LINE_NS, cost)
         results.append(fd.kernel_sum(X, Q, bandwidth=0.5, weights=w, rtol=1e-10, algorithm="fast_gauss"))
     np.testing.assert_allclose(results[0], results[1], rtol=2e-10)
     direct = fd.kernel_sum(X, Q, bandwidth=0.5, weights=w, algorithm="direct")
@@ -82,11 +82,11 @@ def test_boxes_and_points_agree(d, monkeypatch, random):
         np.testing.assert_allclose(found, direct, rtol=1e-10)
 
 
-def test_neighbours_in_parts(monkeypatch, random):
+def test_neighbours_in_parts(tuned, random):
     boxes = Boxes(np.zeros(2), (30, 30), table=False)
     keys, offsets = np.unique(random.integers(0, 900, 200)), np.arange(-3, 4)
     together = boxes.dilated(keys, 1, offsets)
-    monkeypatch.setattr(boxes_module, "KEYS_AT_ONCE", 7)
+    tuned(boxes_module.KEYS_AT_ONCE, 7)
     np.testing.assert_array_equal(boxes.dilated(keys, 1, offsets), together)
     expected = {x + 30 * (y + o) for x, y in zip(keys % 30, keys // 30) for o in offsets if 0 <= y + o < 30}
     assert set(together) == expected

@@ -272,8 +272,8 @@ def test_sorting(shape, random):
 
 
 @pytest.mark.parametrize("most_by_numpy", [10, 1 << 24])
-def test_sorting_in_place(most_by_numpy, random, monkeypatch):
-    monkeypatch.setattr(sorting, "MOST_BY_NUMPY", most_by_numpy)
+def test_sorting_in_place(most_by_numpy, random, tuned):
+    tuned(sorting.MOST_BY_NUMPY, most_by_numpy)
     x = random.normal(size=40_000)
     wanted = np.sort(x)
     sort_in_place(x)

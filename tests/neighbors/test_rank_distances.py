@@ -85,8 +85,8 @@ def test_distributions_that_are_apart():
 
 
 @pytest.mark.parametrize("d", range(2, packed_tree.MOST_FEATURES + 1))
-def test_more_features(d, monkeypatch, instruction_set):
-    monkeypatch.setattr(rank_distances, "MOST_FEATURES", packed_tree.MOST_FEATURES)
+def test_more_features(d, tuned, instruction_set):
+    tuned(rank_distances.MOST_FEATURES, packed_tree.MOST_FEATURES)
     check(points("normal", 600, d), points("ties", 300, d, 1), [3, 5])
 
 
@@ -156,8 +156,8 @@ def test_every_instruction_set_gives_the_same_order(instruction_set, kind):
 
 
 @pytest.mark.parametrize("d", range(2, packed_tree.MOST_FEATURES + 1))
-def test_every_small_size_has_each_point_once(d, monkeypatch, instruction_set):
-    monkeypatch.setattr(rank_distances, "MOST_FEATURES", packed_tree.MOST_FEATURES)
+def test_every_small_size_has_each_point_once(d, tuned, instruction_set):
+    tuned(rank_distances.MOST_FEATURES, packed_tree.MOST_FEATURES)
     for n in (*range(1, 150), 1000, 1003):
         X = points("ties", n, d)
         order = arrange([X, X + 1], 1)
@@ -174,8 +174,8 @@ def test_points_in_any_order_of_memory():
         assert np.array_equal(arrange([same])[0].points, expected)
 
 
-def test_a_long_sample_is_split_in_many_steps(monkeypatch):
+def test_a_long_sample_is_split_in_many_steps(tuned):
     X = points("normal", 5000, 2)
     expected = arrange([X], 1)[0].points
-    monkeypatch.setattr(rank_distances, "LONGEST_RANGE", 100)
+    tuned(rank_distances.LONGEST_RANGE, 100)
     assert np.array_equal(arrange([X], 1)[0].points, expected)

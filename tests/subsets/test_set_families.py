@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastdens as fd
+from fastdens.core.threads import WORTH_A_THREAD_NS
 from fastdens.divergences.families.family_arguments import FAMILIES
 from fastdens.divergences.families.set_witnesses import HalfPlane, IntervalUnion
 from fastdens.reference import set_families as of_reference
@@ -414,7 +415,7 @@ def ranks(x):
 
 
 @pytest.mark.parametrize("n", [1, 2, 10, 60, 150])
-def test_searches_match_their_references(n, random, monkeypatch):
+def test_searches_match_their_references(n, random, tuned):
     values = random.integers(-5, 6, n)
     for points in (random.normal(size=(n, 2)), random.permutation(n * n)[:n, None] // [1, n] % n * 1.0):
         points = np.unique(points, axis=0)
@@ -433,7 +434,7 @@ def test_searches_match_their_references(n, random, monkeypatch):
         if inside.any() and not inside.all():
             assert (points @ normal)[inside].min() > (points @ normal)[~inside].max()
     for k, few in itertools.product((1, 2, 5, 40), (0, 100)):
-        monkeypatch.setattr(engine, "FEW_INTERVALS", few)
+        tuned(engine.FEW_INTERVALS, few)
         chosen, expected = engine.largest_union(values, k), of_reference.largest_union(values, k)
         assert values[chosen].sum() == values[expected].sum()
         assert np.count_nonzero(np.diff(np.append(False, chosen)) & chosen) <= k
@@ -507,8 +508,8 @@ def test_coordinates_of_any_size_and_any_ratio_of_axes(scale, random):
 
 
 @pytest.mark.parametrize("family", IN_THE_PLANE)
-def test_bit_identical_for_any_number_of_threads(family, random, monkeypatch):
-    monkeypatch.setattr(sys.modules["fastdens.core.threads"], "WORTH_A_THREAD_NS", 0.0)
+def test_bit_identical_for_any_number_of_threads(family, random, tuned):
+    tuned(WORTH_A_THREAD_NS, 0.0)
     X, Y = random.integers(0, 25, (300, 2)), random.integers(0, 25, (300, 2))
     results = [fd.sample_discrepancy(X, Y, family, n_threads=n) for n in (1, 2, 7)]
     assert len({(r.difference, str(r.witness), r.indices.tobytes(), r.indices_Y.tobytes()) for r in results}) == 1

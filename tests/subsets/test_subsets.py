@@ -3,7 +3,6 @@
 import functools
 import itertools
 import math
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 import fastdens as fd
 from fastdens.core import _instruction_sets as instruction_sets
+from fastdens.core.threads import WORTH_A_THREAD_NS
 from fastdens.reference import subsets as reference_of
 from fastdens.subsets import subsets as engine
 from fastdens.subsets._subsets import LOW_MULTIPLE
@@ -205,8 +205,8 @@ def test_discrepancies_index_bit_i_means_outcome_i():
     assert np.abs(found).max() == fd.total_variation_subsets(p, q).distance
 
 
-def test_bit_identical_for_any_number_of_threads(monkeypatch):
-    monkeypatch.setattr(sys.modules["fastdens.core.threads"], "WORTH_A_THREAD_NS", 0.0)
+def test_bit_identical_for_any_number_of_threads(tuned):
+    tuned(WORTH_A_THREAD_NS, 0.0)
     p, q = random_distributions(25, 1)
     results = [fd.total_variation_subsets(p, q, n_threads=n) for n in (1, 2, 7)]
     assert len({r.distance for r in results}) == 1

@@ -10,14 +10,15 @@ import math
 
 import numpy as np
 
+from fastdens.core.tuning import Tunable
 from fastdens.neighbors.neighbors import KDTree
 
 # Queries, and pairs of query and point, taken at a time; the cost of a pair here in pairs of a direct sum.
-QUERIES_AT_ONCE, PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 16, 1 << 16, 30
+QUERIES_AT_ONCE, PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 16, 1 << 16, Tunable(30)
 # What the points beyond reach may be of a sum: nothing beside rounding.
 NEGLIGIBLE = 2.0**-56
 # Fewer pairs than this are summed directly: building a tree costs more.
-FEWEST_PAIRS = 1 << 24
+FEWEST_PAIRS = Tunable(1 << 24)
 
 
 def points_that_matter(X: np.ndarray, Q: np.ndarray, bandwidth: float, weights: np.ndarray | None) -> np.ndarray | None:
@@ -99,7 +100,7 @@ class FarSum:
         # Room for the rounding of scaled coordinates.
         reach += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
         counts = self._tree.count_radius(scaled, reach, n_threads=n_threads)
-        gains = has_any & (counts * COST_OF_PAIR < self.n_direct)
+        gains = has_any & (counts * COST_OF_PAIR.value < self.n_direct)
         chosen = np.flatnonzero(gains)
         ends = np.cumsum(counts[chosen])
         start = 0

@@ -26,7 +26,7 @@ class Far(Route):
 
     def evaluate(self, prepared: SumProblem, request: SumRequest, plan: SumPlan) -> Sums:
         m, points, weights = len(request.Q), prepared.along_axes, prepared.weights
-        if m * prepared.n_points <= FEWEST_PAIRS:
+        if m * prepared.n_points <= FEWEST_PAIRS.value:
             return Sums(np.zeros(m), unresolved=np.arange(m))
         queries = points.queries(request.Q)
         chosen = None

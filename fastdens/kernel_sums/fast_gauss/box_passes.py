@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core.threads import run_blocks
+from fastdens.core.tuning import Tunable
 from fastdens.kernel_sums.fast_gauss import _box_passes as compiled
 from fastdens.kernel_sums.fast_gauss._box_sums import row_length
 from fastdens.kernel_sums.fast_gauss.box_interpolants import AxisTransform
@@ -20,13 +21,13 @@ from fastdens.kernel_sums.fast_gauss.boxes import Boxes, SortedPoints
 from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS
 
 # Numbers in the ring and the slabs before it: so many, and in proportion to those that the data have.
-MOST_NUMBERS, NUMBERS_PER_COORDINATE = 1 << 21, 1.25
+MOST_NUMBERS, NUMBERS_PER_COORDINATE = Tunable(1 << 21), Tunable(1.25)
 # Most targets of a tile, and most boxes that are listed for them: up to hundreds for one where targets lie far apart.
-MOST_TARGETS, MOST_LISTED = 1 << 14, 1 << 15
+MOST_TARGETS, MOST_LISTED = Tunable(1 << 14), 1 << 15
 # The ring is no shorter than for so many numbers: longer passes are worth a second thread.
-FEWEST_NUMBERS = 1 << 20
+FEWEST_NUMBERS = Tunable(1 << 20)
 # Slabs that are evaluated together share what they take from the ring; a tile for fewer is cut.
-SLABS_AT_ONCE = 2
+SLABS_AT_ONCE = Tunable(2)
 
 
 class BoxPasses:
@@ -50,7 +51,7 @@ class BoxPasses:
             compiled.CarriedAxis(of_axis, axis.matrices, terms) for of_axis, axis in zip(along, axes, strict=True)
         ]
         self.numbers = row_length(terms) * terms ** (len(axes) - 1)
-        most = MOST_NUMBERS + int(NUMBERS_PER_COORDINATE * (sources.local.size + targets.local.size))
+        most = MOST_NUMBERS.value + int(NUMBERS_PER_COORDINATE.value * (sources.local.size + targets.local.size))
         in_ring = compiled.packed_length(terms) if len(axes) == 3 else self.numbers
         # A window over a single column of boxes must fit.
         self.most_in_ring = max(most * 5 // 6 // in_ring, 2 * int(along[-1, 2]) + 1)
@@ -71,11 +72,11 @@ class BoxPasses:
         while tiles:
             tile = tiles.pop()
             keys = self.targets.keys[tile]
-            levels = self._levels(keys) if len(tile) <= MOST_TARGETS else []
+            levels = self._levels(keys) if len(tile) <= MOST_TARGETS.value else []
             if not levels:
                 tiles += self._halves(tile, keys, len(self.axes))
                 continue
-            windows = self._windows(keys, levels)
+            windows = self._windows(keys, levels, SLABS_AT_ONCE.value)
             halves = [] if windows else self._halves(tile, keys, len(self.axes) - 1)
             if halves:
                 tiles += halves
@@ -111,7 +112,7 @@ class BoxPasses:
         return levels
 
     def _windows(
-        self, keys: np.ndarray, levels: list[np.ndarray], slabs_at_once: int = SLABS_AT_ONCE
+        self, keys: np.ndarray, levels: list[np.ndarray], slabs_at_once: int
     ) -> list[tuple[int, int, int, int]]:
         """Runs of targets, and the run of the last level that each takes from; empty where these are too long.
 
@@ -131,7 +132,7 @@ class BoxPasses:
         if longest > self.most_in_ring or longest_slab > self.most_in_slabs:
             return []
         # A longer ring would do no better; one that is there from another tile is used as it is.
-        rows = max(longest, min(self.most_in_ring, FEWEST_NUMBERS // self.ring.shape[1], len(last_level)), 1)
+        rows = max(longest, min(self.most_in_ring, FEWEST_NUMBERS.value // self.ring.shape[1], len(last_level)), 1)
         self.ring, self.slabs = _as_long(self.ring, rows), _as_long(self.slabs, longest_slab)
         windows, i = [], 0
         while i < len(slabs):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core.threads import run_blocks
+from fastdens.core.tuning import Tunable
 from fastdens.kernel_sums.accuracy.roundoff import UNIT_ROUNDOFF
 from fastdens.kernel_sums.fast_gauss import _box_sums as compiled
 from fastdens.kernel_sums.fast_gauss import _box_surroundings as surroundings
@@ -35,9 +36,9 @@ from fastdens.kernel_sums.planning.costs import BOX_CARRY_NS, FEATURE_NS
 
 # On a line, with no more boxes than this and at least so many points a box, points are taken in blocks, unsorted:
 # tables of moments of the blocks stay smaller than the blocks.
-MOST_BOXES_OF_BLOCKS, FEWEST_POINTS_PER_BOX = 1024, 32
+MOST_BOXES_OF_BLOCKS, FEWEST_POINTS_PER_BOX = Tunable(1024), Tunable(32)
 # Nanoseconds on one core to find the points on a line of boxes, and to gather each.
-NEAR_LINE_NS, GATHER_NS = 120.0, 2.0
+NEAR_LINE_NS, GATHER_NS = Tunable(120.0), Tunable(2.0)
 
 
 class BoxTransform:
@@ -93,7 +94,9 @@ class BoxTransform:
         n_cells = math.prod(shape)
         table = n_cells <= min(MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT * (len(self.X) + len(Q)))
         boxes = Boxes(low, shape, table)
-        if len(shape) == 1 and n_cells <= min(MOST_BOXES_OF_BLOCKS, (len(self.X) + len(Q)) // FEWEST_POINTS_PER_BOX):
+        if len(shape) == 1 and n_cells <= min(
+            MOST_BOXES_OF_BLOCKS.value, (len(self.X) + len(Q)) // FEWEST_POINTS_PER_BOX.value
+        ):
             return self._evaluate_in_blocks(Q, boxes, rtol, atol)
         sources = sort_into_boxes(self.X, self.widths, boxes, self.n_threads)
         targets = sources if Q is self.X else sort_into_boxes(Q, self.widths, boxes, self.n_threads)
@@ -126,7 +129,10 @@ class BoxTransform:
         """Boxes where the pairs with the points within reach cost less than to carry expansions there."""
         d = len(self.axes)
         n_lines = math.prod(len(axis.offsets) for axis in self.axes[1:])
-        pairs = near_points * (n_queries * (GAUSSIAN.pair_ns + d * FEATURE_NS) + GATHER_NS) + NEAR_LINE_NS * n_lines
+        pairs = (
+            near_points * (n_queries * (GAUSSIAN.pair_ns + d * FEATURE_NS) + GATHER_NS.value)
+            + NEAR_LINE_NS.value * n_lines
+        )
         numbers = compiled.row_length(self.terms) * self.terms ** (d - 1)
         carrying = sum(len(axis.offsets) for axis in self.axes) * numbers * self.terms * BOX_CARRY_NS
         # Rounding of the direct sums has to stay far below the tolerance.

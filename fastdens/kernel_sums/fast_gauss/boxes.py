@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastdens.core.threads import run_blocks
+from fastdens.core.tuning import Tunable
 from fastdens.kernel_sums.fast_gauss import _box_sums as compiled
 
 # Beyond this many boxes along an axis their edges are no longer exact in double precision.
@@ -16,7 +17,7 @@ MOST_BOXES_ALONG = 2.0**45
 # Up to this many cells (and up to so many a point) the boxes are looked up in a table, beyond by binary search.
 MOST_TABLE_CELLS, TABLE_CELLS_PER_POINT = 1 << 25, 2
 # Keys whose neighbours are listed at once.
-KEYS_AT_ONCE = 1 << 13
+KEYS_AT_ONCE = Tunable(1 << 13)
 
 
 class Boxes:
@@ -52,8 +53,8 @@ class Boxes:
     def dilated(self, keys: np.ndarray, axis: int, offsets: np.ndarray) -> np.ndarray:
         """All boxes within the offsets of some box, along an axis."""
         parts = [keys[:0]]
-        for first in range(0, len(keys), KEYS_AT_ONCE):
-            moved, inside = self.along(keys[first : first + KEYS_AT_ONCE], axis, offsets)
+        for first in range(0, len(keys), KEYS_AT_ONCE.value):
+            moved, inside = self.along(keys[first : first + KEYS_AT_ONCE.value], axis, offsets)
             parts.append(np.unique(moved[inside]))
         return parts[1] if len(parts) == 2 else np.unique(np.concatenate(parts))
 

@@ -42,7 +42,7 @@ class Column:
     def _order(self) -> np.ndarray | None:
         if self.shares_of_rows is None:
             return None
-        if len(self.unsorted) <= MOST_BY_NUMPY:
+        if len(self.unsorted) <= MOST_BY_NUMPY.value:
             return np.argsort(self.unsorted, kind="stable")
         return sort_with_places(self.unsorted)[1]
 

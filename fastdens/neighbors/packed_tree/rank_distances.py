@@ -16,6 +16,7 @@ import numpy as np
 from fastdens.core._blocks import BlockQueue
 from fastdens.core.sorting import sort_in_place
 from fastdens.core.threads import check_n_threads, run_blocks
+from fastdens.core.tuning import Tunable
 from fastdens.neighbors import _line_neighbors as line_neighbors
 from fastdens.neighbors.neighbors import kneighbors
 from fastdens.neighbors.packed_tree import _packed_tree as packed_tree
@@ -23,13 +24,13 @@ from fastdens.neighbors.packed_tree import _packed_tree as packed_tree
 # Squares of differences do not overflow where all coordinates are below this, nor vanish where they are above.
 LARGEST, SMALLEST = 2.0**300, 2.0**-300
 # With more features balls reach so many leaves that neighbours are as fast found with their indices.
-MOST_FEATURES = 4
+MOST_FEATURES = Tunable(4)
 # Nanoseconds per query, and per point for a level, for the leaves and to sort a line, on one core (Intel Xeon, Sapphire
 # Rapids class, or AMD EPYC, Zen 3, November 2026), to decide whether threads are worth waking.
 LINE_NS, TREE_NS = 25.0, 150.0
 SPLIT_NS, LEAF_NS, SORT_NS = 2.5, 12.0, 20.0
 RANGES_PER_THREAD = 8
-LONGEST_RANGE = 1 << 18  # of rows that are split until there are leaves in one go
+LONGEST_RANGE = Tunable(1 << 18)  # of rows that are split until there are leaves in one go
 MARGIN = 64  # of a line, so that its ends are found without looking for them, up to this rank
 
 
@@ -58,7 +59,7 @@ def arrange(samples: list[np.ndarray], n_threads: int | None = None) -> list[Arr
     d = samples[0].shape[1]
     if d == 1:
         return _sorted_lines(samples, n_threads)
-    if d > MOST_FEATURES or not all(map(_squares_are_safe, samples)):
+    if d > MOST_FEATURES.value or not all(map(_squares_are_safe, samples)):
         return [Arrangement(np.ascontiguousarray(sample)) for sample in samples]
     return _trees([_in_doubles(sample) for sample in samples], check_n_threads(n_threads))
 
@@ -101,7 +102,7 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     while True:
         # Few ranges are shared badly, and a long one is deaf to Ctrl-C.
         few = n_threads > 1 and len(ranges) < RANGES_PER_THREAD * n_threads
-        long = [each for each in ranges if each[2] - each[1] > (packed_tree.PACK if few else LONGEST_RANGE)]
+        long = [each for each in ranges if each[2] - each[1] > (packed_tree.PACK if few else LONGEST_RANGE.value)]
         if not long:
             break
         _split(samples, rows, long, False, n_threads)
