@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from fastdens.core import validation
 from fastdens.core.monotone_inverse import invert
-from fastdens.kernel_sums.bandwidth import Bandwidth
-from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, KERNELS, SmoothingKernel, check_able
-from fastdens.models.contract import in_double, rounded
+from fastdens.kernel_sums.kernels.registry import BEYOND_ZERO, SmoothingKernel, check_able
+from fastdens.models.adaptive_kernel_density.estimate import Estimate
+from fastdens.models.adaptive_kernel_density.scores import log_density
 
 # Exact for the polynomial kernels, and to the last digit for the cosine.
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(10)
@@ -58,151 +57,46 @@ class Components(NamedTuple):
         return max(low, -largest), min(high, largest)
 
 
-class AdaptiveCumulative:
-    """The methods of `AdaptiveKernelDensity` that integrate the density."""
-
-    if TYPE_CHECKING:
-        n_features_in_: int
-        points_: np.ndarray
-        weights_: np.ndarray
-        factors_: np.ndarray
-        _bandwidth: Bandwidth
-        kernel_: str
-        method_: str
-        mixing_: float
-
-        def _new_data(self, X: Any) -> np.ndarray: ...
-        def _check_fitted(self) -> None: ...
-        def _precision_with(self, *arrays: Any) -> np.dtype: ...
-        def _log_density(self, data: np.ndarray) -> np.ndarray: ...
-
-    def _components(self, method: str) -> Components:
-        if self.n_features_in_ != 1:
-            raise ValueError(f"{method} needs a model of one feature, got {self.n_features_in_}")
-        if self.method_ == "balloon":
-            raise ValueError(
-                f"{method} needs a method other than 'balloon', whose estimate does not integrate to one, got "
-                f"method={self.method_!r}"
-            )
-        h = float(self._bandwidth.widths[0])
-        with np.errstate(over="ignore"):
-            widths = np.minimum(h * self.factors_, np.finfo(float).max)
-        centres, weights = self.points_[:, 0], self.weights_
-        if self.method_ == "mixture":
-            centres, widths = np.tile(centres, 2), np.append(widths, np.full(len(widths), h))
-            weights = np.append(self.mixing_ * weights, (1 - self.mixing_) * weights)
-        order = np.argsort(centres, kind="stable")
-        order = order[weights[order] > 0]
-        return Components(KERNELS[self.kernel_], centres[order], widths[order], weights[order])
-
-    def cdf(self, X: Any) -> np.ndarray:
-        """Distribution function of an estimate of one feature.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Points, of one feature.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            P(value <= x), exactly integrated; with full relative precision in the lower tail.
-
-        Raises
-        ------
-        ValueError
-            For more than one feature, and with ``method="balloon"``, whose estimate does not integrate to one.
-
-        Notes
-        -----
-        Every query meets every point: time n_samples * n_points, memory in proportion to their sum.
-
-        Examples
-        --------
-        >>> import fastdens as fd
-        >>> model = fd.AdaptiveKernelDensity(alpha=0, kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
-        >>> print(model.cdf([[-2.0], [0.0], [5.0], [11.0]]))
-        [0.    0.25  0.5   0.875]
-        """
-        data = self._new_data(X)
-        return rounded(self._components("cdf").tail(in_double(data[:, 0]), 1.0), data.dtype)
-
-    def sf(self, X: Any) -> np.ndarray:
-        """Survival function, 1 - cdf, of an estimate of one feature.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Points, of one feature.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            P(value > x), exactly integrated; with full relative precision in the upper tail.
-
-        Raises
-        ------
-        ValueError
-            As for `cdf`.
-
-        Examples
-        --------
-        >>> import fastdens as fd
-        >>> print(fd.AdaptiveKernelDensity(alpha=0, bandwidth=1.0).fit([[0.0]]).sf([[20.0]]))
-        [2.75362412e-89]
-        """
-        data = self._new_data(X)
-        return rounded(self._components("sf").tail(in_double(data[:, 0]), -1.0), data.dtype)
-
-    def ppf(self, q: Any) -> np.ndarray:
-        """Quantiles of an estimate of one feature: the inverse of `cdf`.
-
-        Parameters
-        ----------
-        q : float or array-like
-            Probabilities, between 0 and 1.
-
-        Returns
-        -------
-        ndarray, in the shape of q
-            The smallest x with cdf(x) >= q, so the lower end of a gap that a kernel of bounded support leaves; at 0
-            and 1 the ends of the support, infinite for the Gaussian and the exponential kernel.
-
-        Raises
-        ------
-        ValueError
-            As for `cdf`.
-
-        Notes
-        -----
-        By Newton's method in a bracket: some ten evaluations of `cdf` per quantile.
-
-        Examples
-        --------
-        >>> import fastdens as fd
-        >>> model = fd.AdaptiveKernelDensity(alpha=0, kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
-        >>> print(model.ppf([0.0, 0.25, 0.5, 1.0]).round(9) + 0.0)
-        [-2.  0.  2. 12.]
-        """
-        self._check_fitted()
-        parts, precision = self._components("ppf"), self._precision_with(q)
-        q = validation.check_between_0_and_1(q, "q")
-        flat, result = q.ravel(), np.empty(q.size)
-        low, high = parts.reached()
-        result[flat == 0], result[flat == 1] = (low, high) if parts.kernel.is_compact else (-np.inf, np.inf)
-        inside = (flat > 0) & (flat < 1)
-        if not inside.any():
-            return rounded(result.reshape(q.shape), precision)
-        wanted = flat[inside]
-        places = np.minimum(np.searchsorted(np.cumsum(parts.weights), wanted), len(parts.centres) - 1)
-        result[inside] = invert(
-            lambda x: parts.tail(x, 1.0),
-            lambda x: parts.tail(x, -1.0),
-            lambda x: np.exp(self._log_density(x[:, None])),
-            wanted,
-            np.full(len(wanted), low),
-            np.full(len(wanted), high),
-            parts.centres[places],
-            float(parts.widths.min()),
+def components(estimate: Estimate, method: str) -> Components:
+    """The kernels of an estimate of one feature, for a method of the model."""
+    if estimate.n_features != 1:
+        raise ValueError(f"{method} needs a model of one feature, got {estimate.n_features}")
+    if not estimate.is_density:
+        raise ValueError(
+            f"{method} needs a method other than 'balloon', whose estimate does not integrate to one, got "
+            f"method={estimate.method!r}"
         )
-        return rounded(result.reshape(q.shape), precision)
+    h = float(estimate.bandwidth.widths[0])
+    with np.errstate(over="ignore"):
+        widths = np.minimum(h * estimate.factors, np.finfo(float).max)
+    centres, weights = estimate.points[:, 0], estimate.weights
+    if estimate.is_mixture:
+        centres, widths = np.tile(centres, 2), np.append(widths, np.full(len(widths), h))
+        weights = np.append(estimate.mixing * weights, (1 - estimate.mixing) * weights)
+    order = np.argsort(centres, kind="stable")
+    order = order[weights[order] > 0]
+    return Components(estimate.kernel, centres[order], widths[order], weights[order])
+
+
+def ppf(estimate: Estimate, q: np.ndarray, n_threads: int | None) -> np.ndarray:
+    """The smallest x at which the distribution function is at least q, for every q, in its shape."""
+    parts = components(estimate, "ppf")
+    flat, result = q.ravel(), np.empty(q.size)
+    low, high = parts.reached()
+    result[flat == 0], result[flat == 1] = (low, high) if parts.kernel.is_compact else (-np.inf, np.inf)
+    inside = (flat > 0) & (flat < 1)
+    if not inside.any():
+        return result.reshape(q.shape)
+    wanted = flat[inside]
+    places = np.minimum(np.searchsorted(np.cumsum(parts.weights), wanted), len(parts.centres) - 1)
+    result[inside] = invert(
+        lambda x: parts.tail(x, 1.0),
+        lambda x: parts.tail(x, -1.0),
+        lambda x: np.exp(log_density(estimate, x[:, None], n_threads)),
+        wanted,
+        np.full(len(wanted), low),
+        np.full(len(wanted), high),
+        parts.centres[places],
+        float(parts.widths.min()),
+    )
+    return result.reshape(q.shape)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.models import breakpoints
+from fastdens.models.adaptive_kernel_density.estimate import Estimate
+from fastdens.models.adaptive_kernel_density.scores import log_density_gradient
 from fastdens.models.description import Description, unbounded
 
 
-def describe(model: Any) -> Description:
+def describe(estimate: Estimate, n_threads: int | None) -> Description:
     """Of a fitted estimate."""
-    is_density = model.method_ != "balloon"
 
     def own_breakpoints() -> list[np.ndarray]:
-        if model.n_features_in_ > 1:
-            return breakpoints.about_points(model.points_)
-        order = np.argsort(model.points_[:, 0], kind="stable")
-        x = model.points_[order, 0].astype(np.float64)
-        h = float(model._bandwidth.widths[0])
-        cuts = breakpoints.of_kernels(x, h * model.factors_[order], KERNELS[model.kernel_])
-        if model.method_ == "mixture":
+        if estimate.n_features > 1:
+            return breakpoints.about_points(estimate.points)
+        order = np.argsort(estimate.points[:, 0], kind="stable")
+        x, h = estimate.points[order, 0], float(estimate.bandwidth.widths[0])
+        cuts = breakpoints.of_kernels(x, h * estimate.factors[order], estimate.kernel)
+        if estimate.is_mixture:
             x = np.unique(x)
-            cuts = np.append(cuts, breakpoints.of_kernels(x, np.full(len(x), h), KERNELS[model.kernel_]))
+            cuts = np.append(cuts, breakpoints.of_kernels(x, np.full(len(x), h), estimate.kernel))
         return [cuts]
 
+    is_density = estimate.is_density
     return Description(
-        unbounded(model.n_features_in_),
+        unbounded(estimate.n_features),
         breakpoints=own_breakpoints,
-        gradient=model.score_gradient if is_density else None,
-        unnormalised="" if is_density else f"the estimate of method={model.method_!r}",
+        gradient=(lambda rows: log_density_gradient(estimate, rows, n_threads)) if is_density else None,
+        unnormalised="" if is_density else f"the estimate of method={estimate.method!r}",
         can_draw=is_density,
     )

@@ -10,22 +10,22 @@ import numpy as np
 from fastdens import bandwidths
 from fastdens.core import validation
 from fastdens.core.threads import check_n_threads
-from fastdens.kernel_sums.bandwidth import LARGEST, Bandwidth
+from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.prepared_sums import KernelSum
-from fastdens.kernel_sums.variable.variable_sums import VariableSum
-from fastdens.models.adaptive_kernel_density.cdf import AdaptiveCumulative
+from fastdens.models.adaptive_kernel_density import draws
+from fastdens.models.adaptive_kernel_density.cdf import components, ppf
 from fastdens.models.adaptive_kernel_density.description import describe
-from fastdens.models.adaptive_kernel_density.neighbor_radii import radii_at, search_among
+from fastdens.models.adaptive_kernel_density.estimate import Estimate, clipped
+from fastdens.models.adaptive_kernel_density.neighbor_radii import NeighborSearch, search_among
+from fastdens.models.adaptive_kernel_density.scores import log_density, log_density_gradient, loo_log_density
 from fastdens.models.contract import Density, in_double, rounded
 from fastdens.models.description import Description
 
 METHODS = ("abramson", "neighbors", "balloon", "mixture")
-# Logarithm of factors beyond which a double overflows.
-LARGEST_LOG_FACTOR = 709.0
 
 
-class AdaptiveKernelDensity(AdaptiveCumulative, Density):
+class AdaptiveKernelDensity(Density):
     r"""Kernel density estimate, :math:`\frac{1}{W} \sum_i w_i K(|x - x_i| / h_i) / (h_i^d N_d)`, bandwidths varying.
 
     Parameters
@@ -110,8 +110,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
     method_: str
     mixing_: float
     clip_: float | None
-    _log_typical: float
-    _tree: Any
+    _estimate: Estimate
 
     def __init__(
         self,
@@ -179,6 +178,18 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         data, weights, columns = self._fit_data(X, sample_weight)
         data = in_double(data)
         self._check_params(len(data))
+        estimate = self._estimate_from(data, weights).prepared()
+        self.points_, self.weights_, self.factors_ = estimate.points, estimate.weights, estimate.factors
+        self.bandwidth_, self.kernel_, self.method_ = estimate.bandwidth.public, self.kernel, self.method
+        self.mixing_, self.clip_ = estimate.mixing, estimate.clip
+        self.n_neighbors_ = None if estimate.neighbors is None else estimate.neighbors.k
+        self.n_parameters_ = data.size + len(data) + estimate.bandwidth.n_parameters
+        self._estimate = estimate
+        self._remember_data(columns)
+        return self
+
+    def _estimate_from(self, data: np.ndarray, weights: np.ndarray | None) -> Estimate:
+        """The typical bandwidth by its rule, and those of the points by the method."""
         kernel, d = KERNELS[self.kernel], data.shape[1]
         shares = np.full(len(data), 1 / len(data)) if weights is None else weights / weights.sum()
         from_neighbors = isinstance(self.bandwidth, str) and self.bandwidth == "neighbors"
@@ -188,78 +199,52 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             bandwidth = Bandwidth.of(bandwidths.from_data(data, weights, self.bandwidth, self.kernel), d)
         else:
             bandwidth = Bandwidth.checked(self.bandwidth, d)
-        search: dict[str, Any] = {"_tree": None, "_ball_weights": None, "_floor": 0.0, "n_neighbors_": None}
+        log_typical, search = 0.0, None
         if self.method == "abramson":
             logs = KernelSum(data, kernel, bandwidth, weights).evaluate(data, log=True, n_threads=self.n_threads)
             log_factors = -float(self.alpha) * (logs - shares @ logs)
-            log_typical = 0.0
         else:
             search = search_among(data, weights, bandwidth, self.n_neighbors, self.n_threads)
             besides = 0 if self.method == "balloon" else 1
-            radii = radii_at(data, search, bandwidth, self.n_threads, besides=besides)
+            radii = search.radii(data, bandwidth, self.n_threads, besides=besides)
             log_typical = float(shares @ np.log(radii))
             log_factors = np.log(radii) - log_typical
             if from_neighbors:
                 bandwidth = Bandwidth.of(math.exp(log_typical), d)
-        most = LARGEST_LOG_FACTOR if self.clip is None else math.log(self.clip)
-        log_factors = np.clip(log_factors, -most, most)
-
-        fitted = type(self)(**self.get_params(deep=False))  # made whole before this one changes
-        fitted.points_, fitted.weights_, fitted.factors_ = data.copy(), shares, np.exp(log_factors)
-        fitted.bandwidth_, fitted.kernel_, fitted.method_ = bandwidth.public, self.kernel, self.method
-        fitted.mixing_ = float(self.mixing)
-        fitted.clip_ = None if self.clip is None else float(self.clip)
-        fitted.n_parameters_ = data.size + len(data) + bandwidth.n_parameters
-        fitted._log_typical = log_typical
-        for name, value in search.items():
-            setattr(fitted, name, value)
-        fitted._prepare()
-        for name in fitted.__dict__.keys() - self._parameter_defaults().keys():
-            setattr(self, name, getattr(fitted, name))
-        self._remember_data(columns)
-        return self
-
-    # --- sums ---------------------------------------------------------------------------------------------------------
-
-    def _balloon_factors(self, rows: np.ndarray, own_weights: np.ndarray | None = None) -> np.ndarray:
-        radii = radii_at(rows, vars(self), self._bandwidth, self.n_threads, own_weights=own_weights)
-        most = LARGEST_LOG_FACTOR if self.clip_ is None else math.log(self.clip_)
-        return np.exp(np.clip(np.log(radii) - self._log_typical, -most, most))
-
-    def _prepare(self) -> None:
-        """The sums that the fitted attributes define; of the fixed bandwidth only where it has a part."""
-        kernel, d = KERNELS[self.kernel_], self.points_.shape[1]
-        self._bandwidth = Bandwidth.of(self.bandwidth_, d)
-        log_shares = np.log(self.weights_)
-        varies = self.method_ != "balloon"
-        self._sums = VariableSum(
-            self.points_,
-            kernel,
-            self._bandwidth,
-            log_shares - d * np.log(self.factors_) if varies else log_shares,
-            self.factors_ if varies else None,
+        clip = None if self.clip is None else float(self.clip)
+        factors = np.exp(clipped(log_factors, clip))
+        return Estimate(
+            data.copy(), shares, factors, kernel, bandwidth, self.method, float(self.mixing), clip, log_typical, search
         )
-        self._fixed = None
-        if self.method_ == "mixture":
-            self._fixed = KernelSum(self.points_, kernel, self._bandwidth, self.weights_)
-        self._log_volume = kernel.log_normaliser(d) + self._bandwidth.log_volume
+
+    # --- the fitted estimate ------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
-        for name in ("_bandwidth", "_sums", "_fixed", "_log_volume"):
-            state.pop(name, None)  # made again from the rest
+        estimate = state.pop("_estimate", None)
+        if estimate is not None:  # what the public attributes do not tell
+            state["_log_typical"] = estimate.log_typical
+            state["_tree"], state["_ball_weights"], state["_floor"] = (estimate.neighbors or (None, None, 0.0))[:3]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        log_typical = state.pop("_log_typical", 0.0)
+        tree, ball_weights, floor = (state.pop(name, None) for name in ("_tree", "_ball_weights", "_floor"))
         self.__dict__.update(state)
         if "points_" in state:
-            self._prepare()
+            neighbors = None if tree is None else NeighborSearch(tree, ball_weights, floor, state["n_neighbors_"])
+            kernel, bandwidth = KERNELS[self.kernel_], Bandwidth.of(self.bandwidth_, self.points_.shape[1])
+            self._estimate = Estimate(
+                self.points_, self.weights_, self.factors_, kernel, bandwidth,
+                self.method_, self.mixing_, self.clip_, log_typical, neighbors,
+            )  # fmt: skip
 
-    def _mixed(self, varying: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-        """ln of the mixture of two densities given by their logarithms."""
-        with np.errstate(divide="ignore"):
-            parts = np.log([self.mixing_, 1 - self.mixing_])
-        return np.logaddexp(varying + parts[0], fixed + parts[1])
+    def _fitted(self) -> Estimate:
+        self._check_fitted()
+        return self._estimate
+
+    # --- questions ----------------------------------------------------------------------------------------------------
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density at each row of X.
@@ -276,19 +261,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             where a kernel of bounded support leaves none.
         """
         data = self._new_data(X)
-        return rounded(self._log_density(in_double(data)), data.dtype)
-
-    def _log_density(self, data: np.ndarray) -> np.ndarray:
-        if self.method_ == "balloon":
-            factors = self._balloon_factors(data)
-            sums = self._sums.log_sums(data, query_factors=factors, n_threads=self.n_threads)
-            return sums - data.shape[1] * np.log(factors) - self._log_volume
-        log_density = self._sums.log_sums(data, n_threads=self.n_threads) - self._log_volume
-        if self._fixed is None:
-            return log_density
-        return self._mixed(
-            log_density, self._fixed.evaluate(data, log=True, n_threads=self.n_threads) - self._log_volume
-        )
+        return rounded(log_density(self._estimate, in_double(data), self.n_threads), data.dtype)
 
     def score_gradient(self, X: Any) -> np.ndarray:
         """Gradient of the log-density at each row of X.
@@ -310,20 +283,9 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             With ``method="balloon"``, whose bandwidth is not a differentiable function of the place.
         """
         data = self._new_data(X)
-        if self.method_ == "balloon":
+        if not self._estimate.is_density:
             raise ValueError("score_gradient needs a method other than 'balloon', whose bandwidth has kinks everywhere")
-        return rounded(self._gradients(in_double(data)), data.dtype)
-
-    def _gradients(self, data: np.ndarray) -> np.ndarray:
-        logs, gradients = self._sums.log_gradients(data, self.n_threads)
-        if self.method_ != "mixture":
-            return gradients
-        fixed = VariableSum(self.points_, KERNELS[self.kernel_], self._bandwidth, np.log(self.weights_))
-        fixed_logs, fixed_gradients = fixed.log_gradients(data, self.n_threads)
-        mixed = self._mixed(logs, fixed_logs)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part = np.exp(logs + np.log(self.mixing_) - mixed)[:, None]
-        return np.where(np.isfinite(mixed)[:, None], part * gradients + (1 - part) * fixed_gradients, 0.0)
+        return rounded(log_density_gradient(self._estimate, in_double(data), self.n_threads), data.dtype)
 
     def loo_score_samples(self) -> np.ndarray:
         """Log-density at each training row of weight under the estimate from the other rows.
@@ -334,23 +296,100 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
             One value per row of `points_`, with the bandwidths that all rows gave ("balloon": with the distance to
             the others); -inf where the others leave no density there.
         """
-        self._check_fitted()
-        return rounded(self._loo_log_density(), self._own_precision)
+        return rounded(loo_log_density(self._fitted(), self.n_threads), self._own_precision)
 
-    def _loo_log_density(self) -> np.ndarray:
-        n, d = self.points_.shape
-        if n == 1:
-            return np.full(1, -np.inf)
-        own, log_others = np.arange(n), np.log1p(-self.weights_)
-        if self.method_ == "balloon":
-            factors = self._balloon_factors(self.points_, self.weights_ * self._tree.n_samples)
-            sums = self._sums.log_sums(self.points_, query_factors=factors, own=own, n_threads=self.n_threads)
-            return sums - d * np.log(factors) - self._log_volume - log_others
-        log_density = self._sums.log_sums(self.points_, own=own, n_threads=self.n_threads)
-        if self._fixed is not None:
-            fixed = self._fixed.evaluate(self.points_, log=True, own=own, n_threads=self.n_threads)
-            log_density = self._mixed(log_density, fixed)
-        return log_density - self._log_volume - log_others
+    def cdf(self, X: Any) -> np.ndarray:
+        """Distribution function of an estimate of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value <= x), exactly integrated; with full relative precision in the lower tail.
+
+        Raises
+        ------
+        ValueError
+            For more than one feature, and with ``method="balloon"``, whose estimate does not integrate to one.
+
+        Notes
+        -----
+        Every query meets every point: time n_samples * n_points, memory in proportion to their sum.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.AdaptiveKernelDensity(alpha=0, kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
+        >>> print(model.cdf([[-2.0], [0.0], [5.0], [11.0]]))
+        [0.    0.25  0.5   0.875]
+        """
+        data = self._new_data(X)
+        return rounded(components(self._estimate, "cdf").tail(in_double(data[:, 0]), 1.0), data.dtype)
+
+    def sf(self, X: Any) -> np.ndarray:
+        """Survival function, 1 - cdf, of an estimate of one feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points, of one feature.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P(value > x), exactly integrated; with full relative precision in the upper tail.
+
+        Raises
+        ------
+        ValueError
+            As for `cdf`.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> print(fd.AdaptiveKernelDensity(alpha=0, bandwidth=1.0).fit([[0.0]]).sf([[20.0]]))
+        [2.75362412e-89]
+        """
+        data = self._new_data(X)
+        return rounded(components(self._estimate, "sf").tail(in_double(data[:, 0]), -1.0), data.dtype)
+
+    def ppf(self, q: Any) -> np.ndarray:
+        """Quantiles of an estimate of one feature: the inverse of `cdf`.
+
+        Parameters
+        ----------
+        q : float or array-like
+            Probabilities, between 0 and 1.
+
+        Returns
+        -------
+        ndarray, in the shape of q
+            The smallest x with cdf(x) >= q, so the lower end of a gap that a kernel of bounded support leaves; at 0
+            and 1 the ends of the support, infinite for the Gaussian and the exponential kernel.
+
+        Raises
+        ------
+        ValueError
+            As for `cdf`.
+
+        Notes
+        -----
+        By Newton's method in a bracket: some ten evaluations of `cdf` per quantile.
+
+        Examples
+        --------
+        >>> import fastdens as fd
+        >>> model = fd.AdaptiveKernelDensity(alpha=0, kernel="tophat", bandwidth=2.0).fit([[0.0], [10.0]])
+        >>> print(model.ppf([0.0, 0.25, 0.5, 1.0]).round(9) + 0.0)
+        [-2.  0.  2. 12.]
+        """
+        estimate = self._fitted()
+        probabilities = validation.check_between_0_and_1(q, "q")
+        return rounded(ppf(estimate, probabilities, self.n_threads), self._precision_with(q))
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw from the estimate: a row of the data at random, plus noise of its bandwidth with the kernel's
@@ -375,23 +414,7 @@ class AdaptiveKernelDensity(AdaptiveCumulative, Density):
         """
         n_samples = self._new_sample_size(n_samples)
         random = validation.check_random_state(random_state)
-        if self.method_ == "balloon":
-            raise ValueError(
-                "method must be other than 'balloon' to draw samples: its estimate does not integrate to one, so there "
-                "is no distribution to draw from"
-            )
-        n, d = self.points_.shape
-        cumulative = np.cumsum(self.weights_)
-        rows = np.searchsorted(cumulative, random.random(n_samples) * cumulative[-1], side="right")
-        rows = np.minimum(rows, n - 1)
-        factors = self.factors_[rows]
-        if self.method_ == "mixture":
-            factors = np.where(random.random(n_samples) < self.mixing_, factors, 1.0)
-        noise = KERNELS[self.kernel_].sample(random, n_samples, d)
-        with np.errstate(over="ignore"):  # a draw too far away is as far away as doubles go
-            noise = self._bandwidth.coloured(np.clip(noise * factors[:, None], -LARGEST, LARGEST))
-            draws = np.clip(self.points_[rows] + noise, -LARGEST, LARGEST)
-        return rounded(draws, self._own_precision)
+        return rounded(draws.sample(self._fitted(), random, n_samples), self._own_precision)
 
     def _description(self) -> Description:
-        return describe(self)
+        return describe(self._fitted(), self.n_threads)
