@@ -130,11 +130,11 @@ class Grid:
 class PairSums:
     """Sums over the pairs of one-dimensional data; `reach` is where the functions of distance / bandwidth end.
 
-    Weights are scaled to the sum one. Bandwidths are in units of `scale`, the standard deviation.
+    Weights are scaled to the sum one. Bandwidths are in units of `scale`, by default the standard deviation.
     """
 
-    def __init__(self, x: np.ndarray, weights: np.ndarray | None, reach: float) -> None:
-        self.scale = float(standard_deviations(x[:, None], weights)[0])
+    def __init__(self, x: np.ndarray, weights: np.ndarray | None, reach: float, scale: float | None = None) -> None:
+        self.scale = float(standard_deviations(x[:, None], weights)[0]) if scale is None else scale
         self.z = (x - x.min()) / self.scale
         self.weights, self.total_weight = weights, float(len(x) if weights is None else weights.sum())
         # Weight of the rows' pairs with themselves.

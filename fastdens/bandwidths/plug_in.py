@@ -8,11 +8,22 @@ import numpy as np
 
 from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
-from fastdens.bandwidths.rules import NORMAL_IQR, effective_size, fall_back, interquartile_ranges, is_spread, one_column
+from fastdens.bandwidths.rules import (
+    NORMAL_IQR,
+    effective_size,
+    fall_back,
+    interquartile_ranges,
+    is_spread,
+    one_column,
+    standard_deviations,
+)
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel
 
 # The root is looked for at this many bandwidths per factor of two, downwards from the oversmoothed bandwidth.
 PER_OCTAVE, OCTAVES = 4, 40
+# Where the middle half of the data spreads over less than this share of the standard deviation, rows far out make that
+# deviation, and bandwidths are in units of the middle's: powers of them would overflow in the other.
+BULK = 1e-6
 
 
 class Pilots:
@@ -21,8 +32,13 @@ class Pilots:
     def __init__(self, data: np.ndarray, weights: np.ndarray | None) -> None:
         x = data[:, 0]
         self.n = n = effective_size(len(x), weights)
-        self.pairs = PairSums(x, weights, GAUSSIAN_REACH)
-        robust = float(interquartile_ranges(data, weights)[0]) / NORMAL_IQR / self.pairs.scale
+        deviation = float(standard_deviations(data, weights)[0])
+        robust = float(interquartile_ranges(data, weights)[0]) / NORMAL_IQR
+        scale = deviation
+        if 0 < robust < BULK * deviation:
+            x, scale = gaps_closed(x, robust / BULK), robust
+        self.pairs = PairSums(x, weights, GAUSSIAN_REACH, scale)
+        robust /= self.pairs.scale
         s = min(1.0, robust) if robust > 0 else 1.0
         # Pilot sums take n (n - 1) for the number of pairs, with the rows paired with themselves among them.
         self.share = n / (n - 1)
@@ -36,6 +52,16 @@ class Pilots:
     def bandwidth(self, psi_4: float) -> float:
         """The asymptotically best Gaussian bandwidth where the integral is psi_4, in units of the spread."""
         return (2 * math.sqrt(math.pi) * self.n * psi_4) ** -0.2
+
+
+def gaps_closed(x: np.ndarray, widest: float) -> np.ndarray:
+    """The numbers from 0 on, gaps between neighbours at most `widest`: pairs further apart count for nothing."""
+    order = np.argsort(x, kind="stable")
+    with np.errstate(over="ignore"):
+        gaps = np.minimum(np.diff(x[order]), widest)
+    closed = np.empty_like(x)
+    closed[order] = np.concatenate([[0.0], np.cumsum(gaps)])
+    return closed
 
 
 def direct_plug_in(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, record: Record) -> np.ndarray:

@@ -14,6 +14,8 @@ from fastdens.bandwidths.rules import effective_size, warn
 
 # Rows of which all pairs are formed for the pilot estimates, and features up to which their number is bearable.
 MOST_ROWS, MOST_FEATURES, BLOCK = 1024, 4, 64
+# The error has fourth powers of a feature's scale, which must not overflow.
+FARTHEST_SCALE = 1e69
 
 Index = tuple[int, ...]
 
@@ -35,6 +37,11 @@ def plug_in_shape(z: np.ndarray, weights: np.ndarray | None, unit: np.ndarray, f
     d = z.shape[1]
     if d > MOST_FEATURES:
         raise ValueError(f"rule='plug-in' needs X with at most {MOST_FEATURES} features, got {d}")
+    start = (4 / (d + 2) / effective_size(len(z), weights)) ** (1 / (d + 4))
+    scales = np.abs(np.diag(unit))
+    if not ((scales > 1 / FARTHEST_SCALE) & (scales < FARTHEST_SCALE)).all():
+        warn("the features' scales are too far apart for 'plug-in': the normal reference is taken instead", record)
+        return np.eye(d) * start
     rows, row_weights = thinned(z, weights, MOST_ROWS)
     n, n_rows = effective_size(len(z), weights), effective_size(len(rows), row_weights)
     w = np.full(len(rows), 1 / len(rows)) if row_weights is None else row_weights / row_weights.sum()
@@ -46,7 +53,6 @@ def plug_in_shape(z: np.ndarray, weights: np.ndarray | None, unit: np.ndarray, f
         [[[[known[_index(d, (i, j, k, m))] for m in range(d)] for k in range(d)] for j in range(d)] for i in range(d)]
     )
     flat = psi.reshape(d * d, d * d)
-    start = (4 / (d + 2) / n) ** (1 / (d + 4))
     volume_term = (4 * math.pi) ** (-d / 2) / n / abs(np.linalg.det(unit))
     factor = Factor(d, form)
 

@@ -44,11 +44,17 @@ def interquartile_ranges(data: np.ndarray, weights: np.ndarray | None) -> np.nda
     return np.array([quantile(x, weights, 0.75) - quantile(x, weights, 0.25) for x in data.T])
 
 
+_ROUNDING = 4 * np.finfo(float).eps
+
+
 def positive_spreads(data: np.ndarray, spreads: np.ndarray, record: Record | None = None) -> np.ndarray:
     """`spreads`, with a guess and a warning for features that do not vary."""
     size = np.abs(data).max(axis=0)
-    # What rounding alone makes of a constant feature does not count as spread.
-    constant = spreads <= 4 * np.finfo(float).eps * size
+    # What rounding alone makes of a constant feature does not count as spread. Its size is that of most of its numbers:
+    # one that is far out is no reason to take the rest for the same.
+    constant = spreads <= _ROUNDING * size
+    if constant.any():
+        constant &= spreads <= _ROUNDING * np.median(np.abs(data), axis=0)
     if not constant.any():
         return spreads
     others = spreads[~constant]

@@ -83,6 +83,12 @@ class Columns(NamedTuple):
         return Columns(len(axes), None if self.names is None else self.names[axes], self.precision)
 
 
+def of_rows_present(log_density: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """In double precision, 0 at rows of weight 0: these are absent, though their log-density be -inf."""
+    log_density = in_double(log_density)
+    return log_density if weights is None else np.where(weights > 0, log_density, 0.0)
+
+
 def in_double(data: np.ndarray) -> np.ndarray:
     """Checked data in float64."""
     return data.astype(np.float64, copy=False)
@@ -252,7 +258,7 @@ class Density:
         """
         log_density = self.score_samples(X)
         weights = validation.check_sample_weight(sample_weight, len(log_density))
-        return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
+        return float(np.average(of_rows_present(log_density, weights), weights=weights))
 
     # --- what others ask of the distribution --------------------------------------------------------------------------
 

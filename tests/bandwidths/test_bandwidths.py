@@ -119,3 +119,22 @@ def test_a_constant_feature_among_others_is_a_warning(random):
 def test_errors(arguments, text):
     with pytest.raises(ValueError, match=text):
         fd.bandwidth([[1.0], [2.0]], **arguments)
+
+
+@pytest.mark.parametrize("rule", ["silverman", "isj", "lscv", "sheather-jones", "plug-in"])
+@pytest.mark.parametrize("far", [1e13, 1e100, -1e300])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_one_row_far_out_leaves_the_others_their_bandwidth(rule, far, random):
+    """Silverman's at worst, which takes the place of a rule whose criterion has no minimum."""
+    X = random.standard_t(5, size=(400, 1))
+    alone = fd.bandwidth(X, rule)
+    assert 0.6 * alone < fd.bandwidth(np.append(X, [[far]], axis=0), rule) < 1.1 * alone
+
+
+@pytest.mark.parametrize("scales", [[1e60, 1e-60], [1e200, 1e-200]])
+def test_scales_too_far_apart_for_the_plug_in_rule(scales, random):
+    X = random.normal(size=(200, 2)) * scales
+    with pytest.warns(UserWarning, match="scales are too far apart for 'plug-in'"):
+        h = fd.bandwidth(X, "plug-in", form="scalar")
+    # What is taken instead is Silverman's factor, of the same unit.
+    np.testing.assert_allclose(h, fd.bandwidth(X, "silverman", form="scalar"), rtol=0.1)

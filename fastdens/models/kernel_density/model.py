@@ -14,7 +14,7 @@ from fastdens.kernel_sums.kernels import metrics
 from fastdens.kernel_sums.kernels.registry import KERNELS
 from fastdens.kernel_sums.planning.routes import ROUTE_OF
 from fastdens.kernel_sums.planning.sum_plan import SumPlan
-from fastdens.models.contract import Density
+from fastdens.models.contract import Density, of_rows_present
 from fastdens.models.description import Description
 from fastdens.models.kernel_density import (
     bands,
@@ -363,9 +363,10 @@ class KernelDensity(Density):
         float
             Sum of ``sample_weight * score_samples(X)``.
         """
-        log_density = self.score_samples(X).astype(np.float64, copy=False)
+        log_density = self.score_samples(X)
         weights = validation.check_sample_weight(sample_weight, len(log_density))
-        return float(log_density.sum() if weights is None else np.where(weights > 0, weights * log_density, 0.0).sum())
+        log_density = of_rows_present(log_density, weights)
+        return float((log_density if weights is None else weights * log_density).sum())
 
     def score_gradient(self, X: Any) -> np.ndarray:
         r"""Gradient of the log-density at each row of X.

@@ -169,6 +169,8 @@ def test_score_is_the_weighted_mean_or_in_kernel_density_the_total(make):
     if "sample_weight" in inspect.signature(model.score).parameters:
         expected = (scores * weights).sum() / (1 if total else weights.sum())
         np.testing.assert_allclose(model.score(X, sample_weight=weights), expected, rtol=1e-12)
+        far = np.concatenate([X, np.full((1, X.shape[1]), 1e4)])  # no density there, and no weight
+        np.testing.assert_allclose(model.score(far, sample_weight=np.append(weights, 0.0)), expected, rtol=1e-12)
 
 
 def test_a_row_scores_the_same_alone_and_in_any_company(make):
