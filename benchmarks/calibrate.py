@@ -69,9 +69,9 @@ def of_boxes(random: np.random.Generator) -> tuple[float, float, float]:
             BoxTransform(X, widths, None, beta, terms, smallest, 1).evaluate(Q, 1e-2, 1.0)
 
         extent = np.ptp(np.concatenate([X, Q]), axis=0) / h
-        reach = math.ceil(math.sqrt(-2 * math.log(smallest)) / beta)
+        half_width = math.ceil(math.sqrt(-2 * math.log(smallest)) / beta)
         n_boxes = min(float(n), float(np.prod(extent / beta + 1))) * (1 + (d - 1) * 0.5)
-        rows.append([2 * n, 2 * n * terms**d, n_boxes * d * (2 * reach + 1) * terms ** (d + 1)])
+        rows.append([2 * n, 2 * n * terms**d, n_boxes * d * (2 * half_width + 1) * terms ** (d + 1)])
         with fd.threads(1):
             times.append(nanoseconds(call))
     from scipy.optimize import nnls

@@ -227,8 +227,8 @@ def broken_boundary(seed: int) -> list[str]:
         options = {"bounds": [closed[kind]] + [None] * (d - 1)}
     model = fd.KernelDensity(bandwidth=h, kernel=kernel, rtol=rtol, **options).fit(X, sample_weight=weights)
     found = model.score_samples(Q)
-    reach = {"gaussian": 40.0, "exponential": 60.0}.get(kernel, 1.0)
-    turns = np.arange(-int(reach * h) - 2, int(reach * h) + 3)
+    radius = {"gaussian": 40.0, "exponential": 60.0}.get(kernel, 1.0)
+    turns = np.arange(-int(radius * h) - 2, int(radius * h) + 3)
     first = X[:, 0].astype(LONG)
     images = {
         "low": lambda: [first, -first],
@@ -246,7 +246,7 @@ def broken_boundary(seed: int) -> list[str]:
     total = n if weights is None else weights.sum()
     normaliser = total * h**d * np.exp(KERNELS[kernel].log_normaliser(d))
     density, lost = sums / normaliser, lost / normaliser
-    # Images are rounded: near the edge of reach a compact kernel changes by as much.
+    # Images are rounded: near the edge of the support a compact kernel changes by as much.
     of_images = 1e-13 / h ** (d + 1) if KERNELS[kernel].is_compact else 0.0
     room = max(rtol, 1e-11) * density + lost + of_images
     what = []

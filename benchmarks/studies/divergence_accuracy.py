@@ -35,7 +35,7 @@ AGREEMENT = mpmath.mpf(10) ** -15
 # distributions.
 FAR = 400
 # Where what is left of a tail is below 1e-25 of everything.
-GAUSSIAN_REACH, EXPONENTIAL_REACH = 15, 75
+GAUSSIAN_RADIUS, EXPONENTIAL_RADIUS = 15, 75
 
 
 @dataclass
@@ -75,8 +75,8 @@ def gaussian_distribution(rng: np.random.Generator) -> Distribution:
     mean, variance = float(model.mean_[0]), float(np.ravel(model.covariance_)[0])
     deviation = mpmath.sqrt(mpmath.mpf(variance))
     s = math.sqrt(variance)
-    return Distribution("Gaussian", model, lambda x: exact_normal(x, mean, deviation), [], mean - GAUSSIAN_REACH * s,
-               mean + GAUSSIAN_REACH * s, s)  # fmt: skip
+    return Distribution("Gaussian", model, lambda x: exact_normal(x, mean, deviation), [], mean - GAUSSIAN_RADIUS * s,
+               mean + GAUSSIAN_RADIUS * s, s)  # fmt: skip
 
 
 def mixture_distribution(rng: np.random.Generator) -> Distribution:
@@ -86,7 +86,7 @@ def mixture_distribution(rng: np.random.Generator) -> Distribution:
     model = mixture(weights, means, deviations**2)
     shares = [mpmath.mpf(float(w)) for w in model.weights_]
     exact = [1 / mpmath.mpf(float(u)) for u in model.precisions_cholesky_.ravel()]
-    low, high = (means - GAUSSIAN_REACH * deviations).min(), (means + GAUSSIAN_REACH * deviations).max()
+    low, high = (means - GAUSSIAN_RADIUS * deviations).min(), (means + GAUSSIAN_RADIUS * deviations).max()
     return Distribution("GaussianMixture", model,
                lambda x: sum(w * exact_normal(x, m, s) for w, m, s in zip(shares, means, exact)),
                [], low, high, float(deviations.min()))  # fmt: skip
@@ -111,11 +111,12 @@ def kernel_distribution(rng: np.random.Generator) -> Distribution:
     def density(x: Any) -> Any:
         return sum(profile(abs(x - mpmath.mpf(float(c))) / b) for c in points) / (6 * b)
 
-    reach = {"gaussian": GAUSSIAN_REACH, "exponential": EXPONENTIAL_REACH}.get(kernel, 1) * h
+    radius = {"gaussian": GAUSSIAN_RADIUS, "exponential": EXPONENTIAL_RADIUS}.get(kernel, 1) * h
     cuts = [] if kernel == "gaussian" else list(points)
     if kernel not in ("gaussian", "exponential"):
         cuts += [*(points - h), *(points + h)]
-    return Distribution(f"KernelDensity {kernel}", model, density, cuts, points.min() - reach, points.max() + reach, h)
+    low, high = points.min() - radius, points.max() + radius
+    return Distribution(f"KernelDensity {kernel}", model, density, cuts, low, high, h)
 
 
 def histogram_distribution(rng: np.random.Generator) -> Distribution:
@@ -157,7 +158,7 @@ def logistic_distribution(rng: np.random.Generator) -> Distribution:
         e = mpmath.exp(-abs(x - mpmath.mpf(centre)) / mpmath.mpf(s))
         return e / (1 + e) ** 2 / mpmath.mpf(s)
 
-    low, high = centre - EXPONENTIAL_REACH * s, centre + EXPONENTIAL_REACH * s
+    low, high = centre - EXPONENTIAL_RADIUS * s, centre + EXPONENTIAL_RADIUS * s
     return Distribution("log-density", log_density, density, [], low, high,
                s)  # fmt: skip
 

@@ -124,7 +124,9 @@ def truth_of(P: Distribution | Named, Q: Distribution | Named, found: Kind) -> f
     x = ((edges[:-1] + half)[:, None] + half[:, None] * nodes).ravel()
     p, q = P.density(x), Q.density(x)
     held = (p > 0) & (q > 0)  # pairs have one support; the rest underflows
-    return float(found.of((half[:, None] * node_weights).ravel()[held] @ found.generator.terms(p[held], q[held])))
+    return float(
+        found.transform((half[:, None] * node_weights).ravel()[held] @ found.generator.terms(p[held], q[held]))
+    )
 
 
 def row(name: str, pair: str, d: int, size: int, repetitions: int, kind: str, options: Callable[[], dict]) -> str:

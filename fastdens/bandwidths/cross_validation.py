@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from fastdens.bandwidths.least_squares import explained_ties
-from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.pair_sums import GAUSSIAN_RADIUS, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, scott, standard_deviations
 from fastdens.kernel_sums.bandwidth import Bandwidth
@@ -60,7 +60,7 @@ def likelihood(
     kept, smallest = _kept_ties(data, weights, start) if data.shape[1] == 1 else (0.0, 0.0)
     # Weight of the other rows of the same value, in so far as they are not left out.
     equal = kept * np.maximum(row_weights[own] - _own_weights(data, weights, rows)[own], 0.0) if kept else 0.0
-    left = row_weights.sum() - row_weights[own] + equal
+    of_others = row_weights.sum() - row_weights[own] + equal
     d = data.shape[1]
     deviations = np.maximum(standard_deviations(data, weights), start * 1e-9)
     z = (rows[own] - np.average(data, axis=0, weights=weights)) / deviations
@@ -77,7 +77,7 @@ def likelihood(
         if kept:
             with np.errstate(divide="ignore"):
                 log_sums = np.logaddexp(log_sums, np.log(equal))
-        log_density = log_sums - np.log(left) - kernel.log_normaliser(d) - bandwidth.log_volume
+        log_density = log_sums - np.log(of_others) - kernel.log_normaliser(d) - bandwidth.log_volume
         mixed = np.logaddexp(log_density + math.log1p(-math.exp(log_share)), reference)
         value = -float(np.average(mixed, weights=row_weights[own]))
         record.add(math.exp(float(np.log(h).mean())), value)
@@ -106,7 +106,7 @@ def likelihood(
 
 def _kept_ties(data: np.ndarray, weights: np.ndarray | None, start: np.ndarray) -> tuple[float, float]:
     """Share of the ties that rounding explains where it is most of them, and the unit of rounding; one feature."""
-    pairs = PairSums(data[:, 0], weights, 2 * GAUSSIAN_REACH)
+    pairs = PairSums(data[:, 0], weights, 2 * GAUSSIAN_RADIUS)
     tied, explained, unit = explained_ties(pairs, GAUSSIAN, float(start[0]) / pairs.scale)
     # Less than half: the ties have another cause, as the repeated rows of a bootstrap sample.
     return (explained / tied, unit * pairs.scale) if 0 < tied < 2 * explained else (0.0, 0.0)
@@ -124,8 +124,8 @@ class GridSums:
     """Sums of K over all other rows at chosen ones, in one dimension, for many bandwidths."""
 
     def __init__(self, values: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, own: np.ndarray) -> None:
-        self.reach = kernel.radius(ROUNDING)
-        self.pairs = PairSums(values, weights, self.reach)
+        self.radius = kernel.radius(ROUNDING)
+        self.pairs = PairSums(values, weights, self.radius)
         self.kernel, self.z, self.own_weights = kernel, self.pairs.z[own], weights[own]
 
     def log_sums(self, h: float) -> np.ndarray:
@@ -133,7 +133,7 @@ class GridSums:
         h /= self.pairs.scale
         grid = self.pairs.grid(self.pairs.level(h))
         step = grid.delta / h
-        end = min(grid.length, math.ceil(self.reach / step) + 1)
+        end = min(grid.length, math.ceil(self.radius / step) + 1)
         profile = self.kernel.profile(np.arange(end) * step)
         sums = grid.sums_at_cells(profile).ravel()
         cells, share = grid.places(self.z)

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.pair_sums import CELLS, FACTOR, GAUSSIAN_RADIUS, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import distinct, effective_size, fall_back, is_spread, quantile, scott
-from fastdens.bandwidths.self_convolution import density, reach, self_convolution
+from fastdens.bandwidths.self_convolution import density, self_convolution, self_convolution_end
 from fastdens.core.tuning import Tunable
 from fastdens.kernel_sums.kernels.registry import KERNELS, ROUNDING, SmoothingKernel
 
@@ -37,7 +37,7 @@ class Pairs(Protocol):
     def level(self, h: float) -> int: ...
 
     def sum(
-        self, h: float, function: Callable[[np.ndarray], np.ndarray], reach: float, level: int | None = None
+        self, h: float, function: Callable[[np.ndarray], np.ndarray], radius: float, level: int | None = None
     ) -> float: ...
 
 
@@ -77,7 +77,8 @@ def lscv(data: np.ndarray, weights: np.ndarray | None, kernel: SmoothingKernel, 
         if not is_spread(x, weights):
             return fall_back(data, weights, kernel, "'lscv' needs two different values", record)
         # As wide as both functions of the distance, and as two kernels, unless these fall off slowly.
-        pairs = PairSums(x, weights, max(reach(kernel), 2 * min(kernel.radius(ROUNDING), GAUSSIAN_REACH)))
+        widest = max(self_convolution_end(kernel), 2 * min(kernel.radius(ROUNDING), GAUSSIAN_RADIUS))
+        pairs = PairSums(x, weights, widest)
         unit = np.array([pairs.scale])
         factor = kernel.efficiency_factor(1)
         start = n ** (-1 / 5) * factor
@@ -102,10 +103,10 @@ def lscv_multiple(
     n, d = effective_size(len(z), weights), z.shape[1]
     rows, row_weights = thinned(z, weights, MOST_ROWS.value)
     pairs = RadialPairs(rows, row_weights)
-    n_left = effective_size(len(rows), row_weights)
-    larger = (n / n_left) ** (1 / (d + 4))
+    n_kept = effective_size(len(rows), row_weights)
+    larger = (n / n_kept) ** (1 / (d + 4))
     ties = Ties(pairs.equal, SMALLEST_RADIAL)
-    h = _search(pairs, kernel, d, n_left, ties, LARGEST * larger, SMALLEST_RADIAL, record, scale / larger)
+    h = _search(pairs, kernel, d, n_kept, ties, LARGEST * larger, SMALLEST_RADIAL, record, scale / larger)
     return None if h is None else h / larger
 
 
@@ -119,8 +120,8 @@ def criterion(
 ) -> tuple[float, float]:
     """CV(h) and the mean leave-one-out density at the rows."""
     volume = h**d
-    squared = pairs.sum(h, lambda u: self_convolution(kernel, d, u), reach(kernel), level) / volume
-    end = reach(kernel) if kernel.is_compact else kernel.radius(ROUNDING)
+    squared = pairs.sum(h, lambda u: self_convolution(kernel, d, u), self_convolution_end(kernel), level) / volume
+    end = self_convolution_end(kernel) if kernel.is_compact else kernel.radius(ROUNDING)
     at_rows = pairs.sum(h, lambda u: density(kernel, d, u), end, level) / volume
     own = math.exp(-kernel.log_normaliser(d)) / volume
     others = (at_rows - left_out * own) / max(1 - left_out, 1e-300)
@@ -183,7 +184,7 @@ def _search(
 
 def _difference_roughness(kernel: SmoothingKernel, d: int) -> float:
     """Integral of (K * K - 2 K)^2 over d dimensions."""
-    u = np.linspace(0, reach(kernel), 4001)
+    u = np.linspace(0, self_convolution_end(kernel), 4001)
     squares = (self_convolution(kernel, d, u) - 2 * density(kernel, d, u)) ** 2 * u ** (d - 1)
     log_area = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
     return float(np.trapezoid(squares, u)) * math.exp(log_area)
@@ -251,9 +252,9 @@ class RadialPairs:
         self,
         h: float,
         function: Callable[[np.ndarray], np.ndarray],
-        reach: float,
+        radius: float,
         level: int | None = None,
     ) -> float:
         """Sum over i, j of w_i w_j function(|x_i - x_j| / h)."""
-        end = min(len(self.mass), math.ceil(reach * h / self.delta) + 1)
+        end = min(len(self.mass), math.ceil(radius * h / self.delta) + 1)
         return float(self.mass[:end] @ function(np.arange(end) * (self.delta / h)))

@@ -47,12 +47,12 @@ class Factor:
         from scipy.optimize import minimize
 
         start = np.zeros(self.n_scales + len(self.below[0]))
-        reach = np.full(len(start), LARGEST_FACTOR)
-        reach[: self.n_scales] = math.log(LARGEST_FACTOR)
-        bounds = list(zip(-reach, reach, strict=True))
+        largest = np.full(len(start), LARGEST_FACTOR)
+        largest[: self.n_scales] = math.log(LARGEST_FACTOR)
+        bounds = list(zip(-largest, largest, strict=True))
         options: Any = {"ftol": 1e-9, "gtol": 1e-7, "maxiter": 100}
         found = minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        inside = bool(np.isfinite(found.fun) and (np.abs(found.x) < reach * (1 - 1e-6)).all())
+        inside = bool(np.isfinite(found.fun) and (np.abs(found.x) < largest * (1 - 1e-6)).all())
         return self.matrix(found.x), inside
 
 

@@ -128,18 +128,18 @@ class Grid:
 
 
 class PairSums:
-    """Sums over the pairs of one-dimensional data; `reach` is where the functions of distance / bandwidth end.
+    """Sums over the pairs of one-dimensional data; `radius` is where the functions of distance / bandwidth end.
 
     Weights are scaled to the sum one. Bandwidths are in units of `scale`, by default the standard deviation.
     """
 
-    def __init__(self, x: np.ndarray, weights: np.ndarray | None, reach: float, scale: float | None = None) -> None:
+    def __init__(self, x: np.ndarray, weights: np.ndarray | None, radius: float, scale: float | None = None) -> None:
         self.scale = float(standard_deviations(x[:, None], weights)[0]) if scale is None else scale
         self.z = (x - x.min()) / self.scale
         self.weights, self.total_weight = weights, float(len(x) if weights is None else weights.sum())
         # Weight of the rows' pairs with themselves.
         self.own = (len(x) if weights is None else float(weights @ weights)) / self.total_weight**2
-        self.length = math.ceil(reach * CELLS * FACTOR * SLACK) + 1
+        self.length = math.ceil(radius * CELLS * FACTOR * SLACK) + 1
         self._grids: dict[int, Grid] = {}
 
     def level(self, h: float) -> int:
@@ -152,11 +152,11 @@ class PairSums:
         return self._grids[level]
 
     def sum(
-        self, h: float, function: Callable[[np.ndarray], np.ndarray], reach: float, level: int | None = None
+        self, h: float, function: Callable[[np.ndarray], np.ndarray], radius: float, level: int | None = None
     ) -> float:
         """Sum over i, j of w_i w_j function(|z_i - z_j| / h)."""
         grid = self.grid(self.level(h) if level is None else level)
-        end = min(self.length, math.ceil(reach * h / grid.delta) + 1)
+        end = min(self.length, math.ceil(radius * h / grid.delta) + 1)
         return float(grid.pairs[:end] @ function(np.arange(end) * (grid.delta / h))) / self.total_weight**2
 
     def gaussian(self, h: float, derivative: int = 0, level: int | None = None) -> float:
@@ -164,7 +164,7 @@ class PairSums:
         level = self.level(h) if level is None else level
         function, power = NORMAL_DERIVATIVES[derivative], derivative + 1
         narrower = math.sqrt(h * h - float(FACTOR) ** (2 * level) / 3)
-        all_pairs = self.sum(narrower, function, GAUSSIAN_REACH, level) / narrower**power
+        all_pairs = self.sum(narrower, function, GAUSSIAN_RADIUS, level) / narrower**power
         own = self.own * float(function(np.zeros(1))[0])
         return all_pairs + own * (h**-power - narrower**-power)
 
@@ -173,7 +173,7 @@ def _normal(u: np.ndarray) -> np.ndarray:
     return np.exp(-0.5 * u * u) * (1 / math.sqrt(2 * math.pi))
 
 
-GAUSSIAN_REACH = 9.0
+GAUSSIAN_RADIUS = 9.0
 NORMAL_DERIVATIVES: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     0: _normal,
     4: lambda u: ((u * u - 6) * u * u + 3) * _normal(u),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fastdens.bandwidths.pair_sums import GAUSSIAN_REACH, PairSums, TooFineError
+from fastdens.bandwidths.pair_sums import GAUSSIAN_RADIUS, PairSums, TooFineError
 from fastdens.bandwidths.result import Record
 from fastdens.bandwidths.rules import (
     NORMAL_IQR,
@@ -37,7 +37,7 @@ class Pilots:
         scale = deviation
         if 0 < robust < BULK * deviation:
             x, scale = gaps_closed(x, robust / BULK), robust
-        self.pairs = PairSums(x, weights, GAUSSIAN_REACH, scale)
+        self.pairs = PairSums(x, weights, GAUSSIAN_RADIUS, scale)
         robust /= self.pairs.scale
         s = min(1.0, robust) if robust > 0 else 1.0
         # Pilot sums take n (n - 1) for the number of pairs, with the rows paired with themselves among them.

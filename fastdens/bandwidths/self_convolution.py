@@ -14,7 +14,7 @@ from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 NODES, PLACES = 48, 513
 
 
-def reach(kernel: SmoothingKernel) -> float:
+def self_convolution_end(kernel: SmoothingKernel) -> float:
     """Distance in bandwidths from which K * K is zero or negligible."""
     check_able(kernel, "rule='lscv'", "convolved with itself", lambda other: other.self_convolution_radius is not None)
     return float(kernel.self_convolution_radius or 0.0)
@@ -60,7 +60,7 @@ def _legendre() -> tuple[np.ndarray, np.ndarray]:
 def _radial_table(kernel: SmoothingKernel, d: int) -> tuple[np.ndarray, np.ndarray]:
     """The self-convolution in d > 1 dimensions, by distance from one centre and angle to the other."""
     nodes, node_weights = _legendre()
-    end = reach(kernel)
+    end = self_convolution_end(kernel)
     places = np.linspace(0, end, PLACES)
     outer = 1.0 if kernel.is_compact else end
     values = np.empty(PLACES)

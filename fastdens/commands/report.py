@@ -110,7 +110,7 @@ def report(table: Table, labels: list[str], title: str, candidates: list[Family]
     write_csv(output / "samples.csv", table.names if table.has_header else None, new.tolist())
     _write_table(output / "table.csv", selection, rows)
     save_model(best.model, output / "model.fastdens", table.names if table.has_header else None)
-    vars(best.model).pop("feature_names_in_", None)  # the pictures score plain arrays
+    vars(best.model).pop("feature_names_in_", None)  # the pictures score arrays without names
     written = [
         ("samples.csv", f"{count(N_NEW_POINTS)} new points from {best.family.name}"),
         ("model.fastdens", "that model, for `fastdens sample` and `fastdens score`"),

@@ -87,7 +87,7 @@ def fill_aliases(double[::1] kept, Py_ssize_t[::1] places, Py_ssize_t[::1] alias
     """From shares with the mean 1 in `kept`: what each of K equally likely places keeps, and who has its rest.
 
     Places with less than their share are filled up from those with more, one after the other (Vose 1991). `places` is
-    room for K numbers: the light ones from the left, the heavy from the right.
+    a buffer of K numbers: the light ones from the left, the heavy from the right.
     """
     cdef Py_ssize_t K = kept.shape[0], n_light = 0, first_heavy = K, i, small, large
     with nogil:

@@ -139,7 +139,7 @@ class Categories:
         self.kept, self.alias = masses / masses.sum() * K, np.empty(K, dtype=np.intp)
         random_numbers.fill_aliases(self.kept, np.empty(K, dtype=np.intp), self.alias)
         # Rounding may leave places short of their whole share with nobody to take the rest.
-        left = (self.alias == np.arange(K)) & (self.kept < 1.0)
-        self.kept[left & (masses > 0)] = 1.0
+        unpaired = (self.alias == np.arange(K)) & (self.kept < 1.0)
+        self.kept[unpaired & (masses > 0)] = 1.0
         # A category without mass must never be drawn.
-        self.alias[left & (masses == 0)] = int(np.argmax(masses))
+        self.alias[unpaired & (masses == 0)] = int(np.argmax(masses))

@@ -24,7 +24,7 @@ class DataSet:
     feature_names : tuple of str
         Name of each column.
     units : tuple of str
-        Unit of each column; empty for a plain number.
+        Unit of each column; empty for a number without one.
     description : str
         What was measured, with units.
     source : str

@@ -124,9 +124,9 @@ def divergence(
     dimensions as their covariances differ in, which is one where these are equal.
 
     *Quadrature*: adaptive Gauss-Kronrod rules (Piessens et al. 1983) between the kinks and jumps of the densities, and,
-    for the total variation on the line, the roots of p - q; infinite ends are folded in. The interval is the value and
-    the rules' estimate of the error. A divergence is infinite where one distribution has mass and the other has none
-    and a unit of it costs that, or where the tails of the integrand do not fall off.
+    for the total variation in one dimension, the roots of p - q; infinite ends are folded in. The interval is the value
+    and the rules' estimate of the error. A divergence is infinite where one distribution has mass and the other has
+    none and a unit of it costs that, or where the tails of the integrand do not fall off.
 
     *Monte Carlo*: half of the draws are of P and half of Q, weighted for the mixture (p + q) / 2 (Hesterberg 1995), so
     that "tv", "js" and "hellinger" have bounded terms, and E[(p - q) / m] = 0 as control variate. "kl", "chi2" and

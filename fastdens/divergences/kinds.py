@@ -24,13 +24,13 @@ class Kind:
         The word, with the order where there is one.
     generator : Generator
         Of the f-divergence.
-    of, slope : callable
+    transform, derivative : callable
         The function from the f-divergence to the distance, and its derivative, which says how errors go along; both
         accept arrays.
     clips : bool
         Whether estimates that no distance can have are moved to the nearest one that it can.
     is_root : bool
-        Whether `of` is a root, which a negative estimate has not, and whose slope at 0 is infinite.
+        Whether `transform` is a root, which a negative estimate has not, and whose derivative at 0 is infinite.
     log_integral : tuple of (float, callable), optional
         An order a, and the function that takes the logarithm of the integral of p^a q^(1 - a) to the distance, where
         that is better than by way of the integral, which is 0 or infinite soon.
@@ -38,8 +38,8 @@ class Kind:
 
     name: str
     generator: Generator
-    of: Callable[[Any], Any] = lambda value: value
-    slope: Callable[[Any], Any] = np.ones_like
+    transform: Callable[[Any], Any] = lambda value: value
+    derivative: Callable[[Any], Any] = np.ones_like
     clips: bool = True
     is_root: bool = False
     log_integral: tuple[float, Callable[[float], float]] | None = None
@@ -47,7 +47,7 @@ class Kind:
     @property
     def largest(self) -> float:
         """Least upper bound of the distance."""
-        return float(self.of(self.generator.largest))
+        return float(self.transform(self.generator.largest))
 
     @property
     def divergence(self) -> Kind:
@@ -74,14 +74,14 @@ def _renyi(alpha: float) -> Kind:
         return Kind("renyi=1", GENERATORS["kl"])
     factor = alpha * (alpha - 1.0)  # the integral of p^a q^(1 - a) is 1 + factor * value
 
-    def of(value: Any) -> Any:
+    def transform(value: Any) -> Any:
         with np.errstate(divide="ignore"):
             return np.log1p(np.maximum(factor * np.asarray(value), -1.0)) / (alpha - 1.0)
 
     return Kind(
         f"renyi={alpha:g}",
         alpha_generator(alpha),
-        of,
+        transform,
         lambda value: alpha / (1.0 + factor * np.asarray(value)),
         log_integral=(alpha, lambda log: max(log / (alpha - 1.0), 0.0) if math.isfinite(log) else math.inf),
     )

@@ -42,8 +42,8 @@ class Divergence:
 def computed(kind: Kind, value: float, error: float, method: str, n_evaluations: int = 0) -> Divergence:
     """The result of a computation that misses the f-divergence of `kind` by at most `error`."""
     low, high = max(value - error, 0.0), min(value + error, kind.generator.largest)
-    interval = float(kind.of(low)), float(kind.of(high))
-    of = float(kind.of(min(max(value, 0.0), kind.generator.largest)))
+    interval = float(kind.transform(low)), float(kind.transform(high))
+    of = float(kind.transform(min(max(value, 0.0), kind.generator.largest)))
     return Divergence(of, 0.0, interval, method, n_evaluations)
 
 
@@ -51,14 +51,18 @@ def estimated(kind: Kind, value: float, standard_error: float, method: str, n_ev
     """The result of an estimate of the f-divergence of `kind` that is normal with this standard error."""
     low = max(value - QUANTILE * standard_error, 0.0)
     high = min(max(value + QUANTILE * standard_error, 0.0), kind.generator.largest)
-    interval = float(kind.of(low)), float(kind.of(high))
+    interval = float(kind.transform(low)), float(kind.transform(high))
     if not kind.clips:
         return Divergence(
-            float(kind.of(value)), float(kind.slope(max(value, 0.0))) * standard_error, interval, method, n_evaluations
+            float(kind.transform(value)),
+            float(kind.derivative(max(value, 0.0))) * standard_error,
+            interval,
+            method,
+            n_evaluations,
         )
-    of = kind.of(min(max(value, 0.0), kind.generator.largest))
-    error = float(kind.slope(max(value, 0.0))) * standard_error
-    # The slope of a root is infinite at zero, where the interval still says how far the value may be off.
+    of = kind.transform(min(max(value, 0.0), kind.generator.largest))
+    error = float(kind.derivative(max(value, 0.0))) * standard_error
+    # The derivative of a root is infinite at zero, where the interval still says how far the value may be off.
     if kind.is_root:
         error = min(error, (interval[1] - interval[0]) / QUANTILE)
     return Divergence(float(of), error, interval, method, n_evaluations)

@@ -6,7 +6,7 @@ bandwidths throughout: the kernel is K(|x|).
 
 The bound: a cell of error e adds at most e g(distance to the cell) to the error at x, with a decreasing g. Any x
 lies in or beside cells of width s in a known arrangement, so that all of them together add at most the largest error
-of a cell of width s times a sum of g over that arrangement (`reach_factor`).
+of a cell of width s times a sum of g over that arrangement (`arrangement_factor`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def hermite_peak(m: int) -> float:
     return float(np.abs(series(u) * np.exp(-0.25 * u * u)).max()) * (1 + 1e-9)
 
 
-def reach_factor(kernel: SmoothingKernel, s: float, d: int) -> float:
+def arrangement_factor(kernel: SmoothingKernel, s: float, d: int) -> float:
     """Largest sum over all cells of width s of what a unit of error in each adds at one place."""
     if kernel.is_compact:  # cells that a ball of radius 1 touches
         return math.exp(log_ball_volume(d) + d * (math.log1p(math.sqrt(d) * s) - math.log(s)))
@@ -231,17 +231,17 @@ class _Deviations:
         away2 = ((self.y - self.means[cells.number]) ** 2).sum(axis=1)
         square = np.bincount(cells.number, self.weights * away2)
 
-        def reach(s: float) -> float:
-            return reach_factor(kernel, s, d)
+        def factor_at(s: float) -> float:
+            return arrangement_factor(kernel, s, d)
 
         if kernel.is_product:
-            return cells.worst(hermite_peak(2) / 2 * square, reach)
+            return cells.worst(hermite_peak(2) / 2 * square, factor_at)
         assert kernel.slope is not None
         assert kernel.curvature is not None
         slope = kernel.slope * np.bincount(cells.number, self.weights * np.sqrt(away2))
         if kernel.kink_at_centre and d > 1:  # the curvature across the radius has no bound near the centre
-            return cells.worst(slope, reach)
-        bound = cells.worst(kernel.curvature / 2 * square, reach)
+            return cells.worst(slope, factor_at)
+        bound = cells.worst(kernel.curvature / 2 * square, factor_at)
         return bound + cells.worst(slope, lambda s: kink_factor(kernel, s, d))
 
 
@@ -274,7 +274,7 @@ def choose(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, max
                 else:
                     errors = 2 * taylor_error(order + 1) * deviations.absolute(order + 1)
                 errors = np.where(cells.counts > most, errors, 0.0)
-                bound = cells.worst(errors, lambda s: reach_factor(kernel, s, d))
+                bound = cells.worst(errors, lambda s: arrangement_factor(kernel, s, d))
             if bound <= max_error:
                 wanted.remove((kind, order))
                 if n_nodes < (n if best is None else best.n_nodes):
@@ -295,7 +295,7 @@ def replace(points: np.ndarray, weights: np.ndarray, kernel: SmoothingKernel, ch
     else:
         build = _gauss_in_cells if choice.kind == "gauss" else _moments_in_cells
         new, mass, rows, errors = build(points, weights, cells, few, choice.order)
-        error = cells.worst(errors, lambda s: reach_factor(kernel, s, d))
+        error = cells.worst(errors, lambda s: arrangement_factor(kernel, s, d))
     return Nodes(
         np.concatenate([points[stay], new]),
         np.concatenate([weights[stay], mass]),

@@ -66,11 +66,11 @@ def about_points(points: np.ndarray) -> list[np.ndarray]:
 def of_kernels(x: np.ndarray, h: np.ndarray, kernel: SmoothingKernel) -> np.ndarray:
     """Breakpoints of kernels about points in ascending order, with bandwidths of their own."""
     if kernel.is_compact:
-        reach = kernel.support * h
+        radius = kernel.support * h
         if len(x) <= MOST_KINKS:
             inner = [x] if math.isfinite(kernel.centre_order) else []
-            return np.concatenate([x - reach, x + reach, *inner])
-        return np.concatenate([quantiles_of(x - reach, MOST_KINKS // 2), quantiles_of(x + reach, MOST_KINKS // 2)])
+            return np.concatenate([x - radius, x + radius, *inner])
+        return np.concatenate([quantiles_of(x - radius, MOST_KINKS // 2), quantiles_of(x + radius, MOST_KINKS // 2)])
     if kernel.kink_at_centre:
         ends = np.append(about(x[:1], h[:1], EXPONENTIAL), about(x[-1:], h[-1:], EXPONENTIAL))
         return np.append(ends, quantiles_of(x, MOST_KINKS))

@@ -69,12 +69,12 @@ class NeighborBalls:
                 distances, _ = self.tree.query(X[start : start + rows], n_neighbors, n_threads=self.n_threads)
                 radii[start : start + rows] = distances[:, -1]
             return radii, masses
-        left, n_neighbors = np.arange(len(X)), min(n_points, self.k + self.k // 2 + 8)
-        while left.size:
+        open_rows, n_neighbors = np.arange(len(X)), min(n_points, self.k + self.k // 2 + 8)
+        while open_rows.size:
             rows = max(1, ENTRIES_AT_ONCE // n_neighbors)
             unfinished = []
-            for start in range(0, left.size, rows):
-                part = left[start : start + rows]
+            for start in range(0, open_rows.size, rows):
+                part = open_rows[start : start + rows]
                 distances, indices = self.tree.query(X[part], n_neighbors, n_threads=self.n_threads)
                 enclosed = np.cumsum(self.weights[indices], axis=1)
                 if n_neighbors == n_points:
@@ -85,5 +85,5 @@ class NeighborBalls:
                 radii[part[done]] = distances[rows_done, last[done]]
                 masses[part[done]] = np.clip(enclosed[rows_done, last[done]], self.k, max(n_points, self.k))
                 unfinished.append(part[~done])
-            left, n_neighbors = np.concatenate(unfinished), min(n_points, 2 * n_neighbors)
+            open_rows, n_neighbors = np.concatenate(unfinished), min(n_points, 2 * n_neighbors)
         return radii, masses

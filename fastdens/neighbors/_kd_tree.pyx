@@ -32,7 +32,7 @@ cdef enum:
 cdef struct Tree:
     # Sizes.
     Py_ssize_t n_samples, n_features, leaf_size, n_inner
-    # The data, (n_samples, n_features), and room for one key of each point.
+    # The data, (n_samples, n_features), and a buffer for one key of each point.
     const double *X
     double *keys
     # One row per place in leaf order; leaves hold their points feature by feature.

@@ -1,4 +1,4 @@
-"""Nearest neighbours of sorted queries among sorted points on a line, to both sides of each query."""
+"""Nearest neighbours of sorted univariate queries among sorted points, to both sides of each query."""
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t

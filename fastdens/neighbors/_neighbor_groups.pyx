@@ -1,4 +1,4 @@
-"""Queries in the order of their leaves, and groups of them: their room, their limits, their finished rows."""
+"""Queries in the order of their leaves, and groups of them: their buffers, their limits, their finished rows."""
 
 from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int64_t
@@ -7,6 +7,13 @@ from libc.string cimport memcpy, memset
 
 from fastdens.neighbors._neighbors cimport FD_GROUP, fd_sort_pairs
 
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+# Some 10 ms of sorting, after which signals are looked for.
+cdef enum:
+    QUERIES_AT_ONCE = 1 << 20
+
 
 def order_by_leaf(const Py_ssize_t[::1] leaves, Py_ssize_t[::1] counts, int64_t[::1] order_out,
                   Py_ssize_t[::1] leaves_out):
@@ -14,17 +21,23 @@ def order_by_leaf(const Py_ssize_t[::1] leaves, Py_ssize_t[::1] counts, int64_t[
 
     `counts` holds zeros, one more than there are leaves.
     """
-    cdef Py_ssize_t i, place
+    cdef Py_ssize_t first, i, place, n = leaves.shape[0]
+    for first in range(0, n, QUERIES_AT_ONCE):
+        with nogil:
+            for i in range(first, min(first + QUERIES_AT_ONCE, n)):
+                counts[leaves[i] + 1] += 1
+        PyErr_CheckSignals()
     with nogil:
-        for i in range(leaves.shape[0]):
-            counts[leaves[i] + 1] += 1
         for i in range(1, counts.shape[0]):
             counts[i] += counts[i - 1]
-        for i in range(leaves.shape[0]):
-            place = counts[leaves[i]]
-            counts[leaves[i]] = place + 1
-            order_out[place] = i
-            leaves_out[place] = leaves[i]
+    for first in range(0, n, QUERIES_AT_ONCE):
+        with nogil:
+            for i in range(first, min(first + QUERIES_AT_ONCE, n)):
+                place = counts[leaves[i]]
+                counts[leaves[i]] = place + 1
+                order_out[place] = i
+                leaves_out[place] = leaves[i]
+        PyErr_CheckSignals()
 
 
 cdef void finish_row(
@@ -50,7 +63,7 @@ cdef void finish_row(
 
 
 cdef bint start_search(Search *search, Py_ssize_t d, Py_ssize_t group_size, Py_ssize_t k) noexcept nogil:
-    """Make room for groups of `group_size` queries with d features and k neighbours; false where there is none."""
+    """Allocate for groups of `group_size` queries with d features and k neighbours; false where there is no memory."""
     memset(search, 0, sizeof(Search))
     search.group.n_features = d
     search.group.rows = <double *>malloc(FD_GROUP * d * sizeof(double))

@@ -96,7 +96,7 @@ cdef class Points:
             sum += a * a
         return sum
 
-    cdef double reach(self, const Search *search, Py_ssize_t node) noexcept nogil:
+    cdef double farthest(self, const Search *search, Py_ssize_t node) noexcept nogil:
         """Squared distance between the farthest corners of the two boxes; never less than between points in them."""
         cdef Py_ssize_t f
         cdef const double *lower = &self.boxes[node, 0, 0]
@@ -162,7 +162,7 @@ cdef class Points:
                         self.first_indices[node] > self.last_index_wanted(search)
                     ):
                         break
-                elif task == COUNT and self.reach(search, node) < search.smallest_limit:
+                elif task == COUNT and self.farthest(search, node) < search.smallest_limit:
                     for i in range(search.group.n_queries):
                         search.counts[i] += self.counts[node]
                     break

@@ -1,4 +1,4 @@
-"""Nearest neighbours on a line: points and queries are sorted, and each query looks to both sides."""
+"""Univariate nearest neighbours: points and queries are sorted, and each query looks to both sides."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def kernel_sum(
         rest = {"bandwidth": bandwidth, "kernel": kernel, "weights": weights, "log": log}
         sums = kernel_sum(X, Q, values=values, **rest)
         sizes = kernel_sum(X, Q, values=None if values is None else np.abs(values), **rest)
-        room = 1e-10 * (1 + np.abs(sums) if log else sizes)
-        return sums, sums - room, sums + room
+        slack = 1e-10 * (1 + np.abs(sums) if log else sizes)
+        return sums, sums - slack, sums + slack
     X = np.asarray(X, dtype=float)
     Q = X if Q is None else np.asarray(Q, dtype=float)
     weights = np.ones(len(X)) if weights is None else np.asarray(weights, dtype=float)

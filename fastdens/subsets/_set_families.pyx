@@ -53,7 +53,7 @@ cdef void take_out(const long long *weight, Py_ssize_t *heap, Py_ssize_t *place,
 
 
 def merge_runs(
-    long long[::1] weights, bint first_is_in, Py_ssize_t k, Py_ssize_t[:, ::1] room, unsigned char[::1] in_out,
+    long long[::1] weights, bint first_is_in, Py_ssize_t k, Py_ssize_t[:, ::1] buffer, unsigned char[::1] in_out,
     BlockQueue queue,
 ):
     """Of all unions of at most k stretches of neighbouring runs, the one with the largest sum.
@@ -61,15 +61,15 @@ def merge_runs(
     Runs of values of one sign alternate; `weights` are their absolute sums, `first_is_in` says whether the first is
     positive. All positive runs are in at first; while there are more than k, the lightest run changes sides and is
     one with its neighbours. A negative run at an end has no neighbours to bind and is left out. On return
-    in_out[run] says whether the run is in, and `weights` are spoilt. `room` has six rows as long as `weights`.
+    in_out[run] says whether the run is in, and `weights` are spoilt. `buffer` has six rows as long as `weights`.
     """
     cdef Py_ssize_t n_runs = weights.shape[0], n = n_runs, i, j, run, left, right, count = 0
-    cdef Py_ssize_t *heap = &room[0, 0]
-    cdef Py_ssize_t *place = &room[1, 0]
-    cdef Py_ssize_t *before = &room[2, 0]
-    cdef Py_ssize_t *after = &room[3, 0]
-    cdef Py_ssize_t *first = &room[4, 0]
-    cdef Py_ssize_t *last = &room[5, 0]
+    cdef Py_ssize_t *heap = &buffer[0, 0]
+    cdef Py_ssize_t *place = &buffer[1, 0]
+    cdef Py_ssize_t *before = &buffer[2, 0]
+    cdef Py_ssize_t *after = &buffer[3, 0]
+    cdef Py_ssize_t *first = &buffer[4, 0]
+    cdef Py_ssize_t *last = &buffer[5, 0]
     cdef long long *weight = &weights[0]
     with nogil:
         for i in range(n_runs):
@@ -271,7 +271,7 @@ cdef void search(const Entry *entries, Py_ssize_t n, Py_ssize_t a, Py_ssize_t a_
     not above the best box so far is left alone.
     """
     cdef Entry near[FEW_ENTRIES]
-    cdef Entry *room = near
+    cdef Entry *buffer = near
     cdef Py_ssize_t middle, m, capacity, turn, first, last
     cdef bint halve_a, upper
     cdef long long bound
@@ -287,19 +287,19 @@ cdef void search(const Entry *entries, Py_ssize_t n, Py_ssize_t a, Py_ssize_t a_
         search(entries, n, a, middle, middle, b_end, starts, best, queue)
     capacity = min(n, 2 * (starts[a_end] - starts[a] + (starts[b_end] - starts[b] if b > a else 0)) + 1)
     if capacity > FEW_ENTRIES:
-        room = <Entry *> malloc(capacity * sizeof(Entry))
-        if room == NULL:
+        buffer = <Entry *> malloc(capacity * sizeof(Entry))
+        if buffer == NULL:
             best.failed = True
             return
     if a == b:
         for turn in range(2):
             first, last = (middle, a_end) if turn == 0 else (a, middle)
-            m = decide(entries, n, first, last, False, room, &bound)
+            m = decide(entries, n, first, last, False, buffer, &bound)
             if bound > best.value:
                 if turn == 0:
-                    search(room, m, a, middle, a, middle, starts, best, queue)
+                    search(buffer, m, a, middle, a, middle, starts, best, queue)
                 else:
-                    search(room, m, middle, a_end, middle, a_end, starts, best, queue)
+                    search(buffer, m, middle, a_end, middle, a_end, starts, best, queue)
     else:
         halve_a = a_end - a >= b_end - b
         middle = (a + a_end) >> 1 if halve_a else (b + b_end) >> 1
@@ -309,22 +309,22 @@ cdef void search(const Entry *entries, Py_ssize_t n, Py_ssize_t a, Py_ssize_t a_
             upper = (turn == 1) if halve_a else (turn == 0)
             if halve_a:
                 first, last = (a, middle) if upper else (middle, a_end)
-                m = decide(entries, n, first, last, not upper, room, &bound)
+                m = decide(entries, n, first, last, not upper, buffer, &bound)
             else:
                 first, last = (b, middle) if upper else (middle, b_end)
-                m = decide(entries, n, first, last, upper, room, &bound)
+                m = decide(entries, n, first, last, upper, buffer, &bound)
             if bound <= best.value:
                 continue
             if halve_a and upper:
-                search(room, m, middle, a_end, b, b_end, starts, best, queue)
+                search(buffer, m, middle, a_end, b, b_end, starts, best, queue)
             elif halve_a:
-                search(room, m, a, middle, b, b_end, starts, best, queue)
+                search(buffer, m, a, middle, b, b_end, starts, best, queue)
             elif upper:
-                search(room, m, a, a_end, middle, b_end, starts, best, queue)
+                search(buffer, m, a, a_end, middle, b_end, starts, best, queue)
             else:
-                search(room, m, a, a_end, b, middle, starts, best, queue)
-    if room != near:
-        free(room)
+                search(buffer, m, a, a_end, b, middle, starts, best, queue)
+    if buffer != near:
+        free(buffer)
 
 
 def largest_boxes(

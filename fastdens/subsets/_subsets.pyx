@@ -78,20 +78,20 @@ def largest_sums_of_size(
     """
     cdef double high[MOST_MIDDLE]
     cdef long long block
-    cdef Py_ssize_t left, size, row, first, count, bits
+    cdef Py_ssize_t remaining, size, row, first, count, bits
     cdef double largest, of_size
     with nogil:
         while queue.next(&block):
             bits = block
-            left = most
+            remaining = most
             while bits:
-                left -= bits & 1
+                remaining -= bits & 1
                 bits >>= 1
             largest = 0.0
-            if left >= 0:
+            if remaining >= 0:
                 fill_high(middle, top, block, high)
-                for size in range(min(left, middle_starts.shape[0] - 2) + 1):
-                    row, first = min(left - size, low_lengths.shape[0] - 1), middle_starts[size]
+                for size in range(min(remaining, middle_starts.shape[0] - 2) + 1):
+                    row, first = min(remaining - size, low_lengths.shape[0] - 1), middle_starts[size]
                     count = middle_starts[size + 1] - first
                     of_size = tiles.largest(&low_of_size[row, 0], low_lengths[row], &high[first], count)
                     largest = max(largest, of_size)
@@ -158,19 +158,19 @@ def scan_values(
     A block is so many rows of masks.shape[1] values. Row s of `masks` is 1 at the low subsets of at most s outcomes.
     Both results are updated where they are exceeded or equalled; subsets of more than `most` outcomes do not count.
     """
-    cdef Py_ssize_t n_low = masks.shape[1], row, first, j, left
+    cdef Py_ssize_t n_low = masks.shape[1], row, first, j, remaining
     cdef double largest, zero = 0.0
     cdef Py_ssize_t start, stop
     with nogil:
         while queue.next_rows(rows_per_block, values.shape[0] // n_low, &start, &stop):
             for row in range(start, stop):
-                first, left = row * n_low, most - number_of_outcomes(row)
-                if left < 0:
+                first, remaining = row * n_low, most - number_of_outcomes(row)
+                if remaining < 0:
                     continue
-                if left >= masks.shape[0] - 1:
+                if remaining >= masks.shape[0] - 1:
                     largest = tiles.largest(&values[first], n_low, &zero, 1)
                 else:
-                    largest = tiles.largest_masked(&values[first], &masks[left, 0], n_low)
+                    largest = tiles.largest_masked(&values[first], &masks[remaining, 0], n_low)
                 if largest < largest_out[0]:
                     continue
                 for j in range(first, min(first + n_low, n_subsets)):

@@ -150,13 +150,13 @@ cdef void mark_reached(Network *net, unsigned char *inside) noexcept nogil:
 def largest_up_set(
     const Py_ssize_t[::1] starts, const Py_ssize_t[::1] heads, const Py_ssize_t[::1] into_starts,
     const Py_ssize_t[::1] sources, const Py_ssize_t[::1] pairs, long long[:, ::1] parts, long long[::1] flow,
-    Py_ssize_t[:, ::1] room, unsigned char[:, ::1] inside_out, BlockQueue queue,
+    Py_ssize_t[:, ::1] buffer, unsigned char[:, ::1] inside_out, BlockQueue queue,
 ):
     """inside_out[0] marks the smallest up-set of largest weight; the rows of `parts`, those of the weights
     above and below zero, become what is left of them, and the sum of the first is that weight.
 
-    The pairs are given twice, as in `Network`: by what they lead from, and by what they lead to. `room` has three rows,
-    `inside_out` two, of one entry per node. All of it is one block.
+    The pairs are given twice, as in `Network`: by what they lead from, and by what they lead to. `buffer` has three
+    rows, `inside_out` two, of one entry per node. All of it is one block.
     """
     cdef Network net
     cdef Py_ssize_t i, relabels = 0, steps = 0
@@ -167,7 +167,7 @@ def largest_up_set(
     net.starts, net.heads, net.into_starts = &starts[0], &heads[0], &into_starts[0]
     net.sources, net.pairs, net.flow = &sources[0], &pairs[0], &flow[0]
     net.excess, net.deficit = &parts[0, 0], &parts[1, 0]
-    net.label, net.arc, net.waiting, net.is_waiting = &room[0, 0], &room[1, 0], &room[2, 0], &inside_out[1, 0]
+    net.label, net.arc, net.waiting, net.is_waiting = &buffer[0, 0], &buffer[1, 0], &buffer[2, 0], &inside_out[1, 0]
     with nogil:
         if queue.next(&block):
             label_by_distance(&net)

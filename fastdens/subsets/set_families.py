@@ -39,8 +39,8 @@ def largest_union(values: np.ndarray, k: int) -> np.ndarray:
     if k <= FEW_INTERVALS.value:
         run_blocks(lambda queue: set_families.flip_stretches(sums, k, inside, queue), 1)
     else:
-        weights, room = np.abs(sums), np.empty((6, len(starts)), dtype=np.intp)
-        run_blocks(lambda queue: set_families.merge_runs(weights, bool(positive[0]), k, room, inside, queue), 1)
+        weights, buffer = np.abs(sums), np.empty((6, len(starts)), dtype=np.intp)
+        run_blocks(lambda queue: set_families.merge_runs(weights, bool(positive[0]), k, buffer, inside, queue), 1)
     return np.repeat(inside.astype(bool), np.diff(np.append(starts, len(values))))
 
 

@@ -39,12 +39,12 @@ class SubsetBlocks:
 
     def _subset_at(self, place: int) -> int:
         """The number of the subset that so many others come before."""
-        subset, left = 0, self.most
+        subset, remaining = 0, self.most
         for outcome in reversed(range(self.n)):
-            without = self._counts[outcome][left]
+            without = self._counts[outcome][remaining]
             if place >= without:
                 place -= without
-                left -= 1
+                remaining -= 1
                 subset |= 1 << outcome
         return subset
 

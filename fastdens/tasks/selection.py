@@ -174,7 +174,7 @@ def select_density(
     which leaves out that the folds share training rows. To compare two models use ``difference`` and
     ``difference_error``: they pair the points, and a difference under two errors says little.
 
-    A model that gives density zero to a held-out point (an empty bin of a histogram; outside the reach of a smoothing
+    A model that gives density zero to a held-out point (an empty bin of a histogram; outside the radius of a smoothing
     kernel of bounded support) has called impossible what happened. Its score is ``-inf``, as the logarithm says, not
     an average over the remaining points, which would reward it for missing those it finds hard. How often it happens is
     in ``zero_fraction``, the mean over the remaining points in ``score_elsewhere``. Such models come after all

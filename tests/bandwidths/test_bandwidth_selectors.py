@@ -10,7 +10,7 @@ from scipy import integrate, optimize
 
 import fastdens as fd
 from fastdens.bandwidths import cross_validation, least_squares, marron_wand, pair_sums
-from fastdens.bandwidths.self_convolution import density, reach, self_convolution
+from fastdens.bandwidths.self_convolution import density, self_convolution, self_convolution_end
 from fastdens.kernel_sums.kernels.registry import KERNELS
 
 ONE_FEATURE = ["isj", "sheather-jones"]
@@ -27,7 +27,7 @@ def all_pairs_lscv(X, h, kernel, weights=None):
     """The criterion by its definition: the integral of the squared estimate by a fine sum, one feature."""
     x, w = X[:, 0], np.full(len(X), 1 / len(X)) if weights is None else weights / weights.sum()
     k = KERNELS[kernel]
-    far = reach(k) * h
+    far = self_convolution_end(k) * h
     grid = np.linspace(x.min() - far, x.max() + far, 40001)
     normaliser = math.exp(k.log_normaliser(1)) * h
     estimate = sum(w_i * k.profile(np.abs(grid - x_i) / h) for x_i, w_i in zip(x, w, strict=True)) / normaliser
@@ -39,7 +39,7 @@ def all_pairs_lscv(X, h, kernel, weights=None):
 @pytest.mark.parametrize("derivative", [4, 6])
 def test_pair_sums_of_normal_derivatives_are_those_over_all_pairs(derivative, random):
     x = np.concatenate([random.normal(size=300), random.normal(5, 0.1, 100), [40.0]])
-    pairs = pair_sums.PairSums(x, None, pair_sums.GAUSSIAN_REACH)
+    pairs = pair_sums.PairSums(x, None, pair_sums.GAUSSIAN_RADIUS)
     for h in (0.02, 0.1, 0.37, 1.5):
         expected = all_pairs_psi(x / pairs.scale, h, derivative) / len(x) ** 2
         assert pairs.gaussian(h, derivative) == pytest.approx(expected, rel=3e-5)
@@ -48,7 +48,7 @@ def test_pair_sums_of_normal_derivatives_are_those_over_all_pairs(derivative, ra
 def test_pair_sums_do_not_allocate_over_the_range(random, tuned):
     """A few clusters, far apart: only the blocks that hold rows exist, and pairs across blocks are counted."""
     x = np.concatenate([random.normal(c, 1, 200) for c in (0, 1e7, 3e7)])
-    pairs = pair_sums.PairSums(x, random.uniform(size=600), pair_sums.GAUSSIAN_REACH)
+    pairs = pair_sums.PairSums(x, random.uniform(size=600), pair_sums.GAUSSIAN_RADIUS)
     h = 0.3 / pairs.scale
     grid = pairs.grid(pairs.level(h))
     assert grid.mass.size < 1e6
@@ -76,7 +76,7 @@ def test_self_convolutions_by_quadrature(kernel):
 @pytest.mark.parametrize("kernel", sorted(KERNELS))
 def test_radial_self_convolutions_have_mass_one_and_twice_the_mean_square(kernel, d):
     k = KERNELS[kernel]
-    u = np.linspace(0, reach(k), 20001)
+    u = np.linspace(0, self_convolution_end(k), 20001)
     values = self_convolution(k, d, u) * u ** (d - 1) * 2 * math.pi ** (d / 2) / math.gamma(d / 2)
     assert np.trapezoid(values, u) == pytest.approx(1, rel=1e-3)
     assert np.trapezoid(values * u * u, u) == pytest.approx(2 * k.mean_square_radius(d), rel=1e-3)

@@ -260,16 +260,16 @@ def test_whitening_keeps_the_difference_of_nearly_equal_covariances():
     assert pair.excess == pytest.approx([1e-10, 1e-10], rel=1e-5)
 
 
-def test_marks_lie_where_a_transform_puts_them():
+def test_breakpoints_lie_where_a_transform_puts_them():
     model = fd.KernelDensity(bandwidth=0.5, kernel="tophat", bounds=(2, None), boundary="transform").fit([[3.0]])
     side = side_of(model, "P", None, None)
     for kink in (2 + math.exp(-0.5), 2 + math.exp(0.5)):
-        assert np.abs(side.marks[0] - kink).min() < 1e-12
+        assert np.abs(side.breakpoints[0] - kink).min() < 1e-12
 
 
-def test_marks_of_a_side_are_within_its_reach():
+def test_breakpoints_of_a_side_are_within_its_support():
     side = side_of(fd.KernelDensity(kernel="tophat", bandwidth=0.5, bounds=(0, None)).fit([[0.2], [3.0]]), "P", None,
                    None)  # fmt: skip
     assert side.low == 0
     assert side.high == 3.5
-    assert set(np.round([0.7, 2.5, 3.5], 9)) <= set(np.round(side.marks[0], 9))
+    assert set(np.round([0.7, 2.5, 3.5], 9)) <= set(np.round(side.breakpoints[0], 9))

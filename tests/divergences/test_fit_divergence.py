@@ -333,7 +333,7 @@ def divergence_of(fitted, distribution, kind):
     x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     chosen = check_kind(kind)
     terms = chosen.generator.terms_of_logs(distribution.score_samples(x), fitted.score_samples(x))
-    return float(chosen.of(terms.sum() * (axis[1] - axis[0]) ** 2))
+    return float(chosen.transform(terms.sum() * (axis[1] - axis[0]) ** 2))
 
 
 @functools.cache

@@ -130,13 +130,13 @@ def test_functions_that_generate_no_divergence(f, message):
 
 
 def test_kinds():
-    assert check_kind("hellinger").of(0.25) == 0.5
-    assert check_kind("js_distance").of(0.09) == pytest.approx(0.3)
+    assert check_kind("hellinger").transform(0.25) == 0.5
+    assert check_kind("js_distance").transform(0.09) == pytest.approx(0.3)
     p, q = np.array([0.2, 0.8]), np.array([0.5, 0.5])
     for alpha in (0.5, 0.999999, 2.0):
         kind = check_kind("renyi", alpha=alpha)
         exact = math.log((p**alpha * q ** (1 - alpha)).sum()) / (alpha - 1)
-        assert kind.of(kind.generator.terms(p, q).sum()) == pytest.approx(exact, rel=1e-9)
+        assert kind.transform(kind.generator.terms(p, q).sum()) == pytest.approx(exact, rel=1e-9)
     with pytest.raises(ValueError, match="kind must be one of .* got 'klx'"):
         check_kind("klx")
     with pytest.raises(ValueError, match="alpha must be None"):

@@ -42,7 +42,7 @@ def truth_of_shift(kind, shift):
 
     middle = shift / 2
     total = sum(integrate.quad(integrand, *ends, epsabs=1e-12)[0] for ends in ((-12, middle), (middle, 13)))
-    return float(kind.of(total))
+    return float(kind.transform(total))
 
 
 # --- terms ------------------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def of_n_moments(random):
 def of_node_moments(random):
     prepared = TreeSum(random.normal(size=(300, 3)), KERNELS["biweight"], 6.0, random.random(300))
     tree, expected = prepared.tree, np.zeros_like(prepared.moments)
-    wanted = (prepared.reaches < 1) & (tree["counts"] > 0)
+    wanted = (prepared.half_diagonals < 1) & (tree["counts"] > 0)
     assert wanted.sum() > 4
     layout = tree["points"], prepared.weights, tree["starts"], tree["counts"], tree["kinds"], 64, prepared.power
     of_reference("node_moments")(*layout, prepared.centres, wanted, prepared.factors, expected, None)

@@ -106,8 +106,8 @@ def test_factors_bound_what_lattices_of_cells_add(kernel, d):
     rng = np.random.default_rng(0)
     smooth = KERNELS[kernel]
     for s in (0.1, 0.4, 1.0, 3.0):
-        reach = 12 / s if kernel == "exponential" else 6 / s
-        k = np.arange(-int(reach) - 2, int(reach) + 3) if d == 1 or s > 0.3 else np.arange(-15, 16)
+        radius = 12 / s if kernel == "exponential" else 6 / s
+        k = np.arange(-int(radius) - 2, int(radius) + 3) if d == 1 or s > 0.3 else np.arange(-15, 16)
         low = np.stack(np.meshgrid(*[k * s] * d), axis=-1).reshape(-1, d)
         for x in [np.zeros(d), np.full(d, 0.5 * s), *rng.uniform(0, s, (20, d))]:
             nearest = np.sqrt((np.maximum(np.maximum(low - x, x - low - s), 0) ** 2).sum(axis=1))
@@ -118,7 +118,7 @@ def test_factors_bound_what_lattices_of_cells_add(kernel, d):
                 added = np.exp(-nearest).sum()
             else:
                 added = np.exp(-0.25 * nearest**2).sum()
-            assert added <= compression.reach_factor(KERNELS[kernel], s, d) * (1 + 1e-12)
+            assert added <= compression.arrangement_factor(KERNELS[kernel], s, d) * (1 + 1e-12)
             kinks = 0
             if smooth.kink_at_edge:
                 kinks += ((nearest <= 1) & (furthest >= 1)).sum()

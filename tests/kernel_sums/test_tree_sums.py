@@ -163,7 +163,7 @@ def test_moments_agree_with_the_reference(kernel, instruction_set, random):
     X, w = random.normal(size=(300, 3)), random.random(300)
     prepared = TreeSum(X, KERNELS[kernel], 6.0, w)
     tree, expected = prepared.tree, np.zeros_like(prepared.moments)
-    wanted = (prepared.reaches < 1) & (tree["counts"] > 0)
+    wanted = (prepared.half_diagonals < 1) & (tree["counts"] > 0)
     assert wanted.sum() > 4
     of_reference.node_moments(
         tree["points"], prepared.weights, tree["starts"], tree["counts"], tree["kinds"], 64, prepared.power,

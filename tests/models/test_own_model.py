@@ -99,7 +99,7 @@ def test_files_hold_it(tmp_path, mmap):
 
 
 def test_a_file_is_read_only_where_its_class_is_there_already(tmp_path):
-    """The module is within reach: reading does not import it, as it would run what the file chooses."""
+    """The module is within the radius: reading does not import it, as it would run what the file chooses."""
     path = tmp_path / "own.fastdens"
     fd.save(Triangular().fit(ROWS), path)
     folder = os.path.dirname(own_model.__file__)

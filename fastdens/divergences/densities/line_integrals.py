@@ -38,7 +38,8 @@ NEXT_TO_ENDS, GOLDEN_STEPS = 1e-9, 36
 NARROWEST = 64 * np.finfo(float).eps
 # Errors of rounding per unit of the integral of |f|: logarithms of densities of some hundreds are right to 1e-13 or so.
 ROUNDING = 256 * np.finfo(float).eps
-# Distances from the marks, in units of their spread, at which the integrand is looked at to see whether it falls off.
+# Distances from the breakpoints, in units of their spread, at which the integrand is looked at to see whether it falls
+# off.
 _FAR = 2.0 ** np.arange(4, 47)
 # Ratios, as logarithms, from which on ln g is a straight line where g is a power: the rest is e^-30.
 _STRAIGHT = np.array([30.0, 40.0])
@@ -52,7 +53,7 @@ class LogDensity(Protocol):
     high: np.ndarray
 
     @property
-    def marks(self) -> list[np.ndarray]: ...  # per axis: kinks, jumps, and places about which mass lies
+    def breakpoints(self) -> list[np.ndarray]: ...  # per axis: kinks, jumps, and places about which mass lies
 
     def log_density(self, X: np.ndarray) -> np.ndarray: ...
 
@@ -66,27 +67,27 @@ class Integral(NamedTuple):
 
 
 class Axis:
-    """An axis cut at marks, with infinite ends folded in: x(u) = u between the outermost marks, and beyond them
-    x = mark + s t / (1 - t), t = (u - mark) / s in (0, 1), where the support goes on without end.
+    """An axis cut at breakpoints, with infinite ends folded in: x(u) = u between the outermost breakpoints, and beyond
+    them x = breakpoint + s t / (1 - t), t = (u - breakpoint) / s in (0, 1), where the support goes on without end.
 
     Attributes
     ----------
     edges : ndarray
         Ends of panels in u.
     tails : list of (float, float)
-        For each infinite end, the last mark and a signed scale s.
+        For each infinite end, the last breakpoint and a signed scale s.
     """
 
-    def __init__(self, marks: np.ndarray, low: float, high: float) -> None:
-        marks = np.unique(marks[(marks >= low) & (marks <= high) & np.isfinite(marks)])
+    def __init__(self, breakpoints: np.ndarray, low: float, high: float) -> None:
+        breakpoints = np.unique(breakpoints[(breakpoints >= low) & (breakpoints <= high) & np.isfinite(breakpoints)])
         ends = [end for end in (low, high) if math.isfinite(end)]
-        marks = np.unique(np.concatenate([marks, ends]))
-        if len(marks) == 0:
-            marks = np.zeros(1)
-        spread = float(marks[-1] - marks[0])
-        scale = spread if spread > 0 else max(1.0, abs(float(marks[0])))
-        self._first, self._last, self._scale = float(marks[0]), float(marks[-1]), scale
-        edges, self.tails = [marks], []
+        breakpoints = np.unique(np.concatenate([breakpoints, ends]))
+        if len(breakpoints) == 0:
+            breakpoints = np.zeros(1)
+        spread = float(breakpoints[-1] - breakpoints[0])
+        scale = spread if spread > 0 else max(1.0, abs(float(breakpoints[0])))
+        self._first, self._last, self._scale = float(breakpoints[0]), float(breakpoints[-1]), scale
+        edges, self.tails = [breakpoints], []
         if low == -math.inf:
             edges.insert(0, self._first + scale * np.array([-1.0, -0.75, -0.5]))
             self.tails.append((self._first, -scale))
@@ -134,8 +135,8 @@ def worst(errors: np.ndarray, allowed: np.ndarray, may_be_cut: np.ndarray) -> np
     if share.sum() <= 0.5:  # what is left is in panels that cannot be cut
         return np.zeros(0, dtype=np.intp)
     order = np.argsort(-share, kind="stable")
-    left = share.sum() - np.cumsum(share[order])
-    n_cut = int(np.searchsorted(-left, -0.5)) + 1
+    remaining = share.sum() - np.cumsum(share[order])
+    n_cut = int(np.searchsorted(-remaining, -0.5)) + 1
     return order[:n_cut][share[order[:n_cut]] > 0]
 
 
@@ -283,7 +284,7 @@ def runs_away(p: LogDensity, q: LogDensity, generator: Generator, start: np.ndar
 def line_divergence(
     p: LogDensity, q: LogDensity, generator: Generator, tolerance: float, most_evaluations: int
 ) -> Integral:
-    """The f-divergence of two distributions on the line, and their masses; infinite where the integral is.
+    """The f-divergence of two univariate distributions, and their masses; infinite where the integral is.
 
     Terms with a kink where p = q, as those of the total variation, are integrated between the roots of p - q.
     """
@@ -291,7 +292,7 @@ def line_divergence(
     if min(p.high[0], q.high[0]) <= max(p.low[0], q.low[0]):
         return Integral(np.array([generator.largest, 1.0, 1.0]), np.zeros(3), 0)
     ends = [end for side in (p, q) for end in (side.low[0], side.high[0])]
-    axis = Axis(np.concatenate([p.marks[0], q.marks[0], ends]), low, high)
+    axis = Axis(np.concatenate([p.breakpoints[0], q.breakpoints[0], ends]), low, high)
 
     def both(u: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x, log_slope = axis.places(u)
@@ -308,7 +309,7 @@ def line_divergence(
 
     edges = axis.edges
     if math.isinf(generator.largest):
-        rays = [(np.array([mark]), np.array([scale])) for mark, scale in axis.tails]
+        rays = [(np.array([breakpoint]), np.array([scale])) for breakpoint, scale in axis.tails]
         if any(runs_away(p, q, generator, *ray) for ray in rays):
             return Integral(np.array([math.inf, 1.0, 1.0]), np.zeros(3), len(_FAR) * len(rays))
     if generator.has_kink:

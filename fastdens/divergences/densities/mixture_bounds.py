@@ -29,7 +29,7 @@ from fastdens.divergences.kinds import Kind, check_kind
 from fastdens.divergences.result import Divergence
 from fastdens.models.description import Components
 
-# Quadrature on the line: its error is taken off the lower bound.
+# Univariate quadrature: its error is taken off the lower bound.
 TOLERANCE, MOST_EVALUATIONS = 1e-9, 300_000
 # Lines that both distributions are projected on, at most.
 MOST_LINES = 8
@@ -72,8 +72,8 @@ def mixture_bounds(p: Components, q: Components, kind: Kind) -> Divergence | Non
     upper = min(max(lower, found.upper), kind.generator.largest)
     middle = (lower + upper) / 2 if found.middle is None else found.middle
     value = min(max(middle, lower), upper)
-    interval = float(kind.of(lower)), float(kind.of(upper))
-    return Divergence(float(kind.of(value)), 0.0, interval, "bounds", n_evaluations)
+    interval = float(kind.transform(lower)), float(kind.transform(upper))
+    return Divergence(float(kind.transform(value)), 0.0, interval, "bounds", n_evaluations)
 
 
 def _improve_kl(pair: _Pair, found: _Bounds, forward: int = 1, backward: int = 0) -> None:

@@ -72,8 +72,8 @@ def monte_carlo(
             return result, False
         # As many as the error so far asks for, in steps of a fixed size at most: memory does not grow.
         wanted = n_evaluations * ((result.standard_error / goal) ** 2 - 1.0) / 2 if goal > 0 else BATCH
-        left = (most_evaluations - n_evaluations + 1) // 2
-        size = int(min(BATCH, max(FIRST_BATCH, wanted), max(left, 1)))
+        remaining = (most_evaluations - n_evaluations + 1) // 2
+        size = int(min(BATCH, max(FIRST_BATCH, wanted), max(remaining, 1)))
 
 
 def _terms(p: Side, q: Side, generator: Generator, X: np.ndarray) -> np.ndarray:

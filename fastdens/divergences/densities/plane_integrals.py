@@ -157,7 +157,11 @@ def plane_divergence(
             return Integral(np.array([generator.largest, 1.0, 1.0]), np.zeros(3), 0)
         ends = [end for side in (p, q) for end in (side.low[a], side.high[a])]
         axes.append(
-            Axis(np.concatenate([p.marks[a], q.marks[a], ends]), min(p.low[a], q.low[a]), max(p.high[a], q.high[a]))
+            Axis(
+                np.concatenate([p.breakpoints[a], q.breakpoints[a], ends]),
+                min(p.low[a], q.low[a]),
+                max(p.high[a], q.high[a]),
+            )
         )
 
     def function(u: np.ndarray) -> np.ndarray:

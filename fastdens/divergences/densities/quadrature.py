@@ -1,4 +1,4 @@
-"""The route by adaptive quadrature on the line and in the plane, and whether what it found is to be believed."""
+"""The route by adaptive quadrature in one and two dimensions, and whether what it found is to be believed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastdens.divergences.generators import Generator
 from fastdens.divergences.result import Divergence, computed
 from fastdens.divergences.way import Request
 
-# Errors aimed at on the line, and in the plane; there the kink of |p - q| lies along a curve, and costs more.
+# Errors aimed at in one and in two dimensions; there the kink of |p - q| lies along a curve, and costs more.
 LINE_TOLERANCE, PLANE_TOLERANCE, KINKED_PLANE_TOLERANCE = 1e-12, 1e-9, 1e-6
 MOST_EVALUATIONS = 2**22
 # An integral in the plane that misses its tolerance is kept where it is right to so much of itself.

@@ -1,4 +1,4 @@
-"""What either side of a divergence can be, in one form: support, marks, log-density and draws."""
+"""What either side of a divergence can be, in one form: support, breakpoints, log-density and draws."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Side:
         The Gaussians of a mixture.
     cells : Cells or None
         Of a piecewise constant density.
-    breakpoints : callable or None
+    own_breakpoints : callable or None
         To places to cut each axis at, where the model states them.
     model : object
         What the user gave.
@@ -75,7 +75,7 @@ class Side:
     model: Any
     components: Components | None = None
     cells: Cells | None = None
-    breakpoints: Callable[[], Sequence[np.ndarray]] | None = None
+    own_breakpoints: Callable[[], Sequence[np.ndarray]] | None = None
     on_sphere: bool = False
     mass_error: float = MASS_TOLERANCE
     is_function: bool = False
@@ -107,12 +107,12 @@ class Side:
         return found
 
     @cached_property
-    def marks(self) -> list[np.ndarray]:
+    def breakpoints(self) -> list[np.ndarray]:
         """Per axis, in one or two dimensions: places to cut the axis at."""
         if self.components is not None:
             return breakpoints.of_components(self.components.means, self.components.covariances)
-        if self.breakpoints is not None:
-            return list(self.breakpoints())
+        if self.own_breakpoints is not None:
+            return list(self.own_breakpoints())
         if self.draw is not None:
             return breakpoints.of_draws(self.draw(_N_SCOUTS, np.random.default_rng(0)))
         return [self._scanned(axis) for axis in range(self.n_features)]
@@ -130,7 +130,8 @@ class Side:
         x = origin + np.concatenate([-_SCAN[::-1], [0.0], _SCAN])
         x = x[(x > low) & (x < high)]
         found = self._checked(x[:, None])
-        # Every mark is the middle of one cell of the scan, so that a narrow bell between marks is not passed over.
+        # Every breakpoint is the middle of one cell of the scan, so that a narrow bell between breakpoints is not
+        # passed over.
         return x[found >= found.max() - 50.0]
 
     def score_samples(self, X: np.ndarray) -> np.ndarray:
@@ -204,7 +205,7 @@ def _of_description(model: Any, name: str) -> Side:
         model,
         components=None if facts.components is None else facts.components(),
         cells=facts.cells,
-        breakpoints=facts.breakpoints,
+        own_breakpoints=facts.breakpoints,
         on_sphere=facts.on_sphere,
         mass_error=max(MASS_TOLERANCE, facts.mass_error),
         is_rough=facts.is_rough,

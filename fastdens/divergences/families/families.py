@@ -103,8 +103,8 @@ def set_discrepancy(
         "all"               all sets: the total variation distance, 1 from a continuous distribution; O(n log n)
         ==================  ============================================================================
     points : array-like of shape (n_outcomes,) or (n_outcomes, 2), optional
-        Where the outcomes lie. Points may repeat: no set tells equal ones apart. By default, on the line, the numbers
-        0, 1, ..., n_outcomes - 1. Not for "size", "partition" and "up-sets".
+        Where the outcomes lie. Points may repeat: no set tells equal ones apart. By default, in one dimension, the
+        numbers 0, 1, ..., n_outcomes - 1. Not for "size", "partition" and "up-sets".
     k : int, optional
         Number of intervals, or of outcomes; for "interval-unions" and "size" only, which need it.
     exactly : bool, default=False
@@ -135,10 +135,10 @@ def set_discrepancy(
 
     Notes
     -----
-    Sums are of whole numbers, in units of 2^-57. Where the distributions are no multiples of that, sets on the line
-    that come within rounding of the best are compared exactly; of the other families ``error`` says what rounding may
-    have hidden, about 2^-57 per outcome. A half-plane's ``indices`` are exact, also where points lie nearer to its
-    border than rounding lets ``contains`` see.
+    Sums are of whole numbers, in units of 2^-57. Where the distributions are no multiples of that, sets in one
+    dimension that come within rounding of the best are compared exactly; of the other families ``error`` says what
+    rounding may have hidden, about 2^-57 per outcome. A half-plane's ``indices`` are exact, also where points lie
+    nearer to its border than rounding lets ``contains`` see.
 
     References
     ----------
@@ -222,8 +222,8 @@ def sample_discrepancy(
     Parameters
     ----------
     X, Y : array-like of shape (n_samples,) or (n_samples, n_features)
-        The samples: of one feature on the line, of two in the plane, of any number for "all". On the line either, but
-        not both, may be a continuous distribution instead: a model with ``cdf``, an object of `scipy.stats`, or a
+        The samples: of one feature, of two with families of the plane, of any number for "all". Of one feature either,
+        but not both, may be a continuous distribution instead: a model with ``cdf``, an object of `scipy.stats`, or a
         vectorised distribution function.
     family : str, default="half-lines"
         "half-lines", "intervals", "interval-unions", "boxes", "half-planes" or "all"; see `set_discrepancy`.
@@ -298,7 +298,7 @@ def sample_discrepancy(
 
 
 def kolmogorov_distance(P: Any, Q: Any, points: Any = None, *, weight_P: Any = None, weight_Q: Any = None) -> float:
-    r"""Kolmogorov distance of two distributions on the line: the largest difference of their distribution functions.
+    r"""Kolmogorov distance of two univariate distributions: the largest difference of their distribution functions.
 
     .. math:: D(P, Q) = \sup_c |P(x \le c) - Q(x \le c)|
 

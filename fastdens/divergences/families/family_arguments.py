@@ -28,7 +28,7 @@ def check_k(k: Any, family: str) -> int | None:
 
 
 def check_points(points: Any, family: str, name: str) -> np.ndarray:
-    """Points as a matrix; on the line, and where all sets count, a plain list of numbers is one too."""
+    """Points as a matrix; of one feature, and where all sets count, a list of numbers is one too."""
     if family not in IN_THE_PLANE and np.ndim(points) == 1:
         points = np.asarray(points).reshape(-1, 1)
     points = validation.check_data(points, name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastdens.divergences.fits.coordinates import normalised_exponentials
 from fastdens.divergences.fits.objectives import Nodes
-from fastdens.divergences.fits.targets import Target, reach_of
+from fastdens.divergences.fits.targets import Target, widened_range
 from fastdens.em import em
 from fastdens.em.moments import Mixture
 
@@ -48,10 +48,10 @@ class Box:
             raise ValueError(f"target must vary in every feature, got column {column} of its draws constant")
         self.centre, self.matrix = _bulk(draws)
         if target.bounds is None:
-            self.low, self.high = reach_of(self.to_box(draws), _BEYOND).T
+            self.low, self.high = widened_range(self.to_box(draws), _BEYOND).T
         else:
             self.matrix = np.diag(np.sqrt((self.matrix**2).sum(axis=1)))
-            region = np.clip(reach_of(draws, _BEYOND), target.bounds[:, :1], target.bounds[:, 1:])
+            region = np.clip(widened_range(draws, _BEYOND), target.bounds[:, :1], target.bounds[:, 1:])
             self.low, self.high = self.to_box(region.T)
         self.z = self.to_box(draws)
         self.edges = [_graded(*ends, _CELLS[target.d]) for ends in zip(self.z.T, self.low, self.high)]

@@ -96,7 +96,7 @@ class Target:
                 raise ValueError("target must have a density greater than 0 within bounds, got none")
             shares = np.exp(log_p - log_p.max())
             x = probes[rng.choice(len(probes), n, p=shares / shares.sum())]
-            self.region = np.clip(reach_of(x, 0.1), self.bounds[:, :1], self.bounds[:, 1:])
+            self.region = np.clip(widened_range(x, 0.1), self.bounds[:, :1], self.bounds[:, 1:])
         return x
 
     def log_volume(self) -> float:
@@ -122,13 +122,13 @@ class Target:
         return None if self.model is None else description_of(self.model).gradient
 
 
-def reach_of(z: np.ndarray, beyond: float) -> np.ndarray:
+def widened_range(z: np.ndarray, beyond: float) -> np.ndarray:
     """Low and high ends, per axis, between which the distribution of these draws has nearly all its mass.
 
     Beyond draws that reach far, the distribution does too: by a share of their range.
     """
-    reach = 5.5 * z.std(axis=0) + beyond * np.ptp(z, axis=0)
-    return np.stack([z.min(axis=0) - reach, z.max(axis=0) + reach], axis=1)
+    beyond_draws = 5.5 * z.std(axis=0) + beyond * np.ptp(z, axis=0)
+    return np.stack([z.min(axis=0) - beyond_draws, z.max(axis=0) + beyond_draws], axis=1)
 
 
 def target_of(target: Any, sampler: Any, bounds: Any, sample_weight: Any) -> Target:

@@ -249,7 +249,7 @@ def _by_classifier(
 
 def _lower_bound(kind: Kind, value: float, error: float, low: float, method: str, n_evaluations: int) -> Divergence:
     found = estimated(kind, value, error, method, n_evaluations)
-    of_low = float(kind.of(min(max(low, 0.0), kind.generator.largest)))
+    of_low = float(kind.transform(min(max(low, 0.0), kind.generator.largest)))
     return Divergence(found.value, found.standard_error, (of_low, kind.largest), method, n_evaluations)
 
 
@@ -266,4 +266,6 @@ def _result(kind: Kind, found: Estimate, method: str, n_evaluations: int, offere
         return replace(result, interval=(math.nan, math.nan))
     low, high = unified_interval(found.value, math.hypot(error, found.unseen))
     largest = generator.largest
-    return replace(result, interval=(float(kind.of(min(low, largest))), float(kind.of(min(high, largest)))))
+    return replace(
+        result, interval=(float(kind.transform(min(low, largest))), float(kind.transform(min(high, largest))))
+    )

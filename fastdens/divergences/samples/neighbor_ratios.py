@@ -88,14 +88,14 @@ def two_sample_terms(
     found = np.empty(sizes[0]), np.empty(sizes[1])
     rest = samples[0][~at_atoms[0]], samples[1][~at_atoms[1]]
     n_tied = sum(sizes) - len(rest[0]) - len(rest[1])
-    are_left = min(map(len, rest)) > k
-    rearranged = arranged_pair(rest, n_threads) if are_left else arranged
+    enough_remain = min(map(len, rest)) > k
+    rearranged = arranged_pair(rest, n_threads) if enough_remain else arranged
     for own, (values, sample, atoms) in enumerate(zip(found, samples, at_atoms)):
         if atoms.any():
             values[atoms] = terms(generator, log_ratios_of_counts(sample[atoms], samples, n_threads))[own]
         if not len(rest[own]):
             continue
-        if are_left:
+        if enough_remain:
             about = neighborhoods_by_rank(rearranged, own, [k], n_threads, sizes)
             values[~atoms] = about.terms(generator, k, own)
             n_tied += int(about.tied(k).sum())

@@ -34,10 +34,10 @@ class Whitening:
         """Rows from columns that are centred and scaled."""
         # Feature by feature, each a sum formed in the same order for every row, which BLAS does not promise.
         product = np.empty((self.matrix.shape[1], scaled.shape[1]))
-        room = np.empty(min(ROWS_PER_MAP, scaled.shape[1]))
+        buffer = np.empty(min(ROWS_PER_MAP, scaled.shape[1]))
         for rows in _blocks(scaled.shape[1], ROWS_PER_MAP):
             block = scaled[:, rows]
-            term = room[: block.shape[1]]
+            term = buffer[: block.shape[1]]
             for sums, weights in zip(product[:, rows], self.matrix.T):
                 np.multiply(block[0], weights[0], out=sums)
                 for column, weight in zip(block[1:], weights[1:]):

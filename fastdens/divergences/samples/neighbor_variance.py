@@ -26,7 +26,7 @@ from fastdens.divergences.generators import Generator
 from fastdens.divergences.samples.neighbor_terms import corrected_term
 from fastdens.divergences.samples.neighborhoods import Neighborhoods, neighborhoods_with_indices
 
-# b and c, on the line and in more dimensions.
+# b and c, in one dimension and in more.
 ON_THE_LINE, BEYOND = (0.06, 1.4), (0.0, 1.0)
 # With more rows of a sample than the first the jackknife is formed with the second number of them: more would be dearer
 # than what they add to its accuracy.

@@ -1,1 +1,1 @@
-"""What rounding does to a sum, bounds of it, and sums formed again where it did too much."""
+"""What rounding does to a sum, bounds of it, and sums recomputed where it did too much."""

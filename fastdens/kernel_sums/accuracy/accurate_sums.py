@@ -1,4 +1,4 @@
-"""Sums of compact kernels at queries near whose edge of reach all points lie, to full relative accuracy.
+"""Sums of compact kernels at queries near whose edge of the support all points lie, to full relative accuracy.
 
 There K = 1 - u^2 and its like are differences of nearly equal numbers: differences, quotients and squares are carried
 as unevaluated sums of two doubles (Dekker 1971), so that 1 - u^2 keeps its digits however small it is.
@@ -41,8 +41,8 @@ def gaps(queries: np.ndarray, points: np.ndarray, widths: np.ndarray) -> np.ndar
     return high + low
 
 
-# How many points may be within reach of each query, and the points of queries start ... end - 1, one query's after the
-# other's.
+# How many points may be within the radius of each query, and the points of queries start ... end - 1, one query's after
+# the other's.
 _Near = tuple[np.ndarray, Callable[[int, int], np.ndarray]]
 
 
@@ -57,9 +57,9 @@ def _by_tree(X: np.ndarray, Q: np.ndarray, widths: np.ndarray) -> _Near:
 
 def _on_sorted_line(X: np.ndarray, Q: np.ndarray, widths: np.ndarray) -> _Near:
     x, q = X[:, 0], Q[:, 0]
-    reach = float(widths[0]) * (1 + 2.0**-30) + 2.0**-50 * np.abs(q)
-    first = np.searchsorted(x, q - reach, side="left")
-    counts = np.searchsorted(x, q + reach, side="right") - first
+    radius = float(widths[0]) * (1 + 2.0**-30) + 2.0**-50 * np.abs(q)
+    first = np.searchsorted(x, q - radius, side="left")
+    counts = np.searchsorted(x, q + radius, side="right") - first
 
     def points(start: int, end: int) -> np.ndarray:
         of = counts[start:end]
@@ -78,7 +78,7 @@ def accurate_sums(
     own: np.ndarray | None,
     ascending: bool = False,
 ) -> np.ndarray:
-    """Sums at the rows of Q, each over the points within reach; meant for few queries.
+    """Sums at the rows of Q, each over the points within the radius; meant for few queries.
 
     `widths` has one bandwidth per feature; `own[j]` is the index of the point that query j leaves out, or -1.
     `ascending` says that X is a sorted line.

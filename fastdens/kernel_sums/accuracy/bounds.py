@@ -129,9 +129,9 @@ def normalised_logs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logarithms of sums divided by factors, with room in the bounds for the rounding of the factors."""
     log_factor = sum(log_factors)
-    room = 16 * UNIT_ROUNDOFF * (1 + sum(abs(factor) for factor in log_factors))
+    slack = 16 * UNIT_ROUNDOFF * (1 + sum(abs(factor) for factor in log_factors))
     with np.errstate(invalid="ignore"):
-        return (logs - log_factor, *_widened_logs(lower - log_factor - room, upper - log_factor + room))
+        return (logs - log_factor, *_widened_logs(lower - log_factor - slack, upper - log_factor + slack))
 
 
 def as_float32(sums: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

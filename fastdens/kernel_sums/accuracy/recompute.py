@@ -1,4 +1,4 @@
-"""Sums of compact kernels that may have lost digits near the edge of the kernel's support, found and formed again."""
+"""Sums of compact kernels that may have lost digits near the edge of the kernel's support, found and recomputed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDENED = 1 + 2.0**-40
 
 
 class EdgeSums:
-    """Sums at queries near the edge of whose reach all points lie.
+    """Sums at queries near the edge of whose support all points lie.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ class EdgeSums:
         self.problem, self._evaluate, self._sorted_line = problem, evaluate, sorted_line
 
     def recompute(self, sums: Sums, request: SumRequest) -> None:
-        """Replace in `sums` those whose error, by the weights within reach, may be above the tolerance.
+        """Replace in `sums` those whose error, by the weights within the radius, may be above the tolerance.
 
-        Rare: all points within reach of such a query lie near the edge. A matrix bandwidth is left alone, as whitening
-        has rounded the distances already.
+        Rare: all points within the radius of such a query lie near the edge. A matrix bandwidth is left alone, as
+        whitening has rounded the distances already.
         """
         problem, result, in_doubt = self.problem, sums.values, sums.in_doubt
         kernel, d = problem.kernel, problem.n_features
@@ -55,7 +55,7 @@ class EdgeSums:
         doubtful = request.rows(in_doubt)
         linear = np.exp(result[in_doubt]) if request.log else result[in_doubt]
         near = self.weights_within(doubtful)
-        # Of the edge alone: what the number of points adds to a bound of rounding, summing again would not mend.
+        # Of the edge alone: what the number of points adds to a bound of rounding, recomputing would not change.
         errors = roundoff.of_compact_kernel(linear, near, kernel, 0, d, 0.0)
         bad = np.flatnonzero((near > 0) & (errors > request.rtol * linear + request.atol))
         if not bad.size:

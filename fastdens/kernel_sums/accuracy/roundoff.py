@@ -3,7 +3,7 @@
 Every difference, square and exponential is within a few unit roundoffs. For the Gaussian and exponential kernels these
 add up to a relative error of the term that grows with its exponent t; over all terms, sum w exp(-t) t <= S ln(W / S)
 for weights of total W, by Jensen's inequality, so that the sum S itself tells. For a kernel that is f(g)^s with
-g = 1 - u^2, the error of f adds up by Minkowski's inequality over the weights within reach.
+g = 1 - u^2, the error of f adds up by Minkowski's inequality over the weights within the radius.
 """
 
 from __future__ import annotations

@@ -24,14 +24,14 @@ ORDINARY_FLOAT_WIDTHS = (2.0**-20, 2.0**20)
 WIDEST_FLOAT_WEIGHTS = 2.0**20
 
 # A sum below the number of points times the largest weight times this has been touched by the clamp of 2^t
-# (at 2^-1020, or 2^-120 in single precision) in its last digits, and is formed again from logarithms.
+# (at 2^-1020, or 2^-120 in single precision) in its last digits, and is recomputed from logarithms.
 SMALL_SUM, SMALL_FLOAT_SUM = 2.0**-960, 2.0**-92
 
 _FLOAT32 = np.dtype(np.float32)
 
 
 def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) -> float | None:
-    """The sum at the only row of Q over few points, X and Q plain, without what only larger problems need.
+    """The sum at the only row of Q over few points, X and Q contiguous, without what only larger problems need.
 
     None where something else is to be done: more points, an extreme bandwidth, a sum of zero or too small for its
     digits, numbers that are not finite.

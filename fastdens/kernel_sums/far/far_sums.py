@@ -15,14 +15,14 @@ from fastdens.neighbors.neighbors import KDTree
 
 # Queries, and pairs of query and point, taken at a time; the cost of a pair here in pairs of a direct sum.
 QUERIES_AT_ONCE, PAIRS_AT_ONCE, COST_OF_PAIR = 1 << 16, 1 << 16, Tunable(30)
-# What the points beyond reach may be of a sum: nothing beside rounding.
+# What the points beyond the radius may be of a sum: nothing beside rounding.
 NEGLIGIBLE = 2.0**-56
 # Fewer pairs than this are summed directly: building a tree costs more.
 FEWEST_PAIRS = Tunable(1 << 24)
 
 
 def points_that_matter(X: np.ndarray, Q: np.ndarray, bandwidth: float, weights: np.ndarray | None) -> np.ndarray | None:
-    """Of points on a line, those that matter to queries all of which lie outside their range; else None.
+    """Of univariate points, those that matter to queries all of which lie outside their range; else None.
 
     The farther out a query is, the fewer points near the end matter; so the nearest one on either side decides.
     """
@@ -35,11 +35,11 @@ def points_that_matter(X: np.ndarray, Q: np.ndarray, bandwidth: float, weights: 
     if weights is not None:
         lightest, total = float(weights[weights > 0].min()), float(weights.sum())
         low, high = x[weights > 0].min(), x[weights > 0].max()
-    reach = bandwidth * math.sqrt(2 * math.log(total / lightest / NEGLIGIBLE))
+    radius = bandwidth * math.sqrt(2 * math.log(total / lightest / NEGLIGIBLE))
 
     def depth(out: np.ndarray) -> float:  # how far inside the range the points may lie
         nearest = float(out.min(initial=math.inf))
-        return math.hypot(nearest, reach) - nearest if nearest < math.inf else -math.inf
+        return math.hypot(nearest, radius) - nearest if nearest < math.inf else -math.inf
 
     return (x <= low + depth(low - q[below])) | (x >= high - depth(q[above] - high))
 
@@ -96,10 +96,10 @@ class FarSum:
         rows = np.arange(len(Q))
         nearest = distances[rows, first]
         log_weight = 0.0 if self.log_weights is None else self.log_weights[indices[rows, first]]
-        reach = np.sqrt(nearest**2 + 2 * np.maximum(self.log_total - log_weight - math.log(NEGLIGIBLE), 0.0))
+        radius = np.sqrt(nearest**2 + 2 * np.maximum(self.log_total - log_weight - math.log(NEGLIGIBLE), 0.0))
         # Room for the rounding of scaled coordinates.
-        reach += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
-        counts = self._tree.count_radius(scaled, reach, n_threads=n_threads)
+        radius += 2.0**-48 * max(float(np.abs(self._scaled).max()), float(np.abs(scaled).max()))
+        counts = self._tree.count_radius(scaled, radius, n_threads=n_threads)
         gains = has_any & (counts * COST_OF_PAIR.value < self.n_direct)
         chosen = np.flatnonzero(gains)
         ends = np.cumsum(counts[chosen])
@@ -108,12 +108,12 @@ class FarSum:
             before = ends[start - 1] if start else 0
             end = max(start + 1, int(np.searchsorted(ends, before + PAIRS_AT_ONCE, side="right")))
             part = chosen[start:end]
-            logs[part] = self._near(Q[part], scaled[part], reach[part], None if own is None else own[part])
+            logs[part] = self._near(Q[part], scaled[part], radius[part], None if own is None else own[part])
             start = end
         return logs
 
-    def _near(self, Q: np.ndarray, scaled: np.ndarray, reach: np.ndarray, own: np.ndarray | None) -> np.ndarray:
-        near = self._tree.query_radius(scaled, reach)
+    def _near(self, Q: np.ndarray, scaled: np.ndarray, radius: np.ndarray, own: np.ndarray | None) -> np.ndarray:
+        near = self._tree.query_radius(scaled, radius)
         lengths = np.array([len(indices) for indices in near])
         point, query = np.concatenate(near), np.repeat(np.arange(len(Q)), lengths)
         if own is not None:

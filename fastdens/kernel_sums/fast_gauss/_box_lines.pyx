@@ -1,4 +1,4 @@
-"""The box transform on a line where many points share a box: passes over blocks of points that stay in the cache.
+"""The univariate box transform where many points share a box: passes over blocks of points that stay in the cache.
 
 Nothing is sorted as a whole. A block of points is put into the order of its boxes in buffers of its thread, and leaves
 a table of moments; tables are added in block order. A block of queries is put into order likewise, evaluated box by
@@ -58,7 +58,7 @@ cdef void find_boxes(
 
 
 cdef class LineBoxes:
-    """So many boxes of one width on a line, the first with the number `lowest`, and the terms of their expansions."""
+    """So many boxes of one width, the first with the number `lowest`, and the terms of their expansions."""
     cdef double width, lowest
     cdef Py_ssize_t count, p
 

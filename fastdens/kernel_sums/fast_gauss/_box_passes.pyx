@@ -36,7 +36,7 @@ MOST_REACH = (MOST_FOUND - 1) // 2
 cdef class CarriedAxis:
     """An axis along which expansions of p terms are carried.
 
-    `along` has its stride, number of boxes and reach; matrix k carries over k - reach boxes.
+    `along` has its stride, number of boxes and half_width; matrix k carries over k - half_width boxes.
     """
     cdef const int64_t[::1] along
     cdef const double[:, :, ::1] matrices
@@ -51,24 +51,24 @@ cdef struct Line:
     const int64_t *keys
     Py_ssize_t low, high
     int64_t stride, count
-    Py_ssize_t reach
+    Py_ssize_t half_width
     int64_t last
     Py_ssize_t[MOST_FOUND] found
 
 
 cdef void find(Line *line, int64_t key) noexcept nogil:
     cdef int64_t coordinate = key // line.stride % line.count, moved, wanted
-    cdef Py_ssize_t n = 2 * line.reach + 1, k = 0, place
+    cdef Py_ssize_t n = 2 * line.half_width + 1, k = 0, place
     # The next box on a line shares all neighbours but one.
     if line.last >= 0 and key == line.last + line.stride and coordinate > 0:
         for k in range(n - 1):
             line.found[k] = line.found[k + 1]
         k = n - 1
     while k < n:
-        moved = coordinate + k - line.reach
+        moved = coordinate + k - line.half_width
         line.found[k] = -1
         if 0 <= moved < line.count:
-            wanted = key + (k - line.reach) * line.stride
+            wanted = key + (k - line.half_width) * line.stride
             place = first_from(line.keys, line.low, line.high, wanted)
             if place < line.high and line.keys[place] == wanted:
                 line.found[k] = place
@@ -79,10 +79,10 @@ cdef void find(Line *line, int64_t key) noexcept nogil:
 cdef void on_line(
     Line *line, const int64_t[::1] keys, Py_ssize_t low, Py_ssize_t high, const int64_t[::1] along
 ) noexcept:
-    """`along`: stride, number of boxes and reach of the axis."""
+    """`along`: stride, number of boxes and half width of the axis."""
     line.keys = &keys[0] if keys.shape[0] else NULL
     line.low, line.high = low, high
-    line.stride, line.count, line.reach = along[0], along[1], along[2]
+    line.stride, line.count, line.half_width = along[0], along[1], along[2]
     line.last = -1
 
 
@@ -93,7 +93,7 @@ def reached(
     unsigned char[::1] reached_out,
     BlockQueue queue,
 ):
-    """Whether any source is within reach of each target, along one axis."""
+    """Whether any source is within the radius of each target, along one axis."""
     cdef Py_ssize_t t, place
     cdef Py_ssize_t start, stop
     cdef int64_t key, coordinate, k, wanted
@@ -121,9 +121,9 @@ cdef struct FirstAxis:
     Py_ssize_t rows, numbers, d, p
 
 
-cdef bint open_first(FirstAxis *state, Py_ssize_t reach, Py_ssize_t d, Py_ssize_t p) noexcept:
+cdef bint open_first(FirstAxis *state, Py_ssize_t half_width, Py_ssize_t d, Py_ssize_t p) noexcept:
     cdef Py_ssize_t _, k
-    state.rows, state.d, state.p = 2 * reach + 1, d, p
+    state.rows, state.d, state.p = 2 * half_width + 1, d, p
     state.numbers = FD_BOX_ROW(p)
     for _ in range(d - 1):
         state.numbers *= p
@@ -155,7 +155,7 @@ cdef void along_first(
     cdef double *moments
     find(line, key)
     memset(to, 0, state.numbers * sizeof(double))
-    for k in range(2 * line.reach + 1):
+    for k in range(2 * line.half_width + 1):
         s = line.found[k]
         if s < 0:
             continue
@@ -198,7 +198,7 @@ def first_axis(
     cdef const double[:, :, ::1] matrices = axis.matrices
     cdef const double *w = &sources.weights[0] if sources.weights is not None else NULL
     on_line(&line, sources.keys, 0, sources.keys.shape[0], axis.along)
-    if not open_first(&state, line.reach, local.shape[0], axis.p):
+    if not open_first(&state, line.half_width, local.shape[0], axis.p):
         raise MemoryError()
     with nogil:
         while queue.next(&block):
@@ -228,7 +228,7 @@ cdef void along_axis(
     cdef Py_ssize_t k
     find(line, key)
     memset(to, 0, ring.shape[1] * sizeof(double))
-    for k in range(2 * line.reach + 1):
+    for k in range(2 * line.half_width + 1):
         if line.found[k] >= 0:
             tiles.translate(&ring[line.found[k] % ring.shape[0], 0], &matrices[k, 0, 0], outer, p, inner, to)
 
@@ -343,7 +343,7 @@ def line_sums(
     cdef const int64_t[::1] target_keys = boxed_queries.points.keys
     cdef const double *w = &sources.weights[0] if sources.weights is not None else NULL
     on_line(&line, sources.keys, 0, sources.keys.shape[0], axis.along)
-    if not open_first(&state, line.reach, 1, axis.p):
+    if not open_first(&state, line.half_width, 1, axis.p):
         raise MemoryError()
     with nogil:
         while queue.next_rows(KEYS_IN_BLOCK, chosen.shape[0], &start, &stop):

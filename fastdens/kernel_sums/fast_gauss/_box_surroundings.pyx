@@ -1,7 +1,9 @@
-"""The boxes within reach of a box: their weight, what the interpolants miss there, and direct sums over their points.
+"""The boxes within the radius of a box: their weight, what the interpolants miss there, and direct sums over their
+points.
 
 Arrays of keys are sorted; the key of a box is the sum over axes of (box number - lowest) * stride, and `along` has
-stride, number of boxes and reach of each axis. What is within reach is a run of keys on each line of the first axis.
+stride, number of boxes and half width of each axis. What is within the radius is a run of keys on each line of the
+first axis.
 """
 
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
@@ -23,15 +25,15 @@ cdef double LN_2 = 0.6931471805599454  # not below
 
 
 cdef struct Row:
-    # The boxes within reach on one line of the first axis: keys from `first` to `last`, and how far the line is away.
-    # And the key that lies straight across on that line.
+    # The boxes within the radius on one line of the first axis: keys from `first` to `last`, and how far the line is
+    # away. And the key that lies straight across on that line.
     int64_t first, last, same
     Py_ssize_t y, z
     bint inside
 
 
 cdef inline Row row_around(int64_t key, Py_ssize_t r, const int64_t[:, ::1] along) noexcept nogil:
-    """The r-th line of boxes around a box; `along` has stride, number of boxes and reach of each axis."""
+    """The r-th line of boxes around a box; `along` has stride, number of boxes and half width of each axis."""
     cdef Py_ssize_t d = along.shape[0], ny = 2 * along[1, 2] + 1 if d > 1 else 1, a
     cdef int64_t coordinate = key % along[0, 1], moved
     cdef Row row
@@ -69,10 +71,10 @@ def surroundings(
     double[:, ::1] sums_out,
     BlockQueue queue,
 ):
-    """Of each target box, in rows: the weight within reach, the weights times the error of the interpolant there, and
-    the number of points within reach.
+    """Of each target box, in rows: the weight within the radius, the weights times the error of the interpolant there,
+    and the number of points within the radius.
 
-    `errors[axis, k]`, `heights[axis, k]`: of the interpolant of an axis, k boxes from the lowest within reach.
+    `errors[axis, k]`, `heights[axis, k]`: of the interpolant of an axis, k boxes from the lowest within the radius.
     """
     cdef Py_ssize_t d = along.shape[0], n = source_keys.shape[0], n_rows = rows_around(along), t, r, s, steps, k, cut
     cdef Py_ssize_t start, stop
@@ -123,12 +125,12 @@ def surroundings(
 
 
 cdef class NearSums:
-    """Direct sums over the points in the boxes within reach of a box.
+    """Direct sums over the points in the boxes within the radius of a box.
 
     Parameters
     ----------
     sources : BoxedPoints
-    along : stride, number of boxes and reach of each axis
+    along : stride, number of boxes and half width of each axis
     scales : half the widths of boxes in bandwidths
     kernel, exponent : of bandwidth 1
     """
@@ -149,7 +151,7 @@ cdef class NearSums:
     ):
         """Sums for the queries of `boxes` whose bound is negative. One box is one block of work.
 
-        `weights_within[b]` is the weight within reach of box b, `missed[b]` bounds what the points beyond add,
+        `weights_within[b]` is the weight within the radius of box b, `missed[b]` bounds what the points beyond add,
         `displacement` the error of a distance in bandwidths.
         """
         cdef const double[:, ::1] local = self.sources.local

@@ -63,13 +63,13 @@ def interpolant(
 
 
 @lru_cache(maxsize=64)
-def axis_transform(beta: float, terms: int, reach: int) -> AxisTransform:
-    """Interpolants for the boxes up to `reach` away on either side."""
-    offsets = np.arange(-reach, reach + 1)
+def axis_transform(beta: float, terms: int, half_width: int) -> AxisTransform:
+    """Interpolants for the boxes up to `half_width` away on either side."""
+    offsets = np.arange(-half_width, half_width + 1)
     matrices = np.zeros((len(offsets), terms, compiled.row_length(terms)))
     errors, heights = np.empty(len(offsets)), np.empty(len(offsets))
-    for k, offset in enumerate(range(-reach, reach + 1)):
+    for k, offset in enumerate(range(-half_width, half_width + 1)):
         coefficients, errors[k] = interpolant(_gaussian, beta, offset, terms)
         matrices[k, :, :terms] = coefficients.T
         heights[k] = math.exp(-0.5 * (beta * max(abs(offset) - 1, 0)) ** 2) + errors[k]
-    return AxisTransform(offsets, matrices, errors, heights, math.exp(-0.5 * (beta * reach) ** 2))
+    return AxisTransform(offsets, matrices, errors, heights, math.exp(-0.5 * (beta * half_width) ** 2))

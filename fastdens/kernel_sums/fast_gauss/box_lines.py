@@ -1,4 +1,4 @@
-"""The box transform on a line where boxes are few beside the points: passes over blocks that stay in the cache.
+"""The univariate box transform where boxes are few beside the points: passes over blocks that stay in the cache.
 
 Sorting all points into boxes would take several times longer than the sums themselves, the longer the more points
 there are. Here each block of points leaves a table of moments, and the tables are added in the order of blocks.

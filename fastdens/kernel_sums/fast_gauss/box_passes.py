@@ -2,8 +2,8 @@
 
 An expansion has terms^d numbers, many times what the points of its box take, so that those of all boxes are never there
 at once. Moments are carried along the first axis as they are formed, slab by slab along the second one, into a ring of
-slabs; a slab of targets takes what is within its reach from the ring, and is evaluated at once. Where a window does not
-fit, a tile is cut across, first and second axis in turn: then only boxes around the cut are worked on twice.
+slabs; a slab of targets takes what is within the radius from the ring, and is evaluated at once. Where a window does
+not fit, a tile is cut across, first and second axis in turn: then only boxes around the cut are worked on twice.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLABS_AT_ONCE = Tunable(2)
 
 
 class BoxPasses:
-    """Sums at the queries of some boxes; `along` has stride, number of boxes and reach of each axis."""
+    """Sums at the queries of some boxes; `along` has stride, number of boxes and half width of each axis."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class BoxPasses:
         """The tile cut in two across one of the first axes, the second half first; empty if it is one box wide."""
         coordinates = [keys // stride % count for stride, count, _ in self.along[:n_axes]]
         widths = [int(c.max() - c.min()) for c in coordinates]
-        # What lies around a cut across the first axis is only formed again, across the second one also carried on.
+        # What lies around a cut across the first axis is only recomputed, across the second one also carried on.
         weights = [4, 1, 0.25][:n_axes]
         axis = int(np.argmax([width * weight for width, weight in zip(widths, weights, strict=True)]))
         if widths[axis] == 0:
@@ -118,12 +118,12 @@ class BoxPasses:
 
         The ring is made long enough for them.
         """
-        stride, _, reach = self.along[-1]
+        stride, _, half_width = self.along[-1]
         slabs, first = np.unique(keys // stride, return_index=True)
         ends = np.append(first[1:], len(keys))
         last_level = levels[-1] // stride
-        low = np.searchsorted(last_level, slabs - reach)
-        high = np.searchsorted(last_level, slabs + reach, side="right")
+        low = np.searchsorted(last_level, slabs - half_width)
+        high = np.searchsorted(last_level, slabs + half_width, side="right")
         together = np.searchsorted(slabs, slabs + slabs_at_once) - 1
         longest = int((high[together] - low).max())
         longest_slab = 0

@@ -121,12 +121,12 @@ class BoxTransform:
         return sums, query_bounds
 
     def _along(self, boxes: Boxes) -> np.ndarray:
-        """Stride, number of boxes and reach of each axis."""
-        reach = [axis.offsets[-1] for axis in self.axes]
-        return np.array([boxes.strides, boxes.shape, reach], dtype=np.int64).T.copy()
+        """Stride, number of boxes and half width of each axis."""
+        half_width = [axis.offsets[-1] for axis in self.axes]
+        return np.array([boxes.strides, boxes.shape, half_width], dtype=np.int64).T.copy()
 
     def _better_by_points(self, near_points: np.ndarray, n_queries: np.ndarray, rtol: float) -> np.ndarray:
-        """Boxes where the pairs with the points within reach cost less than to carry expansions there."""
+        """Boxes where the pairs with the points within the radius cost less than to carry expansions there."""
         d = len(self.axes)
         n_lines = math.prod(len(axis.offsets) for axis in self.axes[1:])
         pairs = (
@@ -154,7 +154,7 @@ class BoxTransform:
         if any_failed:
             again = np.flatnonzero(query_bounds < 0)
             targets = sort_into_boxes(Q[again], self.widths, boxes, self.n_threads)
-            # Only points within reach of such a query are put into order.
+            # Only points within the radius of such a query are put into order.
             wanted = np.zeros(len(keys), dtype=np.uint8)
             wanted[boxes.dilated(targets.keys, 0, self.axes[0].offsets)] = 1
             near = box_lines.select(x, width, lowest, wanted, self.n_threads)
@@ -183,10 +183,10 @@ class BoxTransform:
         query_bounds: np.ndarray,
     ) -> None:
         """Sum directly over the boxes around where there is no expansion, or it is not good enough: only what is cut
-        off is missed. `within` and `far` are the weights within reach of each target box, and beyond.
+        off is missed. `within` and `far` are the weights within the radius of each target box, and beyond.
         """
         kernel, along, scales = GAUSSIAN, self._along(boxes), self.widths / self.bandwidths / 2
-        # Places in boxes are rounded as numbers up to 1, those seen from a box around as numbers up to 2 reach + 1.
+        # Places in boxes are rounded as numbers up to 1, those seen from a box around as up to 2 half widths + 1.
         displacement = UNIT_ROUNDOFF * math.sqrt(len(scales)) * float(((2 * along[:, 2] + 12) * scales).max())
         near = surroundings.NearSums(sources.boxed(weights), along, scales, kernel.code, kernel.log2_exponent or 0.0)
         queries = compiled.BoxedQueries(targets.boxed(), rtol, atol, sums, query_bounds)
@@ -196,7 +196,7 @@ class BoxTransform:
     def _surroundings(
         self, boxes: Boxes, sources: SortedPoints, box_weights: np.ndarray, target_keys: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """Of each target box: weight within reach, bound of the error, weight beyond reach, points within reach."""
+        """Of each target box: weight within the radius, bound of the error, weight beyond, points within the radius."""
         most = max(len(axis.offsets) for axis in self.axes)
         errors, heights = np.zeros((2, len(self.axes), most))
         for a, axis in enumerate(self.axes):
@@ -208,7 +208,7 @@ class BoxTransform:
         run_blocks(surroundings.surroundings, n_blocks, self.n_threads, estimated_ns, arguments)
         within, bounds, points = sums
         total = float(box_weights.sum())
-        # Rounding may make the weight beyond reach look smaller than it is.
+        # Rounding may make the weight beyond the radius look smaller than it is.
         far = np.maximum(total - within, 0.0) + 8 * len(box_weights) * UNIT_ROUNDOFF * total
         return within, (bounds + far * self.tail) * (1 + 1e-9), far, points
 

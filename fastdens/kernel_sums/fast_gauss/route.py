@@ -51,17 +51,17 @@ class FastGauss(Route):
         smallest = max(finest * 1e-8, 1e-22)
         plans = []
         for beta, terms in BOXES:
-            reach = math.ceil(math.sqrt(-2 * math.log(smallest)) / beta)
-            transform = axis_transform(beta, terms, reach)
+            half_width = math.ceil(math.sqrt(-2 * math.log(smallest)) / beta)
+            transform = axis_transform(beta, terms, half_width)
             # Error over value for evenly spread points: the sums over offsets approximate integrals over distance.
             height = math.sqrt(2 * math.pi) / beta
             error = d * transform.errors.sum() / height * (transform.heights.sum() / height) ** (d - 1)
             if error > finest / MARGIN:
                 continue
             n_boxes = min(float(n), float(np.prod(extent / beta + 1)))
-            with_reach = n_boxes * (1 + (d - 1) * 0.5)
+            with_half_width = n_boxes * (1 + (d - 1) * 0.5)
             of_points = (n + m) * (BOX_SORT_NS + BOX_TERM_NS * terms**d)
-            of_boxes = with_reach * d * (2 * reach + 1) * terms ** (d + 1) * BOX_TRANSLATE_NS
+            of_boxes = with_half_width * d * (2 * half_width + 1) * terms ** (d + 1) * BOX_TRANSLATE_NS
             plans.append(self._plan_of(beta, terms, smallest, of_points + of_boxes, rtol))
         # A tolerance near the unit roundoff: the finest there is, and direct sums where it does not do.
         return plans or [self._plan_of(1.0, 20, smallest, math.inf, rtol)]

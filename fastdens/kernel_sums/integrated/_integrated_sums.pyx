@@ -30,7 +30,7 @@ cdef enum:
     QUERIES_IN_BLOCK = 256
     POINTS_AT_ONCE = 512  # between two looks at what is left, and for Ctrl-C
     FEW_POINTS = 96  # so many points are summed directly, which costs no more than their moments
-    # A sum smaller than its terms by more than this factor has lost digits and is formed again directly.
+    # A sum smaller than its terms by more than this factor has lost digits and is recomputed directly.
     LARGEST_LOSS = 128
 
 # What is left out on the right is smaller than the sum by this factor, as a power of two.
@@ -222,7 +222,7 @@ cdef double by_cells(const Line *line, const Cells *cells, double q, Py_ssize_t 
     cdef bint whole
     if last - first <= FEW_POINTS:
         return total + direct(line, q, first, last)
-    if not (q - line.points[first]) * line.inverse < 1.0:  # of the outer runs a part is out of reach
+    if not (q - line.points[first]) * line.inverse < 1.0:  # of the outer runs a part is beyond the radius
         total += direct(line, q, first, cells.run_starts[low + 1])
         start = low + 1
     if end > start and not (line.points[last - 1] - q) * line.inverse < 1.0:

@@ -35,8 +35,8 @@ def _matrices(beta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Offsets between boxes, and for each the interpolant of the integrated Gaussian and a bound of its error."""
     from scipy.special import ndtr
 
-    reach = math.ceil(math.sqrt(-2 * math.log(SMALLEST)) / beta)
-    offsets = np.arange(-reach, reach + 1)
+    half_width = math.ceil(math.sqrt(-2 * math.log(SMALLEST)) / beta)
+    offsets = np.arange(-half_width, half_width + 1)
     matrices = np.zeros((len(offsets), TERMS, compiled.row_length(TERMS)))
     errors = np.empty(len(offsets))
     for k, offset in enumerate(offsets):
@@ -46,7 +46,7 @@ def _matrices(beta: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 class GaussianBoxes:
-    """Points on a line for sums of the integrated Gaussian at many queries."""
+    """Univariate points for sums of the integrated Gaussian at many queries."""
 
     def __init__(self, x: np.ndarray, bandwidth: float, weights: np.ndarray | None, n_threads: int | None) -> None:
         self.X, self.weights, self.n_threads = np.ascontiguousarray(x)[:, None], weights, n_threads
@@ -88,7 +88,7 @@ class GaussianBoxes:
             )
 
         self._in_box_blocks(onward, len(targets.keys), 0.1 * neighbours.size * TERMS**2)
-        # Boxes beyond the reach: those below count whole, those above not at all.
+        # Boxes beyond the radius: those below count whole, those above not at all.
         totals = np.append(0.0, np.cumsum(box_weights))
         whole = totals[np.searchsorted(sources.keys, targets.keys + self.offsets[0])]
         expansions[:, 0] += whole

@@ -24,12 +24,12 @@ from fastdens.kernel_sums.sorted import _sorted_moments as of_cells
 # machine, by benchmarks/benchmarks/kernel_sums/integrated_sums.py.
 CELL_NS, BOX_NS, START_NS = 150.0, 80.0, 2e5
 # Bandwidths outside are brought near 1 by a power of two, so that their reciprocals are ordinary numbers.
-PLAIN_BANDWIDTHS = (1e-150, 1e150)
+ORDINARY_BANDWIDTHS = (1e-150, 1e150)
 
 
-def plain_scale(bandwidth: float) -> float:
+def power_of_two_scale(bandwidth: float) -> float:
     """The power of two, mostly 1, by which bandwidth and data are multiplied to be ordinary numbers."""
-    if PLAIN_BANDWIDTHS[0] < bandwidth < PLAIN_BANDWIDTHS[1]:
+    if ORDINARY_BANDWIDTHS[0] < bandwidth < ORDINARY_BANDWIDTHS[1]:
         return 1.0
     return power_of_two(bandwidth)
 
@@ -54,7 +54,7 @@ def _polynomials(sides: tuple[tuple[float, ...], ...]) -> np.ndarray:
 
 
 class IntegratedSum:
-    """Points on a line, sorted once, for the weight of the smoothed points below any query.
+    """Univariate points, sorted once, for the weight of the smoothed points below any query.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class IntegratedSum:
         n_threads: int | None = None,
     ) -> None:
         check_able(kernel, "a distribution function", "with a compiled tail", lambda other: other.has_tail)
-        self.scale = plain_scale(bandwidth)
+        self.scale = power_of_two_scale(bandwidth)
         self.kernel, self.bandwidth, self.n_threads = kernel, bandwidth * self.scale, n_threads
         with np.errstate(over="ignore"):
             points = x * self.scale
@@ -141,7 +141,7 @@ class IntegratedSum:
         return sums
 
     def _expected_ns(self, q: np.ndarray) -> tuple[float, float]:
-        """Of direct sums, from the points within reach of a few queries, and of the other route."""
+        """Of direct sums, from the points within the radius of a few queries, and of the other route."""
         n, m = len(self.points), len(q)
         if m == 0:
             return 0.0, 0.0
@@ -242,7 +242,7 @@ def box_masses(
     n_threads: int | None = None,
 ) -> np.ndarray:
     """Weight of the points, smoothed by a product of Gaussians, in boxes with corners `low` and `high`, (m, d)."""
-    scales = np.array([plain_scale(float(h)) for h in bandwidths])
+    scales = np.array([power_of_two_scale(float(h)) for h in bandwidths])
     points = padded_to(compiled.MARGIN, np.ascontiguousarray((X.astype(np.float64, copy=False) * scales).T))
     own = padded_to(compiled.MARGIN, np.ones(len(X)) if weights is None else weights)
     with np.errstate(over="ignore"):  # corners may be infinitely far

@@ -88,9 +88,9 @@ def log_normaliser(kernel: SmoothingKernel, metric: str, n_features: int, bandwi
 
 def _log_sphere_normaliser(kernel: SmoothingKernel, h: float) -> float:
     """ln of 2 pi times the integral of K(t / h) sin t over [0, pi]; in bandwidths, so that no h over- or underflows."""
-    reach = kernel.radius(NORMALISER)
+    radius = kernel.radius(NORMALISER)
     nodes, weights = np.polynomial.legendre.leggauss(20)
-    edges = np.linspace(0.0, min(reach, math.pi / h), 81)
+    edges = np.linspace(0.0, min(radius, math.pi / h), 81)
     widths = np.diff(edges)[:, None] / 2
     u = edges[:-1, None] + widths * (nodes + 1)
     integral = float((widths * weights * kernel.profile(u) * u * np.sinc(u * (h / math.pi))).sum())

@@ -193,10 +193,10 @@ class SmoothingKernel:
         """The distance at which K is exp(-drop) of what it is at `start`; the support, where it is bounded."""
         if self.log2_exponent is None:
             return self.support * bandwidth
-        reach = drop / (self.log2_exponent * -math.log(2))
+        excess = drop / (self.log2_exponent * -math.log(2))
         if self.exponent_of_distance:
-            return start + reach * bandwidth
-        return math.sqrt(reach) * math.hypot(bandwidth, start / math.sqrt(reach))
+            return start + excess * bandwidth
+        return math.sqrt(excess) * math.hypot(bandwidth, start / math.sqrt(excess))
 
     def sample(self, rng: np.random.Generator, n_samples: int, n_features: int) -> np.ndarray:
         """Points drawn from the kernel's density with bandwidth 1: a radius times a uniform direction."""

@@ -1,4 +1,4 @@
-"""Gaussian sums from points on a line to a grid: moments of the points per cell, sums over the nodes of the cells.
+"""Univariate Gaussian sums from points to a grid: moments of the points per cell, sums over the nodes of the cells.
 
 Cell c covers [(c - 1/2) w, (c + 1/2) w]. The caller chooses w with few significant bits, so that c w is exact.
 """

@@ -11,7 +11,7 @@ from fastdens.kernel_sums.on_grid.grid_tensors import NodeTensor, product_cost, 
 from fastdens.kernel_sums.prepared_sums import KernelSum
 from fastdens.kernel_sums.problem import FULL_PRECISION
 
-# Up to so many pairs a grid on a line is summed point by point; nanoseconds per pair there, and per point in cells.
+# Up to so many pairs a univariate grid is summed point by point; nanoseconds per pair there, and per point in cells.
 SMALL_LINE, PAIR_NS, PER_PLACE_NS = 1 << 18, 0.8, 150.0
 # What points and places cost where the sums at places that no point is near are formed one by one.
 OPEN_NS = 1500.0

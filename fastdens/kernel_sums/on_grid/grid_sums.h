@@ -1,4 +1,4 @@
-/* Moments of points on a line, added to the cells of a table in the order in which the points come.
+/* Moments of univariate points, added to the cells of a table in the order in which the points come.
  *
  * Cell c is the interval [(c - 1/2) width, (c + 1/2) width], in which a point has a coordinate s in [-1, 1]. Its row holds
  * the sums of w v_k(s), where v_k is the product of those of T_1, T_2, T_4, T_8 whose bit is set in k: a basis of all

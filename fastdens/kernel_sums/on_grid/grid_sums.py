@@ -156,7 +156,7 @@ class LineGrid:
         return sums
 
     def _bounds(self, weights: np.ndarray, total: float) -> tuple[np.ndarray, np.ndarray]:
-        """Per cell: a bound of the error at any place in it, and the weight beyond its reach."""
+        """Per cell: a bound of the error at any place in it, and the weight beyond the radius."""
         steps = np.arange(-CELLS_LEFT, CELLS_RIGHT + 1)
         distances = self.beta * np.maximum(np.abs(steps) - 1, 0)
         # Rounding: sums of so many numbers per slice, the change of basis, and the sum over nodes.
@@ -183,7 +183,7 @@ class LineGrid:
         sums: np.ndarray,
         bounds: np.ndarray,
     ) -> None:
-        """Sum directly over the points within reach, where they are few: only what lies beyond is missed."""
+        """Sum directly over the points within the radius, where they are few: only what lies beyond is missed."""
         wanted = np.zeros(int(places.max()) + CELLS_LEFT + CELLS_RIGHT + 1, dtype=np.uint8)
         for step in range(CELLS_LEFT + CELLS_RIGHT + 1):
             wanted[places + step] = 1
@@ -199,7 +199,7 @@ class LineGrid:
         weights = None if self.weights is None else self.weights[near]
         direct = DirectSum(self.x[near][:, None], GAUSSIAN, self.bandwidth, weights)
         values = direct.evaluate(self.grid[failing][:, None], n_threads=self.n_threads)
-        # Points that rounding puts into a neighbouring cell lie at the edge of the reach.
+        # Points that rounding puts into a neighbouring cell lie at the edge of the support.
         missed = far[places] * self._tail * 1.001 + (128 + 2 * math.sqrt(near.size)) * UNIT_ROUNDOFF * values
         sums[failing] = values
         bounds[failing] = np.where(missed <= rtol * (values - missed) + atol, missed, -1.0)

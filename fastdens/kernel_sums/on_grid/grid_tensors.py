@@ -178,8 +178,8 @@ class NodeTensor:
         return values, bound.reshape(-1) <= rtol * (values - bound.reshape(-1)) + atol
 
     def _matrices(self, a: int, chunk: np.ndarray, rounding: float) -> tuple[slice, np.ndarray, np.ndarray, np.ndarray]:
-        """For some coordinates of axis `a`: the run of boxes within reach; the Gaussian at their nodes, its largest
-        value in each box, and the error of the interpolant there."""
+        """For some coordinates of axis `a`: the run of boxes within the radius, the Gaussian at their nodes, its
+        largest value in each box, and the error of the interpolant there."""
         h, width, p = self.bandwidths[a], self.widths[a], self.terms
         first, last = np.floor((chunk[0] - REACH * h) / width), np.floor((chunk[-1] + REACH * h) / width)
         start, stop = max(first, self.first[a]), min(last, self.last[a]) + 1

@@ -2,10 +2,9 @@
 
 Sorted points are cut into cells that span less than a bandwidth, cells into runs of up to RUN points. With
 t = (x - centre of the cell) / h in [-1/2, 1/2], every cell has moments of its runs summed from its left end and from
-its right end, so that whatever part of it lies within reach of a query is a prefix or a suffix: no differences of sums.
-Moments of a run, by the form that the kernel states (`SmoothingKernel.sorted_moments`):
-constant 1; quadratic, quartic, sextic 1, t ... t^(2s); linear 1, t; quarter waves cos and sin(pi t / 2);
-exponentials exp(t), exp(-t).
+its right end, so that whatever part of it lies within the radius of a query is a prefix or a suffix: no differences of
+sums. Moments of a run, by the form that the kernel states (`SmoothingKernel.sorted_moments`): constant 1; quadratic,
+quartic, sextic 1, t ... t^(2s); linear 1, t; quarter waves cos and sin(pi t / 2); exponentials exp(t), exp(-t).
 """
 
 from libc.math cimport fabs

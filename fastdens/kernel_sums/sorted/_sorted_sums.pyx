@@ -1,8 +1,8 @@
 """Exact kernel sums in one dimension over sorted points, by moments of runs of points.
 
-What lies within reach of a query is, in every cell, a prefix or a suffix of its runs, whose moments sorted_moments has
-summed. The runs where a window begins, ends or changes its formula (at |q - x| of the linear kernel, at a point that is
-left out) are summed directly.
+What lies within the radius of a query is, in every cell, a prefix or a suffix of its runs, whose moments sorted_moments
+has summed. The runs where a window begins, ends or changes its formula (at |q - x| of the linear kernel, at a point
+that is left out) are summed directly.
 """
 
 from libc.math cimport INFINITY, fabs
@@ -34,9 +34,9 @@ cdef extern from "sorted_sums.h" nogil:
 cdef enum:
     QUERIES_IN_BLOCK = 2048
     FEW_POINTS = 96  # so many points are summed directly, which costs no more than their moments
-    STRIP = 64  # room for a run and two sums, in a multiple of what the direct tiles take at a time
+    STRIP = 64  # a buffer for a run and two sums, in a multiple of what the direct tiles take at a time
     POINTS_AT_ONCE = 4096  # between two looks for Ctrl-C
-    # A sum smaller than its terms by more than this factor has lost digits and is formed again directly.
+    # A sum smaller than its terms by more than this factor has lost digits and is recomputed directly.
     LARGEST_LOSS = 128
 
 # Distances beyond so many bandwidths are taken relative to the nearest, as the kernel of them may underflow.
@@ -70,7 +70,7 @@ cdef struct Table:
     Py_ssize_t n_moments
     int kernel, form
     double inverse
-    double reach  # h^2, compared with squared distances as the direct sum does
+    double radius  # h^2, compared with squared distances as the direct sum does
     fd_bandwidth bandwidth
 
 
@@ -154,15 +154,15 @@ cdef bint add_runs(
 
 
 cdef inline bint is_below(const Table *table, double x, double q) noexcept nogil:
-    # Whether x < q is out of reach.
+    # Whether x < q is beyond the radius.
     cdef double difference = q - x
-    return difference > 0 and not difference * difference < table.reach
+    return difference > 0 and not difference * difference < table.radius
 
 
 cdef double compact_sum(
     const Table *table, double q, Py_ssize_t low, Py_ssize_t high, Py_ssize_t split, Py_ssize_t own, BlockQueue queue,
 ) noexcept nogil:
-    """Sum over runs low ... high, of which only the first and the last may have points out of reach.
+    """Sum over runs low ... high, of which only the first and the last may have points beyond the radius.
 
     `split` is the first run with points at or above q, or that of `own`.
     """
@@ -260,13 +260,13 @@ cdef Py_ssize_t first_run_reaching(const Table *table, double q, bint within) no
 
 
 cdef inline bint is_above(const Table *table, double x, double q) noexcept nogil:
-    # Whether x > q is out of reach.
+    # Whether x > q is beyond the radius.
     cdef double difference = x - q
-    return difference > 0 and not difference * difference < table.reach
+    return difference > 0 and not difference * difference < table.radius
 
 
 cdef Py_ssize_t first_run_beyond(const Table *table, double q, Py_ssize_t low) noexcept nogil:
-    """The first run, from `low` on, whose first point is out of reach above q."""
+    """The first run, from `low` on, whose first point is beyond the radius above q."""
     cdef Py_ssize_t high = table.n_runs, middle
     while low < high:
         middle = (low + high) // 2
@@ -316,10 +316,10 @@ cdef class SortedSums:
         self.table.before, self.table.onward = &runs.before[0, 0], &runs.onward[0, 0]
         self.table.n_runs, self.table.n_moments = runs.run_cells.shape[0], runs.before.shape[1]
         self.table.kernel, self.table.form = kernel, form
-        self.table.inverse, self.table.reach = 1.0 / bandwidth, bandwidth * bandwidth
+        self.table.inverse, self.table.radius = 1.0 / bandwidth, bandwidth * bandwidth
         self.table.bandwidth.exponent = exponent
         self.table.bandwidth.inverse = 1.0 / (bandwidth * bandwidth)
-        self.table.bandwidth.support = self.table.reach
+        self.table.bandwidth.support = self.table.radius
 
     def evaluate(
         self, const double[::1] queries, const Py_ssize_t[::1] order, const Py_ssize_t[::1] own, double sure,
@@ -329,7 +329,7 @@ cdef class SortedSums:
 
         `own[j]` is the sorted place of the point, equal to query j, that it leaves out, or -1; own may be None. With
         the exponential kernel, the sum is `sums_out` times exp(-`nearest_out`). Sums below `sure`, and below
-        `sure_per_point` times the number of points that may be within reach, are negated.
+        `sure_per_point` times the number of points that may be within the radius, are negated.
         """
         cdef Table table = self.table
         cdef Py_ssize_t m = queries.shape[0], j, low, high, split, taken, place, start, last
@@ -344,7 +344,7 @@ cdef class SortedSums:
                 j = start
                 low = first_run_reaching(&table, queries[j], True)
                 split = first_run_reaching(&table, queries[j], False)
-                high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point in reach
+                high = first_run_beyond(&table, queries[j], low) - 1  # the last run with a point within the radius
                 for j in range(j, last):
                     q = queries[j]
                     while split < table.n_runs and points[run_starts[split + 1] - 1] < q:

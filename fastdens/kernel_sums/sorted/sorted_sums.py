@@ -29,7 +29,7 @@ def _with_margin(numbers: np.ndarray) -> np.ndarray:
 
 
 class SortedSum:
-    """Points on a line, sorted and summed once for any number of evaluations.
+    """Univariate points, sorted and summed once for any number of evaluations.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ class SortedSum:
         return sums, in_doubt
 
     def _sure_sums(self, rtol: float | None) -> tuple[float, float]:
-        """The sums from which on rounding is sure to be within `rtol`: in all, and per point within reach."""
+        """The sums from which on rounding is sure to be within `rtol`: in all, and per point within the radius."""
         if rtol is None or not self.kernel.order_of_contact:
             return 0.0, 0.0
         share = roundoff.smallest_sure_share(self.kernel, 1, rtol)

@@ -54,7 +54,7 @@ cdef struct Problem:
     const double *boxes
     const double *node_weights
     const double *centres
-    const double *reaches
+    const double *half_diagonals
     const double *moments  # or NULL
     Py_ssize_t n_moments
     # The kernel.
@@ -103,7 +103,7 @@ cdef class SummedTree:
     cdef const double[:, :, ::1] boxes
     cdef const double[::1] node_weights
     cdef const double[:, ::1] centres
-    cdef const double[::1] reaches
+    cdef const double[::1] half_diagonals
     cdef const double[::1] factors
 
 
@@ -123,5 +123,5 @@ cdef inline double still_open(const Group *group, Py_ssize_t j, int32_t bin) noe
 
 
 cdef void add_leaf(const Problem *problem, Group *group, Py_ssize_t leaf, Py_ssize_t n_listed) noexcept nogil
-cdef void bound_what_is_left(const Problem *problem, Group *group) noexcept nogil
+cdef void bound_unresolved(const Problem *problem, Group *group) noexcept nogil
 cdef void scan(const Problem *problem, Group *group, BlockQueue queue) noexcept nogil

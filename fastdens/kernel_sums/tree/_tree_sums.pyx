@@ -41,24 +41,25 @@ cdef class SummedTree:
         The arrays of a kd_tree.Builder by name.
     leaf_size : int
     weights, node_weights : by place in leaf order (0 where there is no point), and by node
-    centres, reaches : of the nodes: centres and half diagonals, in bandwidths, of their boxes
+    centres, half_diagonals : of the nodes: centres and half diagonals, in bandwidths, of their boxes
     factors : 1 / h per axis
     """
 
     def __init__(
         self, dict tree, Py_ssize_t leaf_size, const double[::1] weights, const double[::1] node_weights,
-        const double[:, ::1] centres, const double[::1] reaches, const double[::1] factors,
+        const double[:, ::1] centres, const double[::1] half_diagonals, const double[::1] factors,
     ):
         self.points, self.starts, self.counts = tree["points"], tree["starts"], tree["counts"]
         self.kinds, self.boxes = tree["kinds"], tree["boxes"]
-        self.weights, self.node_weights, self.centres, self.reaches = weights, node_weights, centres, reaches
+        self.weights, self.node_weights = weights, node_weights
+        self.centres, self.half_diagonals = centres, half_diagonals
         self.factors = factors
         self.problem.d, self.problem.leaf_size, self.problem.factors = centres.shape[1], leaf_size, &factors[0]
         self.problem.points, self.problem.weights = &self.points[0], &weights[0]
         self.problem.starts, self.problem.counts = &self.starts[0], &self.counts[0]
         self.problem.kinds, self.problem.boxes = &self.kinds[0], &self.boxes[0, 0, 0]
         self.problem.node_weights, self.problem.centres = &node_weights[0], &centres[0, 0]
-        self.problem.reaches = &reaches[0]
+        self.problem.half_diagonals = &half_diagonals[0]
 
     def moments(self, int s, const unsigned char[::1] wanted, double[:, ::1] moments_out, BlockQueue queue):
         """Moments of the wanted nodes' points about their centres, in bandwidths, for (1 - u^2)^s.
@@ -128,7 +129,7 @@ cdef void add_leaf(const Problem *problem, Group *group, Py_ssize_t leaf, Py_ssi
         first += run
 
 
-cdef void bound_what_is_left(const Problem *problem, Group *group) noexcept nogil:
+cdef void bound_unresolved(const Problem *problem, Group *group) noexcept nogil:
     """For every query and bin of distances, the largest sum over the leaves from that bin on."""
     cdef Py_ssize_t i, j, b
     cdef int quantum

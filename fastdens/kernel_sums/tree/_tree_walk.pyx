@@ -1,6 +1,6 @@
 """Kernel sums over a kd-tree: groups of neighbouring queries against nodes, each query with bounds of its own.
 
-A node beyond a query's reach is left out, with its largest possible share; a node wholly inside the ball of a
+A node beyond a query's radius is left out, with its largest possible share; a node wholly inside the ball of a
 polynomial kernel is summed in closed form from its moments; the leaves that remain are for tree_sums.
 """
 
@@ -21,7 +21,7 @@ from fastdens.kernel_sums.tree._tree_sums cimport (
     SummedTree,
     add,
     add_leaf,
-    bound_what_is_left,
+    bound_unresolved,
     scan,
     still_open,
     tiles,
@@ -42,7 +42,7 @@ cdef void set_limits(const Problem *problem, Group *group) noexcept nogil:
     For the latter, a leaf near the queries gives a first lower bound of each sum.
     """
     cdef Py_ssize_t node = 0, child, d = problem.d, j
-    cdef double left, right, allowed, total = problem.node_weights[0], reach
+    cdef double left, right, allowed, total = problem.node_weights[0], radius
     cdef int level
     if problem.is_compact:
         for j in range(group.n):
@@ -71,10 +71,10 @@ cdef void set_limits(const Problem *problem, Group *group) noexcept nogil:
             frexp(total / allowed, &level)
         level = max(0, min(level, GREATEST_LEVEL))
         group.far[j] = total * ldexp(1.0, -level) * (1 + 1e-9)
-        reach = level / -problem.bandwidth.exponent
-        group.limits[j] = reach * reach if problem.of_distance else reach
+        radius = level / -problem.bandwidth.exponent
+        group.limits[j] = radius * radius if problem.of_distance else radius
         group.bases[j] = 16.0 * max(0, level - QUANTA // 16)
-        # The sum of this leaf is formed again with the others, in their order.
+        # The sum of this leaf is recomputed with the others, in their order.
         group.sums[j] = group.low[j] = group.scanned[j] = 0.0
         group.errors[j] = allowed * 20  # the tolerance, as far as known
 
@@ -83,7 +83,7 @@ cdef void visit(const Problem *problem, Group *group) noexcept nogil:
     """Sum the nodes that have a closed form, and list the leaves that remain for each query."""
     cdef Py_ssize_t d = problem.d, node, size = 1, j
     cdef unsigned mask, inside
-    cdef double r, growth, error
+    cdef double r, half, growth, error
     cdef Py_ssize_t[STACK] stack
     cdef unsigned[STACK] masks
     cdef double[GROUP] squared
@@ -99,7 +99,7 @@ cdef void visit(const Problem *problem, Group *group) noexcept nogil:
         )
         if mask == 0:
             continue
-        if problem.moments != NULL and problem.reaches[node] < 1.0:
+        if problem.moments != NULL and problem.half_diagonals[node] < 1.0:
             tiles.furthest(group.queries, d, problem.boxes + node * 2 * d, problem.scales, group.other)
             inside = 0
             for j in range(group.n):
@@ -116,7 +116,8 @@ cdef void visit(const Problem *problem, Group *group) noexcept nogil:
                 for j in range(group.n):
                     if inside >> j & 1:
                         r = sqrt(squared[j])
-                        growth = 1.0 + squared[j] + (2 * r + problem.reaches[node]) * problem.reaches[node]
+                        half = problem.half_diagonals[node]
+                        growth = 1.0 + squared[j] + (2 * r + half) * half
                         error = 60 * UNIT_ROUNDOFF * problem.node_weights[node]
                         if problem.power > 0:
                             error *= growth
@@ -149,11 +150,11 @@ cdef void finish(
 ) noexcept nogil:
     """Sums and bounds of their errors, rounding included; a bound of -1 where the tolerance is missed."""
     cdef Py_ssize_t j
-    cdef double total, left, rounding, d = problem.d
+    cdef double total, unresolved, rounding, d = problem.d
     cdef int exponent
     for j in range(group.n):
         total = group.sums[j] + group.low[j]
-        left = still_open(group, j, group.end_bin[j])
+        unresolved = still_open(group, j, group.end_bin[j])
         if problem.is_compact:
             # u^2 is off by d + 3 roundings, and no kernel is steeper than three times that.
             rounding = UNIT_ROUNDOFF * (3 * (d + 4) * group.scanned[j] + 24 * total)
@@ -163,9 +164,9 @@ cdef void finish(
             if total > 0:
                 frexp(problem.node_weights[0] / total, &exponent)
             rounding = UNIT_ROUNDOFF * total * (32 + (d + 4) * (64 + 0.7 * max(0, exponent)))
-        sums_out[order[j]] = total + left
-        bounds_out[order[j]] = left * (1 + 1e-9) + group.errors[j] + rounding
-        if left > tolerance(problem, group, j) or (not problem.is_compact and total < problem.smallest):
+        sums_out[order[j]] = total + unresolved
+        bounds_out[order[j]] = unresolved * (1 + 1e-9) + group.errors[j] + rounding
+        if unresolved > tolerance(problem, group, j) or (not problem.is_compact and total < problem.smallest):
             bounds_out[order[j]] = -1.0
 
 
@@ -282,7 +283,7 @@ cdef class TreeSums:
                     group.own[j] = own[query] if own is not None else -1
                 set_limits(&problem, &group)
                 visit(&problem, &group)
-                bound_what_is_left(&problem, &group)
+                bound_unresolved(&problem, &group)
                 scan(&problem, &group, queue)
                 finish(&problem, &group, &order[first], &sums_out[0], &bounds_out[0])
                 pairs_out[block] = group.n_pairs

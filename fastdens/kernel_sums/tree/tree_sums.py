@@ -103,15 +103,15 @@ class TreeSum:
         self.node_weights = node_weights.astype(np.float64)
         self.centres = boxes[:, 0] + (boxes[:, 1] - boxes[:, 0]) / 2
         half = (boxes[:, 1] - boxes[:, 0]) / 2 * self.factors
-        self.reaches = np.sqrt((half**2).sum(axis=1)) * (1 + 1e-12)
+        self.half_diagonals = np.sqrt((half**2).sum(axis=1)) * (1 + 1e-12)
         self.power = -1 if self.kernel.power is None else self.kernel.power
         self.summed_tree = compiled.SummedTree(
-            tree, LEAF_SIZE, self.weights, self.node_weights, self.centres, self.reaches, self.factors
+            tree, LEAF_SIZE, self.weights, self.node_weights, self.centres, self.half_diagonals, self.factors
         )
         self.moments: np.ndarray | None = None
         if self.power < 0 or d > compiled.MOST_FEATURES:
             return
-        wanted = ((self.reaches < 1) & (tree["counts"] > 0)).astype(np.uint8)
+        wanted = ((self.half_diagonals < 1) & (tree["counts"] > 0)).astype(np.uint8)
         moments = np.zeros((n_nodes, compiled.n_moments(d, self.power)))
         run_blocks(
             self.summed_tree.moments,

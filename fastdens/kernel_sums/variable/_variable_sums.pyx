@@ -107,7 +107,8 @@ cdef double relative_sum(
     const Points *points, const double *query, Py_ssize_t skip, const fd_bandwidth *bandwidth, double *gradient,
     double *largest_out, BlockQueue queue
 ) noexcept nogil:
-    """The sum over 2^`largest_out`, which is its largest term (of bounded kernels: the largest weight within reach).
+    """The sum over 2^`largest_out`, which is its largest term (of bounded kernels: the largest weight within the
+    radius).
 
     Two passes over the points; the gradient is in the same unit.
     """

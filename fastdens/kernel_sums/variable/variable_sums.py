@@ -16,9 +16,9 @@ from fastdens.kernel_sums.direct.direct_sums import SMALL_SUM, DirectSum
 from fastdens.kernel_sums.kernels.registry import SmoothingKernel, check_able
 from fastdens.kernel_sums.variable import _variable_sums as compiled
 
-# How many times the work of a plain direct sum a gradient is, about.
+# How many times the work of a direct sum a gradient is, about.
 GRADIENT_WORK = 2.0
-# Weights that spread wider are summed relative to the largest one within reach where a sum is as small as this.
+# Weights that spread wider are summed relative to the largest one within the radius where a sum is as small as this.
 NARROW_WEIGHTS = 2.0**-900
 # Factors of queries are taken as powers of 2^128 times numbers whose squares neither overflow nor underflow.
 UNIT_EXPONENT = 128
@@ -68,7 +68,7 @@ class VariableSum:
             direct.points, self.inverses, self.weights, self.log2_weights, kernel.code, kernel.exponent_of_distance,
             direct.exponent, direct.inverse, direct.support,
         )  # fmt: skip
-        # A smaller sum is formed again relative to its largest term.
+        # A smaller sum is recomputed relative to its largest term.
         self.smallest_sum = self.n_points * SMALL_SUM if is_wide or not kernel.is_compact else 0.0
 
     def log_sums(

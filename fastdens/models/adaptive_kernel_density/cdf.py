@@ -48,7 +48,7 @@ class Components(NamedTuple):
             result[start : start + step] = np.where(u < 0, beyond, 1 - beyond) @ self.weights
         return np.clip(result, 0.0, 1.0)
 
-    def reached(self) -> tuple[float, float]:
+    def support(self) -> tuple[float, float]:
         """Where the first kernel begins and the last one ends, as far as doubles go."""
         largest = float(np.finfo(float).max)
         with np.errstate(over="ignore"):
@@ -82,7 +82,7 @@ def ppf(estimate: Estimate, q: np.ndarray, n_threads: int | None) -> np.ndarray:
     """The smallest x at which the distribution function is at least q, for every q, in its shape."""
     parts = components(estimate, "ppf")
     flat, result = q.ravel(), np.empty(q.size)
-    low, high = parts.reached()
+    low, high = parts.support()
     result[flat == 0], result[flat == 1] = (low, high) if parts.kernel.is_compact else (-np.inf, np.inf)
     inside = (flat > 0) & (flat < 1)
     if not inside.any():

@@ -11,7 +11,7 @@ from fastdens.kernel_sums.bandwidth import Bandwidth
 from fastdens.models.neighbor_balls import NeighborBalls, distinct_rows, radius_floor
 from fastdens.neighbors.neighbors import KDTree
 
-# The k-th neighbour is within reach of a kernel of that bandwidth, whatever rounding does.
+# The k-th neighbour is within the radius of a kernel of that bandwidth, whatever rounding does.
 REACHING = 1 + 1e-12
 LARGEST_RADIUS = 2.0**1023  # from where on no distance is told from another
 

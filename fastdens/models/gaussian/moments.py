@@ -29,9 +29,9 @@ def moments(X: np.ndarray, weights: np.ndarray | None, covariance_type: str) -> 
     origin = in_double(X[0 if weights is None else int(np.argmax(weights))])
     low, high = _ranges(X)
     with np.errstate(over="ignore"):
-        reach = np.maximum(high - origin, origin - low)
-    _check_range(np.isfinite(reach), low, high, "overflows")
-    scale = np.ldexp(1.0, np.frexp(reach)[1] - 1)
+        farthest = np.maximum(high - origin, origin - low)
+    _check_range(np.isfinite(farthest), low, high, "overflows")
+    scale = np.ldexp(1.0, np.frexp(farthest)[1] - 1)
     total = float(len(X)) if weights is None else float(weights.sum())
 
     def runs(centre: np.ndarray | float) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
@@ -137,10 +137,10 @@ def leave_one_out_change(
     times = d if covariance_type == "spherical" else 1
     with np.errstate(divide="ignore", invalid="ignore"):
         a, c = 1 + w / others, (w / others)[:, None]
-        left = 1 - c * squares / times
-        log_determinant = times * np.log(left).sum(axis=1) + d * np.log(a)
-        change = -0.5 * (log_determinant + a * (squares / left).sum(axis=1))
-    return np.where((left > 1e-12).all(axis=1), change, -np.inf)
+        remaining = 1 - c * squares / times
+        log_determinant = times * np.log(remaining).sum(axis=1) + d * np.log(a)
+        change = -0.5 * (log_determinant + a * (squares / remaining).sum(axis=1))
+    return np.where((remaining > 1e-12).all(axis=1), change, -np.inf)
 
 
 def _check_range(right: np.ndarray, low: np.ndarray, high: np.ndarray, what: str) -> None:

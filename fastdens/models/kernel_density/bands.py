@@ -64,7 +64,7 @@ def confidence_band(
 
 
 def _log_bound_of_nothing(estimate: Estimate, level: float, n_bounds: int) -> float:
-    """ln of the largest mean of the estimate that leaves no point in reach with the probability that is allowed."""
+    """ln of the largest mean of the estimate that leaves no point within the radius with the probability allowed."""
     size = 1 / float(estimate.shares @ estimate.shares)
     return math.log(-math.expm1(math.log((1 - level) / (2 * n_bounds)) / size)) - estimate.log_volume
 

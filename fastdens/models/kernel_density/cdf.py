@@ -73,7 +73,7 @@ def _independent_widths(bandwidth: Bandwidth, what: str) -> np.ndarray:
 
 
 def _distribution(estimate: Estimate, settings: Settings, method: str) -> Distribution:
-    """The distribution on the line, made at the first question."""
+    """The univariate distribution, made at the first question."""
     if estimate.n_features != 1:
         raise ValueError(
             f"{method} needs a model of one feature, got {estimate.n_features}; "

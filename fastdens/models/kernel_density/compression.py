@@ -30,7 +30,7 @@ class Compressed(NamedTuple):
 
 
 def compress(estimate: Estimate, max_error: float, n_threads: int | None) -> Compressed:
-    """Fewer points whose density is that of a plain estimate up to `max_error` times its largest."""
+    """Fewer points whose density is that of an estimate without bounds up to `max_error` times its largest."""
     max_error = validation.check_number(max_error, "max_error", above=0)
     check_able(estimate.kernel, "compress", "that is continuous, with its steepest slope known", _is_smooth)
     sums = _Comparison(estimate, n_threads)

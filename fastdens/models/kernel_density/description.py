@@ -18,7 +18,7 @@ MASS_ERROR_OF_TOLERANCES = 1e-2
 def describe(estimate: Estimate, settings: Settings, score_gradient: Callable[[np.ndarray], np.ndarray]) -> Description:
     """Of a fitted estimate; `score_gradient` is that of its model."""
     on_sphere = estimate.metric == "haversine"
-    is_mixture = estimate.kernel.is_product and estimate.is_plain
+    is_mixture = estimate.kernel.is_product and estimate.is_unbounded_euclidean
 
     def moments() -> tuple[np.ndarray, np.ndarray]:
         points, weights = estimate.points64, estimate.shares
@@ -40,10 +40,10 @@ def _support(estimate: Estimate) -> np.ndarray:
     boundary, radius = estimate.boundary, estimate.kernel.support
     low, high = np.full(estimate.n_features, -np.inf), np.full(estimate.n_features, np.inf)
     if math.isfinite(radius) and not (boundary is not None and boundary.is_transform):
-        reach, points = radius * estimate.bandwidth.widths, estimate.points64
-        # float32 data are summed in float32, where a kernel may reach a rounding further.
-        slack = 1e-6 * reach if estimate.points.dtype == np.float32 else 0.0
-        low, high = points.min(axis=0) - reach - slack, points.max(axis=0) + reach + slack
+        extents, points = radius * estimate.bandwidth.widths, estimate.points64
+        # float32 data are summed in float32, where a kernel may extents a rounding further.
+        slack = 1e-6 * extents if estimate.points.dtype == np.float32 else 0.0
+        low, high = points.min(axis=0) - extents - slack, points.max(axis=0) + extents + slack
     if boundary is not None:
         low, high = boundary.where_density_is(low, high)
     return np.column_stack([low, high])
@@ -60,7 +60,7 @@ def _breakpoints(estimate: Estimate) -> list[np.ndarray]:
     if boundary is None:
         return [cuts]
     ends = [end for end in (boundary.low[0], boundary.high[0]) if math.isfinite(end)]
-    if boundary.is_linear:  # kernels change within reach of the bounds
+    if boundary.is_linear:  # kernels change within the radius of the bounds
         return [np.concatenate([cuts, ends, *([end - h, end + h] for end in ends)])]
     with np.errstate(over="ignore", under="ignore"):
         return [np.append(boundary.unfold(cuts[:, None])[:, 0], ends)]

@@ -65,7 +65,7 @@ class Estimate:
         return self.points.shape[1]
 
     @property
-    def is_plain(self) -> bool:
+    def is_unbounded_euclidean(self) -> bool:
         """Whether distances are Euclidean and space has no edge."""
         return self.metric == "euclidean" and self.boundary is None
 

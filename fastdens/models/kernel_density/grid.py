@@ -65,7 +65,7 @@ def _log_density_on_grid(estimate: Estimate, axes: list[np.ndarray], settings: S
     shape = tuple(len(axis) for axis in axes)
     if math.prod(shape) == 0:
         return np.empty(shape)
-    if settings.route == "direct" or not estimate.is_plain:
+    if settings.route == "direct" or not estimate.is_unbounded_euclidean:
         return log_density(estimate, grid_points(axes), settings).astype(np.float64, copy=False).reshape(shape)
     points = estimate.points64
     prepared = KernelSum(points, estimate.kernel, estimate.bandwidth, estimate.weights)

@@ -52,7 +52,9 @@ def level(estimate: Estimate, mass: Any, log: bool, n_samples: int, random_state
 
 
 def _quadrature(estimate: Estimate, settings: Settings) -> list[Nodes] | None:
-    return nodes_on_the_line(estimate, settings) if estimate.n_features == 1 and estimate.is_plain else None
+    if estimate.n_features > 1 or not estimate.is_unbounded_euclidean:
+        return None
+    return nodes_on_the_line(estimate, settings)
 
 
 def _log_density_of_draws(

@@ -15,7 +15,7 @@ from fastdens.models.kernel_density.boundaries.boundary import Boundary
 
 
 class Distribution(Protocol):
-    """What is asked of a distribution on a line."""
+    """What is asked of a univariate distribution."""
 
     def lower(self, x: np.ndarray) -> np.ndarray:
         """P(value <= x)."""
@@ -28,7 +28,7 @@ class Distribution(Protocol):
 
 
 class LineDistribution:
-    """Points smoothed on a line, of which what lies in [low, high] counts.
+    """Univariate points, smoothed, of which what lies in [low, high] counts.
 
     Parameters
     ----------
@@ -79,14 +79,14 @@ class LineDistribution:
         result[q == 0], result[q == 1] = self.support
         inside = (q > 0) & (q < 1)
         wanted = q[inside]
-        # Every point is smoothed over no more than the kernel's reach, so the quantile of the points is near.
+        # Every point is smoothed over no more than the radius of the kernel, so the quantile of the points is near.
         place = np.searchsorted(sums.totals, self._below_low + wanted * self.total) - 1
-        reach = sums.kernel.radius(BEYOND_ZERO) * sums.bandwidth
+        radius = sums.kernel.radius(BEYOND_ZERO) * sums.bandwidth
         last = len(sums.points) - 1
         points, around = sums.points, np.clip([place - 1, place, place + 1], 0, last)
         with np.errstate(over="ignore"):
-            low = np.clip((points[around[0]] - reach) / sums.scale, *self._finite)
-            high = np.clip((points[around[2]] + reach) / sums.scale, *self._finite)
+            low = np.clip((points[around[0]] - radius) / sums.scale, *self._finite)
+            high = np.clip((points[around[2]] + radius) / sums.scale, *self._finite)
         result[inside] = invert(
             self.lower, self.upper, self.density, wanted, low, high, points[around[1]] / sums.scale,
             sums.bandwidth / sums.scale,
@@ -95,7 +95,7 @@ class LineDistribution:
 
 
 class TransformedDistribution:
-    """A distribution on a line whose axis is a function of that of the data."""
+    """A univariate distribution whose axis is a function of that of the data."""
 
     def __init__(self, inner: LineDistribution, boundary: Boundary, low: float, high: float) -> None:
         self.inner, self.boundary, self.low, self.high = inner, boundary, low, high

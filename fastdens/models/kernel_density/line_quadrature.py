@@ -53,10 +53,10 @@ def nodes_on_the_line(estimate: Estimate, settings: Settings) -> list[Nodes] | N
 
 
 def _edges(points: np.ndarray, h: float, kernel: SmoothingKernel) -> tuple[np.ndarray, np.ndarray] | None:
-    """Left and right ends of panels over all places that the kernels reach, cut at their kinks."""
-    reach = kernel.radius(QUADRATURE) * h
-    far = np.flatnonzero(np.diff(points) > 2 * reach)
-    low, high = points[np.append(0, far + 1)] - reach, points[np.append(far, len(points) - 1)] + reach
+    """Left and right ends of panels over all places that the kernels radius, cut at their kinks."""
+    radius = kernel.radius(QUADRATURE) * h
+    far = np.flatnonzero(np.diff(points) > 2 * radius)
+    low, high = points[np.append(0, far + 1)] - radius, points[np.append(far, len(points) - 1)] + radius
     with np.errstate(over="ignore", invalid="ignore"):
         counts = np.ceil((high - low) / h * PANELS_PER_BANDWIDTH)
     if not (np.isfinite(counts).all() and counts.sum() <= MOST_PANELS):

@@ -89,8 +89,8 @@ class KernelDensity(Density):
         Number of threads; see `fastdens.threads`.
     boundary : {"reflection", "linear", "transform"} or list of these, default="reflection"
         How the estimate keeps to the bounds, for all features or per feature. "reflection": mirror images of the data
-        beyond the bounds, so that the density is level at them. "linear" (one feature): within reach of a bound the
-        kernel is corrected for what the bound cuts off and for the slope (Jones 1993), in the form that is never
+        beyond the bounds, so that the density is level at them. "linear" (one feature): within the radius of a bound
+        the kernel is corrected for what the bound cuts off and for the slope (Jones 1993), in the form that is never
         negative (Jones and Foster 1996), and a constant makes the mass one, so that the bias at a bound is of the order
         of h^2 whatever the slope there; found by quadrature to 1e-10, at `fit`. "transform": the estimate is made on
         the logarithm of the distance from one bound, or the logit between two, so that the density falls to zero, or
@@ -422,7 +422,7 @@ class KernelDensity(Density):
             Grid points along each feature where `axes` is None: one number, or one per feature. None: 1024, 256 or 64
             for one, two or three features; more features need a number.
         margin : float, default=None
-            How far the default axes reach beyond the data, in bandwidths of each feature. None: 1 for kernels of
+            How far the default axes go beyond the data, in bandwidths of each feature. None: 1 for kernels of
             bounded support, which is all there is, 4 for the Gaussian and 12 for the exponential kernel.
         log : bool, default=False
             Whether to return natural logarithms, finite at any distance with these two kernels.
@@ -441,7 +441,7 @@ class KernelDensity(Density):
 
         Notes
         -----
-        Many points on a line are summed into cells of one bandwidth in a single pass, without sorting. In two and
+        Many univariate points are summed into cells of one bandwidth in a single pass, without sorting. In two and
         three dimensions points in boxes are replaced by weights at Chebyshev nodes, and nodes or points are carried
         to the grid by one matrix per axis (sums over grids by product kernels: Langrene and Warin 2019). Values whose
         error bound misses the tolerance are computed again from the points.

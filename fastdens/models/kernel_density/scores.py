@@ -27,7 +27,7 @@ def log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> np.
 
 
 def bounded_log_density(estimate: Estimate, data: np.ndarray, settings: Settings) -> tuple[np.ndarray, ...]:
-    """The same of a plain estimate, with a lower and an upper bound."""
+    """The same of a Euclidean estimate without bounds, with a lower and an upper bound."""
     of_both, data = _in_one_precision(estimate, data)
     request = SumRequest(data, None, True, settings.rtol, _atol_of_sums(estimate, settings), settings.n_threads)
     three = certified_sums(of_both.sums, request, settings.route)

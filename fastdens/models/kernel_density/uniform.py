@@ -127,27 +127,27 @@ def _quantiles(u: np.ndarray, shares: np.ndarray, points: np.ndarray) -> np.ndar
     unit = max(float(np.abs(points).max()) / LARGEST_SQUARED, 1.0)  # squares are taken in units of it
     spread = unit * np.sqrt(1 / unit**2 + np.maximum(shares @ (points / unit) ** 2 - (mean / unit) ** 2, 0))
     x = np.clip(mean + spread * ndtri(u), low, high)
-    left = np.arange(len(u))
+    unsolved = np.arange(len(u))
     for sweep in range(MOST_SWEEPS):
-        offsets = x[left, None] - points
-        terms = shares[left]
-        tail = np.einsum("mn,mn->m", terms, ndtr(side[left, None] * offsets))
+        offsets = x[unsolved, None] - points
+        terms = shares[unsolved]
+        tail = np.einsum("mn,mn->m", terms, ndtr(side[unsolved, None] * offsets))
         with np.errstate(over="ignore"):  # then the exponential is 0
             density = np.einsum("mn,mn->m", terms, np.exp(-0.5 * offsets**2)) / np.sqrt(2 * np.pi)
-        too_far = (tail >= target[left]) == (side[left] > 0)
-        high[left] = np.where(too_far, x[left], high[left])
-        low[left] = np.where(too_far, low[left], x[left])
+        too_far = (tail >= target[unsolved]) == (side[unsolved] > 0)
+        high[unsolved] = np.where(too_far, x[unsolved], high[unsolved])
+        low[unsolved] = np.where(too_far, low[unsolved], x[unsolved])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = -side[left] * np.log(tail / target[left]) * tail / density
-            proposed = x[left] + step
-            inside = (proposed > low[left]) & (proposed < high[left])
+            step = -side[unsolved] * np.log(tail / target[unsolved]) * tail / density
+            proposed = x[unsolved] + step
+            inside = (proposed > low[unsolved]) & (proposed < high[unsolved])
         if sweep >= FREE_SWEEPS and sweep % 2 == 0:
             inside[:] = False
-        middle = low[left] + (high[left] - low[left]) / 2
-        tolerance = 4 * np.spacing(np.maximum(np.abs(x[left]), 1.0))
-        done = (np.abs(step) <= tolerance) | (high[left] - low[left] <= tolerance)
-        x[left] = np.where(done, x[left], np.where(inside, proposed, middle))
-        left = left[~done]
-        if not left.size:
+        middle = low[unsolved] + (high[unsolved] - low[unsolved]) / 2
+        tolerance = 4 * np.spacing(np.maximum(np.abs(x[unsolved]), 1.0))
+        done = (np.abs(step) <= tolerance) | (high[unsolved] - low[unsolved] <= tolerance)
+        x[unsolved] = np.where(done, x[unsolved], np.where(inside, proposed, middle))
+        unsolved = unsolved[~done]
+        if not unsolved.size:
             break
     return x

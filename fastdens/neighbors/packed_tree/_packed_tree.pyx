@@ -25,7 +25,7 @@ cdef extern from "packed_tree.h" nogil:
         const double *points
         const double *leaf_boxes
         const double **boxes
-    struct fd_packed_room:
+    struct fd_packed_buffers:
         int32_t *outer
         int32_t *spare
         int32_t *leaves
@@ -49,7 +49,7 @@ cdef extern from "packed_tree.h" nogil:
             const fd_packed_sample *, const int16_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const fd_packed_leaves *
         ) noexcept nogil
         Py_ssize_t (*nearest)(
-            const fd_packed_tree *, const fd_packed_tree *, Py_ssize_t, Py_ssize_t, const fd_packed_room *, double *
+            const fd_packed_tree *, const fd_packed_tree *, Py_ssize_t, Py_ssize_t, const fd_packed_buffers *, double *
         ) noexcept nogil
     const fd_packed_tiles fd_packed_tiles_of[]
 
@@ -222,20 +222,20 @@ cdef class PackedTree:
         """
         cdef Py_ssize_t highest = ranks[ranks.shape[0] - 1] + 1, i, c, place, stop, k
         cdef long long block
-        cdef fd_packed_room room
+        cdef fd_packed_buffers buffers
         cdef double[FD_PACK_QUERIES * FD_PACK_RANK] squared
         cdef const double *nearest
         cdef double distance
         cdef int32_t *memory
-        room.gaps = <double *>malloc(points.n_nodes * (sizeof(double) + 3 * sizeof(int32_t)))
-        if room.gaps == NULL:
+        buffers.gaps = <double *>malloc(points.n_nodes * (sizeof(double) + 3 * sizeof(int32_t)))
+        if buffers.gaps == NULL:
             raise MemoryError("no memory for lists of nodes")
-        memory = <int32_t *>(room.gaps + points.n_nodes)
-        room.outer, room.spare = memory, memory + points.n_nodes
-        room.leaves = memory + 2 * points.n_nodes
+        memory = <int32_t *>(buffers.gaps + points.n_nodes)
+        buffers.outer, buffers.spare = memory, memory + points.n_nodes
+        buffers.leaves = memory + 2 * points.n_nodes
         with nogil:
             while queue.next(&block):
-                k = tiles.nearest(&self.tree, &points.tree, block, highest, &room, squared)
+                k = tiles.nearest(&self.tree, &points.tree, block, highest, &buffers, squared)
                 stop = min(<Py_ssize_t>FD_PACK_QUERIES, self.n_points - block * FD_PACK_QUERIES)
                 for i in range(stop):
                     place = i // FD_PACK * k * FD_PACK + i % FD_PACK
@@ -245,4 +245,4 @@ cdef class PackedTree:
                         distances_out[c, block * FD_PACK_QUERIES + i] = distance
                         tied_out[c, block * FD_PACK_QUERIES + i] = sqrt(nearest[FD_PACK]) == distance
                     coincident_out[block * FD_PACK_QUERIES + i] = squared[place + (coincident_rank - 1) * FD_PACK] == 0
-        free(room.gaps)
+        free(buffers.gaps)

@@ -32,7 +32,7 @@ struct fd_packed_tree {
 };
 
 /* Room for lists of nodes: as many as the tree has on each level, padded, and 8 more. */
-struct fd_packed_room {
+struct fd_packed_buffers {
     int32_t *outer;  /* nodes near the 64 queries, as many as there may be on any level above the leaves */
     int32_t *spare;  /* the same */
     int32_t *leaves; /* leaves near one group */
@@ -72,7 +72,7 @@ struct fd_packed_tiles {
      * the points, ascending; returns k, at least `highest` and at most FD_PACK_RANK. Where queries and points are the
      * same tree, each query is left out for itself. Block b is the queries of leaves 8 b ... 8 b + 7. */
     ptrdiff_t (*nearest)(const struct fd_packed_tree *queries, const struct fd_packed_tree *points, ptrdiff_t block,
-                         ptrdiff_t highest, const struct fd_packed_room *room, double *squared_out);
+                         ptrdiff_t highest, const struct fd_packed_buffers *buffers, double *squared_out);
 };
 
 extern const struct fd_packed_tiles fd_packed_tiles_of[FD_N_INSTRUCTION_SETS];

@@ -1,6 +1,6 @@
 """Distances to the neighbours of given ranks alone, which is less work than neighbours: for radii about each point.
 
-Points are arranged once, in ascending order on a line, in a packed tree in a few dimensions, and searched from as well
+Points are arranged once, in ascending order in one dimension, in a packed tree in a few, and searched from as well
 as for; results come in the order of the arrangement. Where neither applies, `kneighbors` answers.
 """
 
@@ -93,8 +93,8 @@ def _squares_are_safe(X: np.ndarray) -> bool:
 def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
     d, ends = samples[0].shape[1], np.cumsum([len(sample) for sample in samples]).tolist()
     ranges = [(owner, end - len(samples[owner]), end) for owner, end in enumerate(ends)]
-    room, *rooms = _in_one_piece([[(ends[-1], packed_tree.row_width(d) // 4)], *map(_shapes, samples)])
-    rows = room[0].view(np.int16)
+    buffers, *of_each = _in_one_piece([[(ends[-1], packed_tree.row_width(d) // 4)], *map(_shapes, samples)])
+    rows = buffers[0].view(np.int16)
     rows[:] = 0
     for _, start, end in ranges:
         rows.view(np.uint32)[start:end, -1] = np.arange(end - start)
@@ -112,14 +112,14 @@ def _trees(samples: list[np.ndarray], n_threads: int) -> list[Arrangement]:
             ranges += [(owner, start, middle), (owner, middle, end)]
     if ranges:
         _split(samples, rows, ranges, True, n_threads)
-    parents = [np.empty((-(-len(points) // packed_tree.PACK**2) * packed_tree.PACK, 2, d)) for _, points, *_ in rooms]
+    parents = [np.empty((-(-len(points) // packed_tree.PACK**2) * packed_tree.PACK, 2, d)) for _, points, *_ in of_each]
     trees = [
-        packed_tree.UnfilledTree(sample, own, room[0], room[1], room[2], room[3] if len(room) > 3 else None, above)
-        for sample, own, room, above in zip(samples, of_samples, rooms, parents)
+        packed_tree.UnfilledTree(sample, own, in_order, points, leaf_boxes, boxes[0] if boxes else None, above)
+        for sample, own, (in_order, points, leaf_boxes, *boxes), above in zip(samples, of_samples, of_each, parents)
     ]
     n_blocks = sum(tree.n_blocks for tree in trees)
     run_blocks(partial(packed_tree.fill_leaves, trees), n_blocks, n_threads, LEAF_NS * len(rows))
-    return [_packed(*each) for each in zip(rooms, parents)]
+    return [_packed(*each) for each in zip(of_each, parents)]
 
 
 def _shapes(sample: np.ndarray) -> list[tuple[int, ...]]:
@@ -154,9 +154,9 @@ def _split(
     )
 
 
-def _packed(room: list[np.ndarray], parents: np.ndarray) -> Arrangement:
+def _packed(buffers: list[np.ndarray], parents: np.ndarray) -> Arrangement:
     """The tree of which all is known up to the boxes of the leaves' parents."""
-    in_order, points, leaf_boxes, *boxes = room
+    in_order, points, leaf_boxes, *boxes = buffers
     (n, d), pack = in_order.shape, packed_tree.PACK
     n_nodes = -(-n // pack**2)
     if boxes:

@@ -18,7 +18,7 @@ CASES = {  # bounds and bandwidth
     "below": ((0.0, None), 0.4),
     "above": ((None, 1.5), 0.4),
     "both": ((0.0, 1.5), 0.4),
-    "both in reach": ((0.0, 1.5), 1.9),
+    "both within the radius": ((0.0, 1.5), 1.9),
     "both far away": ((0.0, 1.5), 0.01),
 }
 

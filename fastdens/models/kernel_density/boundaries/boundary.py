@@ -220,24 +220,24 @@ class Boundary:
         low, high = self.low[a], self.high[a]
         width = high - low
         if kernel.is_compact:
-            reach = h * (1 + 1e-12)
+            radius = h * (1 + 1e-12)
         else:
             # The nearest image of a point is no further away than half a period, or the width.
             nearest = width / 2 if self.kinds[a] == "periodic" else width
-            reach = kernel.radius_beyond(nearest, IMAGE, h)
+            radius = kernel.radius_beyond(nearest, IMAGE, h)
             if self.kinds[a] == "reflection":
-                reach = min(reach, kernel.radius(ZERO) * h)
+                radius = min(radius, kernel.radius(ZERO) * h)
         if not math.isfinite(width):
-            return [(-1.0, 2 * (low if math.isfinite(low) else high))], reach
+            return [(-1.0, 2 * (low if math.isfinite(low) else high))], radius
         step = width if self.kinds[a] == "periodic" else 2 * width
-        count = math.ceil(min((reach + width) / step, 1e9))
+        count = math.ceil(min((radius + width) / step, 1e9))
         if count > FEW_ENOUGH // 1024:
             raise self._too_wide(h, a, kernel.name)
         shifts = [k * step for k in range(-count, count + 1)]
         maps = [(1.0, shift) for shift in shifts if shift != 0.0]
         if self.kinds[a] == "reflection":
             maps += [(-1.0, 2 * low + shift) for shift in shifts]
-        return maps, reach
+        return maps, radius
 
     def _too_wide(self, h: float, a: int, kernel: str) -> ValueError:
         return ValueError(
@@ -246,7 +246,7 @@ class Boundary:
         )
 
     def images(self, W: np.ndarray, bandwidth: Bandwidth, kernel: SmoothingKernel) -> tuple[np.ndarray, np.ndarray]:
-        """Working points followed by their images within reach of the bounds, and the point that each one is of."""
+        """Working points followed by their images within the radius of the bounds, and the point each one is of."""
         owners = np.arange(len(W))
         if not self.has_images:
             return W, owners
@@ -254,11 +254,11 @@ class Boundary:
         for a, kind in enumerate(self.kinds):
             if kind not in ("reflection", "periodic"):
                 continue
-            maps, reach = self._maps(a, float(widths[a]), kernel)
+            maps, radius = self._maps(a, float(widths[a]), kernel)
             all_points, all_owners = [points], [owners]
             for sign, shift in maps:
                 x = sign * points[:, a].astype(np.float64) + shift
-                near = (x >= self.low[a] - reach) & (x <= self.high[a] + reach)
+                near = (x >= self.low[a] - radius) & (x <= self.high[a] + radius)
                 moved = points[near]
                 moved[:, a] = x[near]
                 all_points.append(moved)

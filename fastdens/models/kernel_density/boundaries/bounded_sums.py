@@ -17,7 +17,7 @@ from fastdens.models.kernel_density.line_distribution import LineDistribution, T
 
 # Where more than this part of a sum is to be taken away again, too few digits would be left.
 MOST_TAKEN_AWAY = 0.9
-# Distances formed at a time where sums are formed again.
+# Distances formed at a time where sums are recomputed.
 DISTANCES_AT_ONCE = 1 << 20
 
 

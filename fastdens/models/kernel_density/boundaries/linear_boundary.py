@@ -110,8 +110,8 @@ class LinearBoundarySum:
         self.inner = KernelSum(points, kernel, self._bandwidth, weights)
         # Beside either bound, the points weighted by their distance from it too: no weight is negative.
         self._moments = [self._distance_sum(points, bound) for bound in (self.low, self.high)]
-        reach = kernel.radius(CUT_OFF) * h  # from where on what a bound cuts off of a kernel is below rounding
-        self.ends = self.low + reach, self.high - reach  # where the plain estimate begins and ends
+        radius = kernel.radius(CUT_OFF) * h  # from where on what a bound cuts off of a kernel is below rounding
+        self.ends = self.low + radius, self.high - radius  # where the uncorrected estimate begins and ends
         if not self.ends[0] < self.ends[1]:
             self.ends = math.inf, -math.inf
         self.log_constant = 0.0
@@ -152,7 +152,7 @@ class LinearBoundarySum:
             return np.exp(moments + (log_factor - math.log(self.h)) - logs)
 
     def _correction(self, Q: np.ndarray, logs: np.ndarray, own: np.ndarray | None, n_threads: int | None) -> np.ndarray:
-        """ln of what the plain estimate is to be multiplied by, at queries where it is positive."""
+        """ln of what the uncorrected estimate is to be multiplied by, at queries where it is positive."""
         x = Q[:, 0]
         with np.errstate(over="ignore"):
             below, above = (x - self.low) / self.h, (self.high - x) / self.h
@@ -184,22 +184,22 @@ class LinearBoundarySum:
     ) -> np.ndarray:
         """Sums at the rows of Q, zero beyond the bounds; `own[j]` is the point that query j leaves out, or -1.
 
-        The constant is that of all points. Within the kernel's reach of a bound the sums are exact whatever the
+        The constant is that of all points. Within the radius of a bound the sums are exact whatever the
         tolerances.
         """
         Q = np.ascontiguousarray(Q, dtype=np.float64)
         x, result = Q[:, 0], np.full(len(Q), -np.inf)
         within = (x >= self.low) & (x <= self.high)
-        plain = within & (x >= self.ends[0]) & (x <= self.ends[1])
+        uncorrected = within & (x >= self.ends[0]) & (x <= self.ends[1])
         loosely = {"rtol": rtol, "atol": atol * math.exp(-self.log_constant)}
-        for chosen, tolerances in ((plain, loosely), (within & ~plain, {})):
+        for chosen, tolerances in ((uncorrected, loosely), (within & ~uncorrected, {})):
             if not chosen.any():
                 continue
             rows, of_rows = np.ascontiguousarray(Q[chosen]), None if own is None else own[chosen]
             logs = self.inner.evaluate(
                 rows, log=True, own=of_rows, algorithm=algorithm, n_threads=n_threads, **tolerances
             )
-            if chosen is not plain:
+            if chosen is not uncorrected:
                 positive = np.flatnonzero(logs > -np.inf)
                 if positive.size:
                     of_rows = None if of_rows is None else of_rows[positive]

@@ -1,4 +1,4 @@
-"""A distribution on a line that is a plain kernel estimate between two ends, and known by its density beyond.
+"""A univariate distribution that is an uncorrected kernel estimate between two ends, and known by its density beyond.
 
 There, beside the bounds, the density is integrated by Gauss and Legendre's rule over panels between its kinks, which
 are halved until the halves agree with the whole.
@@ -30,12 +30,12 @@ class PanelDistribution:
     density : callable
         The density, up to a constant before `normalise`.
     sums : IntegratedSum
-        The points, whose plain estimate times the constant is the density between `ends`.
+        The points, whose uncorrected estimate times the constant is the density between `ends`.
     bandwidth : float
     low, high : float
         The bounds, which may be infinite.
     ends : tuple of float
-        Where the plain estimate begins and ends; the first is greater where it is nowhere.
+        Where the uncorrected estimate begins and ends; the first is greater where it is nowhere.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PanelDistribution:
             self.left, self.right, self.masses = (np.insert(part, self._place, value) for part, value in middle)
 
     def _plain_mass(self, low: float, high: float) -> float:
-        """Weight of the plain estimate between two places, from the tails in which they lie."""
+        """Weight of the uncorrected estimate between two places, from the tails in which they lie."""
         largest = float(np.finfo(float).max)
         low, high = max(low, -largest), min(high, largest)
         below = self.sums.evaluate(np.array([low, high]))
