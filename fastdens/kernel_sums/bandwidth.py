@@ -55,12 +55,14 @@ class Bandwidth(ABC):
                 f"{name} must be a number, one number per feature (shape ({n_features},)) or a matrix of shape "
                 f"({n_features}, {n_features}), got shape {array.shape}"
             )
+        if array.ndim == 1:
+            per_feature = _PerFeature(array)
+            if per_feature.lies_within(0.0, math.inf):
+                return per_feature
         if not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite, got {array.tolist()}")
         if array.ndim == 1:
-            if not (array > 0).all():
-                raise ValueError(f"{name} must be greater than 0 for every feature, got {array.tolist()}")
-            return _PerFeature(array)
+            raise ValueError(f"{name} must be greater than 0 for every feature, got {array.tolist()}")
         if not np.allclose(array, array.T, rtol=1e-10, atol=0):
             raise ValueError(f"{name} must be a symmetric matrix, got {array.tolist()}")
         try:
@@ -273,10 +275,11 @@ class _Number(Bandwidth):
 class _PerFeature(Bandwidth):
     """One number for each feature."""
 
-    __slots__ = ("_widths",)
+    __slots__ = ("_ends", "_widths")
 
     def __init__(self, widths: np.ndarray) -> None:
         self._widths = widths
+        self._ends: tuple[float, float] | None = None  # the narrowest and the widest, once asked for
 
     @property
     def public(self) -> np.ndarray:
@@ -291,7 +294,9 @@ class _PerFeature(Bandwidth):
         return len(self._widths)
 
     def lies_within(self, low: float, high: float) -> bool:
-        return bool(low < self._widths.min() and self._widths.max() < high)
+        if self._ends is None:
+            self._ends = self._widths.min().item(), self._widths.max().item()
+        return low < self._ends[0] and self._ends[1] < high
 
     def ordinary(self) -> tuple[np.ndarray | None, Bandwidth]:
         if not self.is_extreme:

@@ -28,7 +28,19 @@ def bandwidths(random, d):
     return {"scalar": 1.2 * math.sqrt(d), "per feature": axes, "matrix": np.diag(axes**2) + tilt @ tilt.T}
 
 
-class TestAgainstTheTwin:
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 12, 15])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_query_over_few_points_has_the_bits_of_many(name, d, instruction_set, random):
+    """On both sides of the sizes up to which few points are packed where they are summed."""
+    most = min(compiled.MOST_OF_FEW // d, compiled.MOST_POINTS_OF_FEW) - compiled.PADDING
+    for n in sorted({1, 2, max(most - 1, 1), max(most, 1), max(most, 1) + 1, 700}):
+        X, Q, _ = a_problem(random, n, 1, d)
+        alone = fd.kernel_sum(X, Q, bandwidth=3.0 * math.sqrt(d), kernel=name)
+        with_others = fd.kernel_sum(X, np.repeat(Q, 3, axis=0), bandwidth=3.0 * math.sqrt(d), kernel=name)
+        np.testing.assert_array_equal(alone, with_others[:1])
+
+
+class TestAgainstTheReference:
     @pytest.mark.parametrize("d", [1, 2, 3, 4, 11, 60])
     @pytest.mark.parametrize("name", NAMES)
     def test_every_form(self, name, d, instruction_set, random):

@@ -17,11 +17,11 @@ ctypedef fused floating:
 cdef enum:
     FEWEST_FEATURES = 3  # from here on groups of queries share the loads of points
     QUERIES_IN_BLOCK = 32
-    FEW_NUMBERS = 512  # numbers of points, padded, that are packed where they are summed
+    FEW_NUMBERS = 1024  # numbers of points, padded, that are packed where they are summed
 
 QUERIES_PER_BLOCK = QUERIES_IN_BLOCK
 PADDING = FD_STRIP_STEP
-MOST_OF_FEW = FEW_NUMBERS
+MOST_OF_FEW, MOST_POINTS_OF_FEW = FEW_NUMBERS, FD_STRIP
 # What the tables hold of each smoothing kernel: its place, whether it has a slope, and a tail.
 KERNELS = {
     fd_kernels[i].name.decode(): (i, bool(fd_kernels[i].has_slope), bool(fd_kernels[i].has_tail))
@@ -204,9 +204,10 @@ cdef inline void add_strip(
 def sum_of_few(
     const double[:, ::1] X, const double[:, ::1] Q, int kernel, double exponent, double inverse, double support
 ):
-    """The sum at the only row of Q over points that padded are at most MOST_OF_FEW numbers; NaN if any is not finite.
+    """The sum at the only row of Q over points that padded are at most MOST_OF_FEW numbers and MOST_POINTS_OF_FEW
+    points; NaN if any number is not finite.
 
-    The same bits as from `DirectPoints.sums`.
+    The same bits as from `DirectPoints.sums`, which puts so few points into one strip.
     """
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], i, a
     cdef Py_ssize_t padded = (n + FD_STRIP_STEP - 1) // FD_STRIP_STEP * FD_STRIP_STEP

@@ -37,7 +37,10 @@ def sum_of_few(X: np.ndarray, Q: np.ndarray, kernel: SmoothingKernel, h: float) 
     digits, numbers that are not finite.
     """
     n, d = X.shape
-    if (n + compiled.PADDING) * d > compiled.MOST_OF_FEW or not ORDINARY_WIDTHS[0] < h < ORDINARY_WIDTHS[1]:
+    padded = n + compiled.PADDING
+    if padded * d > compiled.MOST_OF_FEW or padded > compiled.MOST_POINTS_OF_FEW:
+        return None
+    if not ORDINARY_WIDTHS[0] < h < ORDINARY_WIDTHS[1]:
         return None
     per_unit, support = kernel.log2_exponent or 0.0, h * h
     exponent = per_unit / h if kernel.exponent_of_distance else per_unit / support
