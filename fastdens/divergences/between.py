@@ -105,8 +105,8 @@ def divergence(
         If a side is none of the above.
     ValueError
         If the dimensions of the sides differ; if a model is not fitted; if the method does not apply to them; if a
-        log-density is not one, or does not integrate to 1; for an unknown kind or method; if `clip` is False with a
-        kind that is a root.
+        log-density is not one, or does not integrate to 1; if only the underflow of a SciPy distribution's log-density
+        makes the divergence infinite; for an unknown kind or method; if `clip` is False with a kind that is a root.
 
     Warns
     -----

@@ -273,3 +273,18 @@ def test_breakpoints_of_a_side_are_within_its_support():
     assert side.low == 0
     assert side.high == 3.5
     assert set(np.round([0.7, 2.5, 3.5], 9)) <= set(np.round(side.breakpoints[0], 9))
+
+
+def test_underflow_is_not_taken_for_an_infinite_divergence():
+    """SciPy's log-density of Laplace's distribution is -inf beyond 745."""
+    t, laplace = scipy.stats.t(3), scipy.stats.laplace()
+    with pytest.raises(ValueError, match="Q must have a log-density that does not underflow for kind='kl'"):
+        fd.divergence(t, laplace, "kl")
+    with pytest.raises(ValueError, match="P must have a log-density that does not underflow for kind='reverse_kl'"):
+        fd.divergence(laplace, t, "reverse_kl")
+    exact = fd.divergence(t, lambda X: -np.abs(X[:, 0]) - math.log(2), "kl").value
+    assert exact == pytest.approx(2 * math.sqrt(3) / math.pi + math.log(2) - float(t.entropy()), rel=1e-9)
+    # What does not rest on zeros is given, and so is what rests on the support.
+    assert fd.divergence(laplace, t, "kl").value < 0.1
+    assert fd.divergence(laplace, scipy.stats.uniform(), "kl").value == math.inf
+    assert 0 < fd.divergence(t, laplace, "js").value < 0.1

@@ -44,6 +44,13 @@ class Quadrature(DensityRoute):
         found = integral(p, q, request.kind.generator, tolerance, budget)
         value, error = float(found.values[0]), float(found.errors[0])
         if math.isinf(value):
+            unsure = _underflowed(p, q, request.kind.generator)
+            if unsure is not None:
+                raise ValueError(
+                    f"{unsure.name} must have a log-density that does not underflow for kind={request.kind.name!r}, "
+                    "got -inf where its density is too small for a double, which cannot be told from an infinite "
+                    "divergence; give the log-density as a function"
+                )
             return computed(request.kind, math.inf, 0.0, self.name, found.n_evaluations)
         missed = _missed_mass(p, q, found)
         is_poor = not on_line and error > max(tolerance, GOOD_ENOUGH) * max(value, 1e-3)
@@ -68,6 +75,15 @@ def _default_tolerance(on_line: bool, generator: Generator) -> float:
     if on_line:
         return LINE_TOLERANCE
     return PLANE_TOLERANCE if generator.is_smooth else KINKED_PLANE_TOLERANCE
+
+
+def _underflowed(p: Side, q: Side, generator: Generator) -> Side | None:
+    """The side whose zeros cost infinitely much, if they may be mere underflow: its support holds the other's."""
+    for side, other, cost in ((q, p, generator.slope_at_infinity), (p, q, generator.at_zero)):
+        holds_other = bool((side.low <= other.low).all() and (side.high >= other.high).all())
+        if side.underflows and holds_other and math.isinf(cost):
+            return side
+    return None
 
 
 def _missed_mass(p: Side, q: Side, found: Integral) -> tuple[Side, float] | None:

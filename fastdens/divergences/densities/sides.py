@@ -64,6 +64,8 @@ class Side:
         Whether it is a log-density alone.
     is_rough : bool
         Whether quadrature in the plane is a waste: a density of countless kinks.
+    underflows : bool
+        Whether its log-density is -inf wherever the density is too small for a double, as a logarithm of it is.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Side:
     mass_error: float = MASS_TOLERANCE
     is_function: bool = False
     is_rough: bool = False
+    underflows: bool = False
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Natural logarithm of the density at every row, -inf outside the support; checked."""
@@ -281,7 +284,15 @@ def _of_scipy(distribution: Any, name: str) -> Side:
     def drawn(n: int, random: np.random.Generator) -> np.ndarray:
         return _rows(np.reshape(distribution.rvs(size=n, random_state=random), (n, d)))
 
-    return Side(name, d, scores, drawn, low, high, distribution, components=components)
+    underflows = inner is not None and _takes_logarithms(inner) and bool(np.isinf([*low, *high]).any())
+    return Side(name, d, scores, drawn, low, high, distribution, components=components, underflows=underflows)
+
+
+def _takes_logarithms(distribution: Any) -> bool:
+    """Whether SciPy has no formula for a distribution's log-density, and takes the logarithm of the density."""
+    from scipy.stats import rv_continuous
+
+    return getattr(type(distribution), "_logpdf", None) is rv_continuous._logpdf
 
 
 def _of_function(function: Callable, name: str, support: Any, sampler: Any) -> Side:
