@@ -1,4 +1,4 @@
-/* Tiles beside those of kernel_sums.h: bandwidths of their own for points and queries, slopes, squares, sums of offsets.
+/* Tiles beside those of direct_sums.h: bandwidths of their own for points and queries, slopes, squares, sums of offsets.
  *
  * A slope is D(u) = -K'(u) / u, so that the gradient of K(|q - x| / h) at the query is D(u) (x - q) / h^2. Runs are
  * multiples of FD_STRIP_STEP points, and padding points have infinite coordinates, as there.
